@@ -1,0 +1,248 @@
+//! Bolts: what reads tuples.
+
+use super::{ComponentError, OptionSpec, Options};
+use crate::expr::Environment;
+use crate::tuple::{Arena, Column, DataType, Frame, Run, Slot};
+
+/// How a bolt with several inputs sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Inputs {
+    /// As one stream: columns are united by name before the bolt is checked; it has exactly one input.
+    United,
+    /// Each as it is, in the order of `from`.
+    Separate,
+}
+
+/// Whether a bolt has a `key`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keyed {
+    /// A key makes no sense.
+    Never,
+    /// With a key, tuples are routed by it and state is kept by it; without, one task sees all.
+    Optional,
+    /// A key must be given.
+    Required,
+    /// No key; all tuples must meet in one task.
+    Global,
+}
+
+/// A kind of bolt.
+pub trait BoltFactory: Send + Sync {
+    /// The name in `kind = "..."`.
+    fn kind(&self) -> &'static str;
+
+    /// One sentence for the reference.
+    fn doc(&self) -> &'static str;
+
+    /// The keys it understands beside those of every bolt (`kind`, `from`, `fill`, `where`, `key`, `tasks`, `doc`).
+    /// A kind that lists `add` may also have `having`, which the runtime applies.
+    fn options(&self) -> &'static [OptionSpec];
+
+    /// How it sees several inputs.
+    fn inputs(&self) -> Inputs {
+        Inputs::United
+    }
+
+    /// Whether it has a key.
+    fn keyed(&self) -> Keyed {
+        Keyed::Never
+    }
+
+    /// Checks what the user wrote against its inputs. Records every problem in `check.options` and returns none if it
+    /// cannot say what its streams look like.
+    fn check(&self, check: &BoltCheck<'_>) -> Option<Box<dyn BoltPlan>>;
+}
+
+/// An input stream as a bolt sees it while it is checked.
+#[derive(Clone, Debug)]
+pub struct InputStream {
+    /// `id` or `id.side` as in `from`; the bolt's own name if inputs are united and more than one.
+    pub name: String,
+    /// Its columns; a column's index is its number in expressions over this input.
+    pub columns: Vec<Column>,
+    /// How far event times of this stream may go back, in microseconds (the largest `disorder` of its sources).
+    pub disorder: i64,
+}
+
+/// What a bolt's factory sees.
+pub struct BoltCheck<'a> {
+    /// The user's id of the bolt.
+    pub name: &'a str,
+    /// What the user wrote.
+    pub options: Options<'a>,
+    /// The inputs, one if united.
+    pub inputs: &'a [InputStream],
+    /// For each input the columns of its key; empty without a key.
+    pub key: &'a [Vec<usize>],
+    /// Parameters and reference tables.
+    pub environment: &'a Environment,
+    /// Folder of the topology file, which relative paths of sinks do **not** refer to (they refer to the working
+    /// directory), for files that belong to the topology.
+    pub folder: &'a std::path::Path,
+}
+
+/// A checked bolt.
+pub trait BoltPlan: Send + Sync {
+    /// Its output streams; the first is the main one. A sink has none. The stream `errors` is added by the runtime.
+    fn outputs(&self) -> &[OutputStream];
+
+    /// Whether it keeps state between tuples (for `explain` and for determinism).
+    fn stateful(&self) -> bool {
+        false
+    }
+
+    /// Words for `explain`: what it computes, what its state costs.
+    fn describe(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Makes one task.
+    ///
+    /// # Errors
+    /// Something outside refuses (a file cannot be created, ...).
+    fn build(&self, build: &BoltBuild<'_>) -> Result<Box<dyn Bolt>, ComponentError>;
+}
+
+/// An output stream of a bolt.
+#[derive(Clone, Debug)]
+pub struct OutputStream {
+    /// Empty for the main stream, else the word after the dot: `late`, `rejected`, `shadow`, ...
+    pub suffix: &'static str,
+    /// Its columns.
+    pub columns: Vec<OutputColumn>,
+}
+
+/// A column of an output stream.
+#[derive(Clone, Debug)]
+pub struct OutputColumn {
+    /// Name, type, nullability.
+    pub column: Column,
+    /// Where its slot comes from.
+    pub source: ColumnSource,
+}
+
+/// Where the slot of an output column comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnSource {
+    /// It is the slot of this column of the input; nothing is copied. Only for a bolt with one input.
+    Input(usize),
+    /// A new slot of this output column, which the bolt writes before it lets a tuple leave on the stream.
+    Computed,
+    /// The same slot as that column of the main output (stream 0): for side streams that share computed columns.
+    Main(usize),
+}
+
+/// What a bolt's plan sees when it makes a task.
+pub struct BoltBuild<'a> {
+    /// The user's id of the bolt.
+    pub name: &'a str,
+    /// Slots of the columns of each input.
+    pub inputs: &'a [Vec<Slot>],
+    /// Slots of the columns of each output stream.
+    pub outputs: &'a [Vec<Slot>],
+    /// For each input the slots of the key and their types; empty without a key.
+    pub key: &'a [Vec<(Slot, DataType)>],
+    /// Number of this task.
+    pub task: usize,
+    /// Number of tasks of the component.
+    pub tasks: usize,
+}
+
+/// What became of a tuple in a bolt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// It goes on along the main stream.
+    Next,
+    /// It ends here, as the bolt's work demands (a filter said no).
+    Skip,
+    /// It goes on along the output stream with this index.
+    Port(u8),
+    /// Rows wait in the bolt: [`Bolt::next_row`] gives them one at a time.
+    Many,
+    /// It ends on the bolt's `errors` stream; returned by [`Step::error`].
+    Error,
+}
+
+/// What a bolt sees of the world while it processes tuples. Nothing in it blocks or allocates in the steady state.
+pub struct Step<'a> {
+    /// Index of the tuple in the run that was last given to [`Bolt::resolve`].
+    pub index: usize,
+    /// No later tuple has an event time below it, in microseconds; `i64::MIN` while unknown.
+    pub watermark: i64,
+    /// Memory for texts that must live until the run is over.
+    pub arena: &'a Arena,
+    /// Filled by [`Step::error`]: reason and text.
+    pub failure: &'a mut Option<(&'static str, String)>,
+    /// Filled by bolts with timers: the earliest deadline they have, which the runtime compares with the watermark.
+    pub deadline: &'a mut i64,
+}
+
+impl Step<'_> {
+    /// The tuple fails: it leaves on the bolt's `errors` stream, counted by `reason` (a word of a small fixed set such
+    /// as `null_key`, `division_by_zero`), with `text` for people.
+    #[cold]
+    pub fn error(&mut self, reason: &'static str, text: impl Into<String>) -> Flow {
+        *self.failure = Some((reason, text.into()));
+        Flow::Error
+    }
+
+    /// Asks for [`Bolt::fire`] once the watermark has passed `deadline`.
+    pub fn wake_after(&mut self, deadline: i64) {
+        *self.deadline = (*self.deadline).min(deadline);
+    }
+}
+
+/// One task of a bolt.
+pub trait Bolt: Send {
+    /// Looks up and prefetches the state of the tuples of a run that is about to be stepped through; purely a hint.
+    /// Called for bolts whose key is known when a run arrives; not every tuple of the run need reach `step`.
+    fn resolve(&mut self, input: usize, run: &Run) {
+        let _ = (input, run);
+    }
+
+    /// Processes one tuple.
+    fn step(&mut self, input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow;
+
+    /// After [`Flow::Many`]: writes the next waiting row into the frame and says on which stream it leaves; none when
+    /// no more wait. The frame's slots of this bolt may be written, its inputs are as they were.
+    fn next_row(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<u8> {
+        let _ = (frame, step);
+        None
+    }
+
+    /// The watermark has passed a deadline. Fires the earliest timer only: writes event time and slots into the frame
+    /// and says what becomes of it; none when no timer is due. Sets the next deadline with [`Step::wake_after`].
+    fn fire(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<Flow> {
+        let _ = (frame, step);
+        None
+    }
+
+    /// All tuples of epoch `epoch` have been processed and none of the next has.
+    fn barrier(&mut self, epoch: u64) {
+        let _ = epoch;
+    }
+
+    /// Nothing is waiting: the moment to flush buffers to the outside.
+    ///
+    /// # Errors
+    /// The outside refuses; the topology stops with this error.
+    fn idle(&mut self) -> Result<(), ComponentError> {
+        Ok(())
+    }
+
+    /// The last call, after the last tuple: flushes, and adds to the report what the bolt has to show.
+    ///
+    /// # Errors
+    /// The outside refuses; the topology ends with this error.
+    fn finish(&mut self, sections: &mut Sections) -> Result<(), ComponentError> {
+        let _ = sections;
+        Ok(())
+    }
+}
+
+/// What bolts show at the end of a run: texts for people, values for machines.
+#[derive(Debug, Default)]
+pub struct Sections {
+    /// Title, text, and the same as JSON, in the order of the file's components.
+    pub sections: Vec<(String, String, serde_json::Value)>,
+}

@@ -1,0 +1,135 @@
+//! Spouts: where tuples come from.
+
+use super::{ComponentError, OptionSpec, Options};
+use crate::expr::Environment;
+use crate::tuple::{Column, Run, Slot};
+
+/// A kind of spout.
+pub trait SpoutFactory: Send + Sync {
+    /// The name in `kind = "..."`.
+    fn kind(&self) -> &'static str;
+
+    /// One sentence for the reference.
+    fn doc(&self) -> &'static str;
+
+    /// The keys it understands beside those of every spout (`kind`, `tasks`, `doc`, `disorder`, `idle`).
+    fn options(&self) -> &'static [OptionSpec];
+
+    /// Checks what the user wrote. Records every problem and returns none if it cannot say what its stream looks like.
+    fn check(&self, check: &SpoutCheck<'_>) -> Option<Box<dyn SpoutPlan>>;
+}
+
+/// What a spout's factory sees.
+pub struct SpoutCheck<'a> {
+    /// The user's id of the spout.
+    pub name: &'a str,
+    /// What the user wrote; `schema = "NAME"` has been replaced by the schema's `fields` and `time`.
+    pub options: Options<'a>,
+    /// Parameters and reference tables.
+    pub environment: &'a Environment,
+    /// Folder of the file that names the spout, which relative paths refer to.
+    pub folder: &'a std::path::Path,
+}
+
+/// The name of a split, stable over restarts: a file's path, a partition's number.
+pub type SplitName = String;
+
+/// A checked spout.
+pub trait SpoutPlan: Send + Sync {
+    /// The columns of its stream.
+    fn columns(&self) -> &[Column];
+
+    /// Side streams beside `errors`, such as `unmatched`: name and columns. Their rows come as [`Reject`]s.
+    fn side_streams(&self) -> &[(&'static str, Vec<Column>)] {
+        &[]
+    }
+
+    /// The column that holds event time; none if it is the time of arrival.
+    fn time(&self) -> Option<usize>;
+
+    /// Whether its splits come to an end. Splits of finite spouts of a pipeline are read in step by event time.
+    fn finite(&self) -> bool;
+
+    /// Its splits, in order of name; at least one.
+    ///
+    /// # Errors
+    /// The outside cannot be looked at (a pattern that matches no file, ...).
+    fn splits(&self) -> Result<Vec<SplitName>, ComponentError>;
+
+    /// Words for `explain`.
+    fn describe(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Starts to read a split.
+    ///
+    /// # Errors
+    /// It cannot be opened, or the position lies outside.
+    fn open(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Spout>, ComponentError>;
+}
+
+/// What a spout's plan sees when a split is opened.
+pub struct SpoutBuild<'a> {
+    /// The user's id of the spout.
+    pub name: &'a str,
+    /// The split.
+    pub split: &'a str,
+    /// Number of the split in the topology: goes into the origin of tuples.
+    pub split_id: u32,
+    /// Position of the next unread record; zero at the start.
+    pub position: u64,
+    /// Slots of the columns of the stream.
+    pub columns: &'a [Slot],
+}
+
+/// What [`Spout::poll`] achieved.
+#[derive(Debug)]
+pub enum Polled {
+    /// At least one tuple or reject was added; there may be more at once.
+    Some,
+    /// Nothing now; a tuple is due at this time (nanoseconds of the process's clock), or, with none, it is not known.
+    Nothing(Option<u64>),
+    /// The split has come to its end; nothing was added.
+    End,
+}
+
+/// A record that did not become a tuple of the main stream.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Reject {
+    /// `errors` or a side stream.
+    pub stream: &'static str,
+    /// A word of a small fixed set: `bad_value`, `not_null`, `columns`, `utf8`, `too_long`, `unmatched`, ...
+    pub reason: &'static str,
+    /// Position of the record in its split.
+    pub position: u64,
+    /// What was wrong, for people: column, text, what it should be.
+    pub text: String,
+    /// The record as it came, cut after 1 KiB.
+    pub record: String,
+}
+
+/// Where a spout puts what it reads.
+pub struct Intake<'a> {
+    /// Tuples: due time, event time, origin and all columns are to be set by the spout. It may be filled up to its
+    /// capacity.
+    pub run: &'a mut Run,
+    /// Records that became no tuple; at most as many as the run has places are added in one poll.
+    pub rejects: &'a mut Vec<Reject>,
+    /// Now, in nanoseconds of the process's clock: due time of tuples that have no better one.
+    pub now: u64,
+    /// Now, microseconds since 1970 UTC: the time of arrival.
+    pub wall: i64,
+}
+
+/// One split being read.
+pub trait Spout: Send {
+    /// Reads what is there, at most one run, without blocking.
+    ///
+    /// # Errors
+    /// The split cannot be read on (a truncated gzip, an I/O error): the topology ends with this error after what was
+    /// read has been processed.
+    fn poll(&mut self, intake: &mut Intake<'_>) -> Result<Polled, ComponentError>;
+
+    /// Position of the next unread record: where a restart would go on.
+    fn position(&self) -> u64;
+}

@@ -1,0 +1,53 @@
+//! A topology file as the user wrote it, typed.
+
+use crate::component::{Node, Table};
+use crate::problem::Span;
+
+/// A topology as written, includes merged, parameters and environment substituted.
+#[derive(Debug, Default)]
+pub struct Model {}
+
+/// One `[[tests]]`.
+#[derive(Clone, Debug)]
+pub struct TestModel {
+    /// `name`.
+    pub name: String,
+    /// Place of the header.
+    pub span: Span,
+    /// Event time at which `at = "0s"` is, microseconds since 1970 (`start`, 2024-01-01 00:00 UTC by default).
+    pub start: i64,
+    /// `defaults.STREAM`: values that fill rows.
+    pub defaults: Vec<(String, Table)>,
+    /// `tables.NAME`: rows of reference tables (others are empty).
+    pub tables: Vec<(String, Vec<Table>)>,
+    /// `given`, repetitions (`every`, `times`) already unrolled, in order of time.
+    pub given: Vec<GivenRow>,
+    /// `expect`.
+    pub expect: Vec<ExpectRow>,
+    /// `expect_none`, with places.
+    pub expect_none: Vec<(String, Span)>,
+}
+
+/// A row of `given`: a tuple for a stream, or just a movement of the clock.
+#[derive(Clone, Debug)]
+pub struct GivenRow {
+    /// Microseconds after `start`.
+    pub at: i64,
+    /// Stream and row; none moves the clock only.
+    pub row: Option<(String, Table)>,
+    /// Place of the row.
+    pub span: Span,
+}
+
+/// A row of `expect`.
+#[derive(Clone, Debug)]
+pub struct ExpectRow {
+    /// Event time of the row, microseconds after `start`, if it matters.
+    pub at: Option<i64>,
+    /// The stream.
+    pub stream: String,
+    /// A table of columns that must be equal, or a string with an SQL condition.
+    pub row: Node,
+    /// Place of the row.
+    pub span: Span,
+}

@@ -1,0 +1,77 @@
+//! Clocks: where executors get the time from.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A source of time.
+pub trait Clock: Send + Sync {
+    /// Nanoseconds since the process (or the simulation) began; never goes back.
+    fn nanos(&self) -> u64;
+
+    /// Microseconds since 1970 UTC.
+    fn wall_micros(&self) -> i64;
+}
+
+/// The machine's clock: the time stamp counter where it is usable (9 ns a read), else the operating system's.
+#[derive(Clone, Debug)]
+pub struct SystemClock {
+    clock: quanta::Clock,
+    start: u64,
+}
+
+impl SystemClock {
+    /// A clock that starts now. Calibrates once per process, which takes some milliseconds.
+    pub fn new() -> SystemClock {
+        let clock = quanta::Clock::new();
+        let start = clock.raw();
+        SystemClock { clock, start }
+    }
+}
+
+impl Default for SystemClock {
+    fn default() -> SystemClock {
+        SystemClock::new()
+    }
+}
+
+impl Clock for SystemClock {
+    #[inline]
+    fn nanos(&self) -> u64 {
+        self.clock.delta_as_nanos(self.start, self.clock.raw())
+    }
+
+    fn wall_micros(&self) -> i64 {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        now.map_or(0, |d| d.as_micros() as i64)
+    }
+}
+
+/// A clock that stands still until it is set: for tests and the simulator.
+#[derive(Clone, Debug, Default)]
+pub struct ManualClock {
+    micros: Arc<AtomicU64>,
+}
+
+impl ManualClock {
+    /// A clock at this time, microseconds since 1970 UTC.
+    pub fn at(micros: i64) -> ManualClock {
+        ManualClock { micros: Arc::new(AtomicU64::new(micros as u64)) }
+    }
+
+    /// Sets the time.
+    pub fn set(&self, micros: i64) {
+        // Relaxed: the clock is read by the thread that sets it; nothing else is published through it.
+        self.micros.store(micros as u64, Ordering::Relaxed);
+    }
+}
+
+impl Clock for ManualClock {
+    fn nanos(&self) -> u64 {
+        (self.wall_micros() as u64).wrapping_mul(1000)
+    }
+
+    fn wall_micros(&self) -> i64 {
+        // Relaxed: see `set`.
+        self.micros.load(Ordering::Relaxed) as i64
+    }
+}
