@@ -4,6 +4,7 @@
 //! [`Run`], [`Slot`]) and the memory of text ([`Arena`]). Never knows components, expressions, threads or files.
 
 mod arena;
+pub mod codec;
 mod frame;
 mod types;
 mod value;
