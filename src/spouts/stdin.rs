@@ -149,3 +149,47 @@ impl Source for Blocks {
         Ok(Read::Bytes(n))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_of_a_thread_arrive_whole_and_in_order() {
+        let bytes: Vec<u8> = (0..3 * BLOCK_BYTES * BLOCKS).map(|n| (n % 251) as u8).collect();
+        let mut source = Blocks::spawn(io::Cursor::new(bytes.clone())).unwrap();
+        let mut read = Vec::new();
+        let mut into = [0; 1000];
+        loop {
+            match source.read(&mut into).unwrap() {
+                Read::Bytes(n) => read.extend_from_slice(&into[..n]),
+                Read::Wait => std::thread::yield_now(),
+                Read::End => break,
+            }
+        }
+        assert!(read == bytes);
+    }
+
+    #[test]
+    fn a_failure_of_standard_input_is_an_error_after_what_was_read() {
+        struct Failing(usize);
+        impl io::Read for Failing {
+            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+                self.0 += 1;
+                if self.0 == 1 { Ok(into.len().min(7)) } else { Err(io::Error::other("unplugged")) }
+            }
+        }
+        let mut source = Blocks::spawn(Failing(0)).unwrap();
+        let mut into = [0; 100];
+        let mut read = 0;
+        let failure = loop {
+            match source.read(&mut into) {
+                Ok(Read::Bytes(n)) => read += n,
+                Ok(Read::Wait) => std::thread::yield_now(),
+                Ok(Read::End) => panic!("the failure is lost"),
+                Err(failure) => break failure,
+            }
+        };
+        assert_eq!((read, failure.message.contains("byte 7")), (7, true));
+    }
+}

@@ -38,7 +38,7 @@ impl Feed {
             left: u64::MAX,
             hold: None,
             last_due: 0,
-            starved: true,
+            starved: false,
             ended: false,
         }
     }

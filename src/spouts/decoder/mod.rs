@@ -3,7 +3,7 @@
 //! 1. A [`DecoderPlan`] is what the options of a spout say, checked: format, columns, where each is found.
 //! 2. A [`Decoder`] is one split of it being read: it takes a window of bytes, splits record after record and writes
 //!    the values straight into frames of the run. Only a spout with `add` or `where` goes through a frame of the
-//!    decoder's own ([`computed`]), because raw columns have no slots in the pipeline.
+//!    decoder's own (`computed`), because raw columns have no slots in the pipeline.
 //! 3. A [`Feed`] joins a decoder, the bytes of a split ([`Input`]) and a [`Pace`] to a spout.
 //!
 //! A record that becomes no tuple is a reject with its position, or is counted as filtered: none is lost, none stops the
@@ -13,6 +13,7 @@
 mod computed;
 mod feed;
 mod input;
+mod options;
 mod pace;
 mod plan;
 mod sources;
@@ -21,8 +22,9 @@ mod tests;
 
 pub use feed::Feed;
 pub use input::{Input, Read, Source};
+pub use options::RECORD_OPTIONS;
 pub use pace::Pace;
-pub use plan::{DecoderCheck, DecoderPlan, RECORD_OPTIONS};
+pub use plan::{DecoderCheck, DecoderPlan};
 pub use sources::size;
 
 use crate::component::{ComponentError, Intake, Reject};

@@ -1,58 +1,15 @@
 //! What the options of a source of records say, checked.
 
 use super::computed::{Add, Computed, Output, widens};
+use super::options::{FORMATS, converter, only_in, paths};
 use super::sources::{Finder, Found, size};
 use super::{Columns, Decoder, Splitter, Start, Target};
-use crate::component::{Node, OptionSpec, Options};
+use crate::component::{Node, Options};
 use crate::expr::{Entries, EntryStep, Environment, Expr, Scope, ScopeColumn};
 use crate::problem::{Problem, nearest};
 use crate::spouts::fields::{FieldSpec, fields};
-use crate::time::TimestampFormat;
 use crate::tuple::codec::{Cell, Converter, CsvSplitter, JsonPath, JsonSplitter, RegexSplitter, Step};
 use crate::tuple::{Column, DataType, Layout, Slot, Value};
-
-/// The options of everything that decodes records.
-pub const RECORD_OPTIONS: [OptionSpec; 17] = [
-    OptionSpec::required(
-        "format",
-        "how records are written: \"csv\", \"json\" (one document a line), \"text\" or \"regex\"",
-    ),
-    OptionSpec::optional("schema", "a schema of [schemas]: its `fields` and `time` count as if they stood here"),
-    OptionSpec::optional("fields", "the columns: name = \"type [not null] [default value]\""),
-    OptionSpec::optional("time", "the timestamp column that carries event time; by default the time of arrival"),
-    OptionSpec::optional("paths", "where a column is found: a JSON path or the header's name; by default its own name"),
-    OptionSpec::optional("columns", "csv: the columns by position"),
-    OptionSpec::optional(
-        "header",
-        "csv: \"use\" its names (the default without `columns`), \"skip\" it, or there is \"none\"",
-    ),
-    OptionSpec::optional("delimiter", "csv: the character between values, a comma by default"),
-    OptionSpec::optional("null", "texts that mean NULL; the empty one by default for csv"),
-    OptionSpec::optional("each", "json: the array whose elements become a tuple each, such as \"$.data[*]\""),
-    OptionSpec::optional("regex", "regex: expressions tried in order; named groups are columns"),
-    OptionSpec::optional(
-        "timestamps",
-        "how timestamps are written: \"rfc3339\", \"epoch_s\", _ms, _us, _ns, or a pattern with %",
-    ),
-    OptionSpec::optional("zone", "time zone of timestamps that name none, UTC by default"),
-    OptionSpec::optional("year", "year of timestamps without one; by default the latest that is not in the future"),
-    OptionSpec::optional("add", "computed columns: name = \"expression\""),
-    OptionSpec::optional("where", "which records become tuples: a condition over all columns of the record"),
-    OptionSpec::optional("max_record", "longest record that is read, \"1MiB\" by default; longer ones are errors"),
-];
-
-const FORMATS: [&str; 4] = ["csv", "json", "text", "regex"];
-
-/// Options that have a meaning in some formats only.
-const ONLY_IN: [(&str, &[&str]); 7] = [
-    ("paths", &["csv", "json"]),
-    ("columns", &["csv"]),
-    ("header", &["csv"]),
-    ("delimiter", &["csv"]),
-    ("each", &["json"]),
-    ("regex", &["regex"]),
-    ("null", &["csv", "json", "regex"]),
-];
 
 /// What the check of a source of records sees.
 pub struct DecoderCheck<'a> {
@@ -135,7 +92,7 @@ struct Filter {
 }
 
 impl DecoderPlan {
-    /// Checks the options in [`RECORD_OPTIONS`]. Records every problem; none where it cannot be told what the stream
+    /// Checks the options in [`super::RECORD_OPTIONS`]. Records every problem; none where it cannot be told what the stream
     /// looks like.
     pub fn check(check: &DecoderCheck<'_>) -> Option<DecoderPlan> {
         let options = &check.options;
@@ -499,48 +456,5 @@ impl<'a> Checking<'a, '_> {
         };
         options.problem(problem.at(node.span));
         None
-    }
-}
-
-fn only_in(options: &Options<'_>, format: &str) {
-    for (name, formats) in ONLY_IN.iter().filter(|(_, formats)| !formats.contains(&format)) {
-        if let Some((key, _)) = options.table.entry(name) {
-            let message = format!("`{name}` of `{}` has no meaning for format \"{format}\"", options.component);
-            let list = formats.iter().map(|f| format!("\"{f}\"")).collect::<Vec<_>>().join(", ");
-            options.problem(Problem::error(message).at(key.span).hint(format!("it belongs to {list}")));
-        }
-    }
-}
-
-fn paths<'a>(options: &Options<'a>) -> Option<Vec<(&'a str, &'a Node, &'a str)>> {
-    if !options.has("paths") {
-        return Some(Vec::new());
-    }
-    let mut paths = Vec::new();
-    for (key, node) in &options.table("paths")?.entries {
-        match node.as_text() {
-            Some(text) => paths.push((key.name.as_str(), node, text)),
-            None => options.wrong(&format!("paths.{}", key.name), node, "a string"),
-        }
-    }
-    Some(paths)
-}
-
-fn converter(options: &Options<'_>, format: &str) -> Option<Converter> {
-    let nulls = match options.texts("null") {
-        Some(texts) => texts.into_iter().map(|(t, _)| t.to_owned()).collect(),
-        None if format == "csv" => vec![String::new()],
-        None => Vec::new(),
-    };
-    let pattern = options.text("timestamps").unwrap_or("rfc3339");
-    let year = options.integer("year", 1).and_then(|y| i16::try_from(y).ok());
-    match TimestampFormat::new(pattern, options.text("zone"), year) {
-        Ok(timestamps) => Some(Converter::new(timestamps, pattern, &nulls)),
-        Err(why) => {
-            let node = options.node("timestamps").or_else(|| options.node("zone"));
-            let problem = Problem::error(format!("timestamps of `{}`: {why}", options.component));
-            options.problem(problem.at(node.map_or(options.span, |n| n.span)));
-            None
-        }
     }
 }

@@ -31,9 +31,9 @@ pub fn size(options: &Options<'_>, name: &str) -> Option<usize> {
     let (number, unit) =
         UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes))).unwrap_or((text.as_str(), 1));
     let bytes =
-        number.trim().parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).filter(|n| (1..=1 << 30).contains(n));
+        number.trim().parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).filter(|n| (1..=1 << 27).contains(n));
     if bytes.is_none() {
-        options.wrong(name, node, "a size from 1 byte to 1 GiB, such as \"1MiB\"");
+        options.wrong(name, node, "a size from 1 byte to 128 MiB, such as \"1MiB\"");
     }
     bytes.map(|n| n as usize)
 }

@@ -88,13 +88,13 @@ impl Converter {
         now: i64,
     ) -> Result<Option<u64>, ValueFault> {
         let raw = cell.of(record);
-        match cell.kind {
+        match cell.kind() {
             CellKind::Text if self.is_null(raw) => Ok(None),
             // SAFETY: passed on to the caller.
             CellKind::Text => unsafe { self.text_word(ty, raw, arena, now) }.map(Some),
             CellKind::Absent => Ok(None),
             // SAFETY: passed on to the caller.
-            _ => unsafe { self.rare_word(ty, cell.kind, raw, arena, now) },
+            _ => unsafe { self.rare_word(ty, cell.kind(), raw, arena, now) },
         }
     }
 
@@ -186,7 +186,7 @@ impl Converter {
             return format!("`{shown}` is not UTF-8");
         }
         let text = std::str::from_utf8(raw).unwrap_or("");
-        let why = match (ty, cell.kind) {
+        let why = match (ty, cell.kind()) {
             (DataType::Timestamp, CellKind::Text) => self.timestamps.parse(text, now).err(),
             (DataType::Timestamp, CellKind::Number) => {
                 parse_f64(raw).and_then(|number| self.timestamps.parse_number(number).err())

@@ -4,13 +4,13 @@
 //! `\r\n`, one delimiter more at the end of a line is allowed, empty lines do not count. A quote that does not begin a
 //! value is an ordinary character.
 
-use super::scan::Marks;
+use super::scan::{Marks, Needles};
 use super::{Cell, CellKind, RecordFault, Split};
 
 /// Splits CSV records.
 #[derive(Clone, Debug)]
 pub struct CsvSplitter {
-    delimiter: u8,
+    needles: Needles,
     expected: usize,
 }
 
@@ -18,7 +18,7 @@ impl CsvSplitter {
     /// A splitter for records of `expected` columns. The delimiter is an ASCII character other than a quote, a line
     /// end or zero.
     pub fn new(delimiter: u8, expected: usize) -> CsvSplitter {
-        CsvSplitter { delimiter, expected }
+        CsvSplitter { needles: Needles::new([delimiter, b'\n', b'"']), expected }
     }
 
     /// How many columns a record has.
@@ -30,49 +30,46 @@ impl CsvSplitter {
     /// `cells` must have a place for each expected column.
     #[inline]
     pub fn split(&self, bytes: &[u8], last: bool, cells: &mut [Cell]) -> Split {
-        let mut scan = Scan { marks: Marks::new(bytes, [self.delimiter, b'\n', b'"']), bytes, last };
+        let cells = &mut cells[..self.expected];
+        let mut scan = Scan { marks: Marks::new(bytes, &self.needles), bytes, last };
         let mut count = 0;
         let mut start = 0;
-        let mut cell;
         loop {
-            let (at, end) = match scan.marks.next() {
-                Some(at) if bytes[at] == b'"' => {
-                    if !is_blank(&bytes[start..at]) {
-                        continue;
-                    }
-                    match scan.quoted(at, count + 1) {
-                        Ok((found, at, end)) => {
-                            cell = found;
-                            (at, end)
-                        }
-                        Err(split) => return split,
-                    }
+            let Some(mut at) = scan.marks.next() else {
+                if !last {
+                    return Split::Partial;
                 }
-                Some(at) => {
-                    cell = trimmed(bytes, start, at);
-                    (at, if bytes[at] == b'\n' { Some(at + 1) } else { None })
-                }
-                None if !last => return Split::Partial,
-                None => {
-                    cell = trimmed(bytes, start, bytes.len());
-                    (bytes.len(), Some(bytes.len()))
-                }
+                let cell = trimmed(bytes, start, bytes.len());
+                put(cells, count, cell);
+                return self.ended(count + 1, cell, bytes.len());
             };
-            if let Some(place) = cells.get_mut(count).filter(|_| count < self.expected) {
-                *place = cell;
+            let mut mark = bytes[at];
+            let cell;
+            if mark == b'"' {
+                if !is_blank(&bytes[start..at]) {
+                    continue;
+                }
+                match scan.quoted(at, count + 1) {
+                    Ok((found, behind)) => (cell, at) = (found, behind),
+                    Err(split) => return split,
+                }
+                mark = bytes.get(at).copied().unwrap_or(b'\n');
+            } else {
+                cell = trimmed(bytes, start, at);
             }
+            put(cells, count, cell);
             count += 1;
             start = at + 1;
-            if let Some(end) = end {
-                return self.ended(count, cell, end);
+            if mark == b'\n' {
+                return self.ended(count, cell, start.min(bytes.len()));
             }
         }
     }
 
     #[inline(always)]
     fn ended(&self, count: usize, cell: Cell, end: usize) -> Split {
-        let empty = cell.start == cell.end;
-        if count == self.expected && !(count == 1 && empty && cell.kind == CellKind::Text) {
+        let empty = cell.is_empty();
+        if count == self.expected && !(count == 1 && empty && cell.kind() == CellKind::Text) {
             return Split::Record { end };
         }
         if count == 1 && empty {
@@ -87,18 +84,16 @@ impl CsvSplitter {
     /// Splits a header: the names in the first record, without an empty one at its end, and where the next record
     /// starts. None if the record goes on behind the buffer.
     pub fn header(delimiter: u8, bytes: &[u8], last: bool) -> Option<(Vec<String>, usize)> {
-        // A record has at most one column more than delimiters, and a header is read once.
-        let most = memchr::memchr_iter(delimiter, bytes).count() + 1;
-        let mut cells = vec![Cell::default(); most];
-        let splitter = CsvSplitter::new(delimiter, most);
-        let (end, count) = match splitter.split(bytes, last, &mut cells) {
+        // Once to learn how many columns there are, once to find them.
+        let (end, count) = match CsvSplitter::new(delimiter, 0).split(bytes, last, &mut []) {
             Split::Partial => return None,
-            Split::Record { end } => (end, most),
             Split::Broken { end, fault: RecordFault::Columns { found, .. } } => (end, found),
-            Split::Broken { end, .. } | Split::Blank { end } => (end, 1),
+            Split::Broken { end, .. } | Split::Blank { end } | Split::Record { end } => (end, 1),
         };
+        let mut cells = vec![Cell::default(); count];
+        CsvSplitter::new(delimiter, count).split(bytes, last, &mut cells);
         let mut names: Vec<String> =
-            cells[..count].iter().map(|c| String::from_utf8_lossy(c.of(bytes)).replace("\"\"", "\"")).collect();
+            cells.iter().map(|c| String::from_utf8_lossy(c.of(bytes)).replace("\"\"", "\"")).collect();
         if names.last().is_some_and(String::is_empty) {
             names.pop();
         }
@@ -113,9 +108,8 @@ struct Scan<'a> {
 }
 
 impl Scan<'_> {
-    /// A value whose quote opens at `open`: its cell, the delimiter or line end behind it, and the start of the next
-    /// record if this one ends here.
-    fn quoted(&mut self, open: usize, column: usize) -> Result<(Cell, usize, Option<usize>), Split> {
+    /// A value whose quote opens at `open`: its cell, and the delimiter or line end behind it, or the end of all bytes.
+    fn quoted(&mut self, open: usize, column: usize) -> Result<(Cell, usize), Split> {
         let mut kind = CellKind::Text;
         let close = loop {
             match self.marks.next() {
@@ -137,12 +131,7 @@ impl Scan<'_> {
                 if !is_blank(&self.bytes[close + 1..at]) || self.bytes.get(at) == Some(&b'"') {
                     return Err(self.behind_quote(next, column));
                 }
-                let end = match self.bytes.get(at) {
-                    None => Some(at),
-                    Some(b'\n') => Some(at + 1),
-                    Some(_) => None,
-                };
-                Ok((cell, at, end))
+                Ok((cell, at))
             }
         }
     }
@@ -181,7 +170,23 @@ fn is_blank(bytes: &[u8]) -> bool {
 }
 
 #[inline(always)]
-fn trimmed(bytes: &[u8], mut start: usize, mut end: usize) -> Cell {
+fn put(cells: &mut [Cell], count: usize, cell: Cell) {
+    if let Some(place) = cells.get_mut(count) {
+        *place = cell;
+    }
+}
+
+#[inline(always)]
+fn trimmed(bytes: &[u8], start: usize, end: usize) -> Cell {
+    let value = &bytes[start..end];
+    match (value.first(), value.last()) {
+        (Some(first), Some(last)) if *first <= b' ' || *last <= b' ' => trim(bytes, start, end),
+        _ => Cell::new(start, end, CellKind::Text),
+    }
+}
+
+#[inline(never)]
+fn trim(bytes: &[u8], mut start: usize, mut end: usize) -> Cell {
     while start < end && is_blank_byte(bytes[start]) {
         start += 1;
     }

@@ -96,10 +96,10 @@ impl JsonSplitter {
     /// There is something else in its place.
     pub fn elements(&self, line: &[u8], cells: &[Cell]) -> Result<Option<usize>, RecordFault> {
         let Some(cell) = self.each.map(|each| cells[each]) else { return Ok(None) };
-        match (cell.kind, line.get(cell.start as usize)) {
+        match (cell.kind(), line.get(cell.start())) {
             (CellKind::Absent, _) => Ok(None),
-            (CellKind::Nested, Some(b'[')) => Ok(Some(cell.start as usize + 1)),
-            _ => Err(RecordFault::Json { at: cell.start as usize, expected: "an array for `each`" }),
+            (CellKind::Nested, Some(b'[')) => Ok(Some(cell.start() + 1)),
+            _ => Err(RecordFault::Json { at: cell.start(), expected: "an array for `each`" }),
         }
     }
 

@@ -25,10 +25,9 @@ pub use lines::{RegexSplitter, find_line, line_of};
 use std::fmt;
 
 /// What the bytes of a [`Cell`] are.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CellKind {
     /// The record has no such value, or says null.
-    #[default]
     Absent,
     /// Text as it stands.
     Text,
@@ -44,28 +43,63 @@ pub enum CellKind {
     Nested,
 }
 
-/// Where a value of a record lies: bytes counted from the record's start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Cell {
-    /// First byte.
-    pub start: u32,
-    /// One past the last byte.
-    pub end: u32,
-    /// What they are.
-    pub kind: CellKind,
-}
+/// Where a value of a record lies, in bytes from the record's start, and what it is. One word (start 32 bits, length 28,
+/// kind 4): as a struct of three it would be written in pieces and read back whole, which stalls at every column.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub struct Cell(u64);
+
+/// Longest record that cells can address.
+pub const RECORD_BYTES_MAX: usize = (1 << 28) - 1;
 
 impl Cell {
-    /// A cell over `start..end`.
+    /// A cell over `start..end` of a record of at most [`RECORD_BYTES_MAX`] bytes.
     #[inline(always)]
     pub fn new(start: usize, end: usize, kind: CellKind) -> Cell {
-        Cell { start: start as u32, end: end as u32, kind }
+        Cell(((start as u64) << 32) | (((end - start) as u64 & RECORD_BYTES_MAX as u64) << 4) | kind as u64)
+    }
+
+    /// First byte.
+    #[inline(always)]
+    pub fn start(self) -> usize {
+        (self.0 >> 32) as usize
+    }
+
+    /// Number of bytes.
+    #[inline(always)]
+    pub fn len(self) -> usize {
+        (self.0 as usize >> 4) & RECORD_BYTES_MAX
+    }
+
+    /// Whether it has no bytes.
+    #[inline(always)]
+    pub fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// What the bytes are.
+    #[inline(always)]
+    pub fn kind(self) -> CellKind {
+        match self.0 & 15 {
+            0 => CellKind::Absent,
+            1 => CellKind::Text,
+            2 => CellKind::Doubled,
+            3 => CellKind::Escaped,
+            4 => CellKind::Number,
+            5 => CellKind::Boolean,
+            _ => CellKind::Nested,
+        }
     }
 
     /// Its bytes; empty if it is absent.
     #[inline(always)]
     pub fn of(self, record: &[u8]) -> &[u8] {
-        record.get(self.start as usize..self.end as usize).unwrap_or(&[])
+        record.get(self.start()..self.start() + self.len()).unwrap_or(&[])
+    }
+}
+
+impl fmt::Debug for Cell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}({}, {})", self.kind(), self.start(), self.len())
     }
 }
 

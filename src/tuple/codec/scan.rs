@@ -1,19 +1,30 @@
 //! Finding the few bytes that matter, 16 or 64 at a time.
 
+/// Three bytes that are looked for, each as often as fits into a vector, so that nothing is prepared for a record.
+#[derive(Clone, Debug)]
+pub(super) struct Needles([[u8; 16]; 3]);
+
+impl Needles {
+    /// None of the bytes may be zero.
+    pub(super) fn new(needles: [u8; 3]) -> Needles {
+        debug_assert!(!needles.contains(&0), "the padding of the last block must not match");
+        Needles(needles.map(|n| [n; 16]))
+    }
+}
+
 /// The places of three bytes in a buffer, in ascending order.
 pub(super) struct Marks<'a> {
     bytes: &'a [u8],
-    needles: [u8; 3],
+    needles: &'a Needles,
     base: usize,
     loaded: usize,
     mask: u64,
 }
 
 impl<'a> Marks<'a> {
-    /// The places of `needles`, none of which may be the zero byte.
+    /// The places of `needles` in `bytes`.
     #[inline(always)]
-    pub(super) fn new(bytes: &'a [u8], needles: [u8; 3]) -> Marks<'a> {
-        debug_assert!(!needles.contains(&0), "the padding of the last block must not match");
+    pub(super) fn new(bytes: &'a [u8], needles: &'a Needles) -> Marks<'a> {
         Marks { bytes, needles, base: 0, loaded: 0, mask: 0 }
     }
 
@@ -46,11 +57,12 @@ impl<'a> Marks<'a> {
 
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn mask_of(block: &[u8; 64], needles: [u8; 3]) -> u64 {
-    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_set1_epi8};
-    // SAFETY: SSE2 is part of x86-64; the four unaligned loads read the 64 bytes of the block.
+fn mask_of(block: &[u8; 64], needles: &Needles) -> u64 {
+    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128};
+    let [a, b, c] = &needles.0;
+    // SAFETY: SSE2 is part of x86-64; the unaligned loads read the 16 bytes of each needle and the 64 of the block.
     unsafe {
-        let [a, b, c] = needles.map(|n| _mm_set1_epi8(n as i8));
+        let [a, b, c] = [a, b, c].map(|n| _mm_loadu_si128(n.as_ptr().cast()));
         let mut mask = 0;
         for part in 0..4 {
             let x = _mm_loadu_si128(block.as_ptr().add(16 * part).cast());
@@ -63,8 +75,8 @@ fn mask_of(block: &[u8; 64], needles: [u8; 3]) -> u64 {
 
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
-fn mask_of(block: &[u8; 64], needles: [u8; 3]) -> u64 {
-    let [a, b, c] = needles;
+fn mask_of(block: &[u8; 64], needles: &Needles) -> u64 {
+    let [a, b, c] = needles.0.map(|n| n[0]);
     block.iter().enumerate().fold(0, |mask, (i, &x)| mask | (u64::from(x == a || x == b || x == c) << i))
 }
 
@@ -117,7 +129,8 @@ mod tests {
     proptest! {
         #[test]
         fn marks_are_the_places_of_the_needles(bytes in prop::collection::vec(prop::sample::select(b"ab,\n\"\0".to_vec()), 0..300)) {
-            let mut marks = Marks::new(&bytes, *b",\n\"");
+            let needles = Needles::new(*b",\n\"");
+            let mut marks = Marks::new(&bytes, &needles);
             let found: Vec<usize> = std::iter::from_fn(|| marks.next()).collect();
             let naive: Vec<usize> = (0..bytes.len()).filter(|&i| b",\n\"".contains(&bytes[i])).collect();
             prop_assert_eq!(found, naive);

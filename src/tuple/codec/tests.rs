@@ -61,7 +61,7 @@ proptest! {
                 prop_assert_eq!(end, line.len());
                 let found: Vec<String> = cells.iter().map(|c| {
                     let text = std::str::from_utf8(c.of(line.as_bytes())).unwrap();
-                    if c.kind == CellKind::Doubled { text.replace("\"\"", "\"") } else { text.to_owned() }
+                    if c.kind() == CellKind::Doubled { text.replace("\"\"", "\"") } else { text.to_owned() }
                 }).collect();
                 let naive = naive.unwrap();
                 prop_assert!(naive.len() == expected || (naive.len() == expected + 1 && naive[expected].is_empty()));
@@ -83,7 +83,7 @@ fn check_cells(
 ) -> Result<(), TestCaseError> {
     for (path, cell) in paths.iter().zip(cells) {
         let raw = std::str::from_utf8(cell.of(json.as_bytes())).unwrap();
-        let found = match cell.kind {
+        let found = match cell.kind() {
             CellKind::Absent => serde_json::Value::Null,
             CellKind::Text => serde_json::Value::String(raw.to_owned()),
             CellKind::Escaped => serde_json::from_str(&format!("\"{raw}\"")).unwrap(),
