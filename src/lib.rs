@@ -6,6 +6,7 @@ pub mod component;
 pub mod config;
 pub mod expr;
 pub mod problem;
+pub mod ring;
 pub mod store;
 pub mod time;
 pub mod tuple;

@@ -2,6 +2,7 @@
 
 use super::{ComponentError, OptionSpec, Options};
 use crate::expr::Environment;
+use crate::problem::Span;
 use crate::tuple::{Arena, Column, DataType, Frame, Run, Slot};
 
 /// How a bolt with several inputs sees them.
@@ -48,6 +49,12 @@ pub trait BoltFactory: Send + Sync {
         Keyed::Never
     }
 
+    /// Streams it reads besides those of `from`, each with the place that names it; appended to its inputs in order.
+    fn extra_inputs(&self, options: &Options<'_>) -> Vec<(String, Span)> {
+        let _ = options;
+        Vec::new()
+    }
+
     /// Checks what the user wrote against its inputs. Records every problem in `check.options` and returns none if it
     /// cannot say what its streams look like.
     fn check(&self, check: &BoltCheck<'_>) -> Option<Box<dyn BoltPlan>>;
@@ -89,6 +96,18 @@ pub trait BoltPlan: Send + Sync {
     /// Whether it keeps state between tuples (for `explain` and for determinism).
     fn stateful(&self) -> bool {
         false
+    }
+
+    /// The columns of an input that its tasks read themselves (key, `where` and columns that only pass through are the
+    /// runtime's business); none: all of them.
+    fn reads(&self, input: usize) -> Option<Vec<usize>> {
+        let _ = input;
+        None
+    }
+
+    /// How many private slots a task needs in the frame, beside those of its output columns.
+    fn scratch(&self) -> usize {
+        0
     }
 
     /// Words for `explain`: what it computes, what its state costs.
@@ -140,6 +159,8 @@ pub struct BoltBuild<'a> {
     pub inputs: &'a [Vec<Slot>],
     /// Slots of the columns of each output stream.
     pub outputs: &'a [Vec<Slot>],
+    /// The private slots that [`BoltPlan::scratch`] asked for.
+    pub scratch: &'a [Slot],
     /// For each input the slots of the key and their types; empty without a key.
     pub key: &'a [Vec<(Slot, DataType)>],
     /// Number of this task.
@@ -147,6 +168,9 @@ pub struct BoltBuild<'a> {
     /// Number of tasks of the component.
     pub tasks: usize,
 }
+
+/// What [`Bolt::next_row`] answers when a row failed: [`Step::error`] has been called, the row leaves on `errors`.
+pub const ERRORS: u8 = u8::MAX;
 
 /// What became of a tuple in a bolt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
