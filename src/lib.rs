@@ -5,6 +5,7 @@
 pub mod component;
 pub mod config;
 pub mod expr;
+pub mod latency;
 pub mod problem;
 pub mod ring;
 pub mod store;
