@@ -3,6 +3,7 @@
 mod assemble;
 mod budget;
 mod columns;
+mod explain;
 mod place;
 mod plan;
 mod report;
@@ -11,6 +12,7 @@ mod slots;
 
 pub use assemble::{Parts, assemble};
 pub use budget::{BudgetError, CoreBudget};
+pub use explain::explain;
 pub use place::Placement;
 pub use plan::{ChannelPlan, Entry, Hop, PipelinePlan, Plan, TaskId, Way, plan, senders};
 pub use report::{Before, Facts, interim, report};
