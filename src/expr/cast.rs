@@ -59,7 +59,9 @@ pub(crate) fn read(text: &str, to: DataType) -> Result<u64, (Fault, String)> {
         DataType::Boolean => read_boolean(trimmed).map(u64::from),
         DataType::Bigint => return read_bigint(text, trimmed),
         DataType::Double => return read_double(text, trimmed),
-        DataType::Timestamp => return time::parse_timestamp(trimmed).map(|t| t as u64).map_err(|e| (Fault::BadCast, e)),
+        DataType::Timestamp => {
+            return time::parse_timestamp(trimmed).map(|t| t as u64).map_err(|e| (Fault::BadCast, e));
+        }
         DataType::Interval => return time::parse_interval(trimmed).map(|t| t as u64).map_err(|e| (Fault::BadCast, e)),
         DataType::Text => None,
     }

@@ -193,14 +193,17 @@ impl EntryNames<'_> {
                 let column = self.scope.columns[*one].column;
                 Ok(Node::column(*one, column.ty, column.nullable))
             }
-            several => Err(Missing::Ambiguous(several.iter().map(|i| self.scope.columns[*i].stream.to_owned()).collect())),
+            several => {
+                Err(Missing::Ambiguous(several.iter().map(|i| self.scope.columns[*i].stream.to_owned()).collect()))
+            }
         }
     }
 
     fn near(&self, stream: Option<&str>, name: &str) -> Option<String> {
         let columns = self.scope.columns;
         if let Some(stream) = stream {
-            let of_stream = columns.iter().filter(|c| c.stream.eq_ignore_ascii_case(stream)).map(|c| c.column.name.as_str());
+            let of_stream =
+                columns.iter().filter(|c| c.stream.eq_ignore_ascii_case(stream)).map(|c| c.column.name.as_str());
             if let Some(near) = nearest(name, of_stream) {
                 return Some(format!("{stream}.{near}"));
             }

@@ -219,7 +219,9 @@ macro_rules! each_child {
             Kind::IsNull { node, .. } | Kind::IsTruth { node, .. } | Kind::InSet { node, .. } => $see(node),
             Kind::Part { node, .. } | Kind::Truncate { node, .. } => $see(node),
             Kind::And(nodes) | Kind::Or(nodes) | Kind::Coalesce(nodes) => nodes.$iter().for_each($see),
-            Kind::Compare { left, right, .. } | Kind::Distinct { left, right, .. } | Kind::Arith { left, right, .. } => {
+            Kind::Compare { left, right, .. }
+            | Kind::Distinct { left, right, .. }
+            | Kind::Arith { left, right, .. } => {
                 $see(left);
                 $see(right);
             }

@@ -72,20 +72,28 @@ impl<'a> Source<'a> {
     /// Keeps the tokens with their bytes, and gives those for the parser, without `symmetric`.
     fn take(&mut self, tokens: Vec<TokenWithSpan>) -> Vec<TokenWithSpan> {
         let mut kept = Vec::with_capacity(tokens.len());
-        let mut after_between = false;
+        let (mut after_between, mut after_side) = (false, false);
         for token in tokens {
             if matches!(token.token, Token::Whitespace(_)) {
                 continue;
             }
             let range = self.bytes(token.span);
-            let is_word = |wanted: &str| matches!(&token.token, Token::Word(w) if w.quote_style.is_none() && w.value.eq_ignore_ascii_case(wanted));
+            let is_word = |wanted: &str| match &token.token {
+                Token::Word(word) => word.quote_style.is_none() && word.value.eq_ignore_ascii_case(wanted),
+                _ => false,
+            };
             if after_between && (is_word("symmetric") || is_word("asymmetric")) {
                 if is_word("symmetric") {
                     self.symmetric.push(range.start);
                 }
                 continue;
             }
+            if after_side && is_word("from") {
+                // `trim(leading from x)`: the parser wants the characters to be named.
+                kept.push(TokenWithSpan::new(Token::SingleQuotedString(" ".to_owned()), token.span));
+            }
             after_between = is_word("between");
+            after_side = is_word("leading") || is_word("trailing") || is_word("both");
             self.tokens.push((range, token.token.clone()));
             kept.push(token);
         }
@@ -147,12 +155,39 @@ impl<'a> Source<'a> {
         let range = self.bytes(part.span());
         let Some(first) = self.tokens.iter().position(|(r, _)| r.end > range.start) else { return range };
         let last = self.tokens.iter().rposition(|(r, _)| r.start < range.end).unwrap_or(first).max(first);
-        self.balance(first, last, matches!(part, ast::Expr::Function(_)))
+        use ast::Expr as E;
+        match part {
+            // Their spans are those of their operands.
+            E::Cast { kind: ast::CastKind::DoubleColon, .. } => {
+                let operand = self.balance(first, last, false);
+                let mut last = self.tokens.iter().rposition(|(r, _)| r.end <= operand.end).unwrap_or(last);
+                if matches!(self.tokens.get(last + 1), Some((_, Token::DoubleColon))) {
+                    last = (last + 2).min(self.tokens.len() - 1);
+                }
+                operand.start..self.tokens[last].0.end
+            }
+            E::Cast { .. } | E::Extract { .. } | E::Position { .. } | E::Substring { .. } | E::Trim { .. } => {
+                self.enclosing(first, last)
+            }
+            E::Ceil { .. } | E::Floor { .. } => self.enclosing(first, last),
+            _ => self.balance(first, last, matches!(part, E::Function(_))),
+        }
+    }
+
+    /// The call whose parentheses these tokens stand in.
+    fn enclosing(&self, first: usize, last: usize) -> Range<usize> {
+        let mut depth = 0i32;
+        let opening = self.tokens[..first].iter().rposition(|(_, token)| {
+            depth += i32::from(close(token)) - i32::from(open(token));
+            depth < 0
+        });
+        match opening {
+            Some(at) if at > 0 => self.balance(at - 1, last.max(at), false),
+            _ => self.balance(first, last, false),
+        }
     }
 
     fn balance(&self, mut first: usize, mut last: usize, call: bool) -> Range<usize> {
-        let open = |token: &Token| matches!(token, Token::LParen | Token::LBracket);
-        let close = |token: &Token| matches!(token, Token::RParen | Token::RBracket);
         if call && first == last && self.tokens.get(last + 1).is_some_and(|(_, token)| open(token)) {
             last += 1;
         }
@@ -186,6 +221,14 @@ impl<'a> Source<'a> {
     pub(crate) fn slice(&self, range: Range<usize>) -> &'a str {
         self.text.get(range).unwrap_or_default()
     }
+}
+
+fn open(token: &Token) -> bool {
+    matches!(token, Token::LParen | Token::LBracket)
+}
+
+fn close(token: &Token) -> bool {
+    matches!(token, Token::RParen | Token::RBracket)
 }
 
 /// Reads `1, Column: 5`.

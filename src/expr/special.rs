@@ -14,23 +14,63 @@ pub(crate) static DOCS: &[FunctionDoc] = &[
     doc("greatest", "greatest(a, b, ...) → same", "The greatest that is not NULL."),
     doc("least", "least(a, b, ...) → same", "The least that is not NULL."),
     doc("concat", "concat(a, b, ...) → text", "All as text, one after the other; NULLs are left out."),
-    doc("concat_ws", "concat_ws(separator text, a, b, ...) → text", "All as text with a separator between; NULLs are left out."),
-    doc("format", "format(pattern text, a, b, ...) → text", "The pattern with %s replaced by the arguments; also %1$s, %-10s, %I, %L, %%."),
-    doc("extract", "extract(field from timestamp or interval) → double", "A field: epoch, year, quarter, month, week, day, hour, minute, second, milliseconds, microseconds, dow (Sunday is 0), isodow (Monday is 1), doy, isoyear, decade, century, millennium."),
-    doc("substring", "substring(x text from start bigint [for count bigint]) → text", "Characters from a position, from 1."),
-    doc("substring", "substring(x text from pattern text) → text", "The first group of the regular expression, or the whole match; NULL if there is none."),
+    doc(
+        "concat_ws",
+        "concat_ws(separator text, a, b, ...) → text",
+        "All as text with a separator between; NULLs are left out.",
+    ),
+    doc(
+        "format",
+        "format(pattern text, a, b, ...) → text",
+        "The pattern with %s replaced by the arguments; also %1$s, %-10s, %I, %L, %%.",
+    ),
+    doc(
+        "extract",
+        "extract(field from timestamp or interval) → double",
+        "A field: epoch, year, quarter, month, week, day, hour, minute, second, milliseconds, microseconds, dow (Sunday is 0), isodow (Monday is 1), doy, isoyear, decade, century, millennium.",
+    ),
+    doc(
+        "substring",
+        "substring(x text from start bigint [for count bigint]) → text",
+        "Characters from a position, from 1.",
+    ),
+    doc(
+        "substring",
+        "substring(x text from pattern text) → text",
+        "The first group of the regular expression, or the whole match; NULL if there is none.",
+    ),
     doc("position", "position(part text in x text) → bigint", "Where part begins, from 1; 0 where it does not occur."),
-    doc("trim", "trim([both | leading | trailing] [characters text from] x text) → text", "Without blanks, or these characters, at the ends."),
-    doc("regexp_like", "regexp_like(x text, pattern text [, flags text]) → boolean", "Whether the regular expression matches; also x ~ pattern."),
+    doc(
+        "trim",
+        "trim([both | leading | trailing] [characters text from] x text) → text",
+        "Without blanks, or these characters, at the ends.",
+    ),
+    doc(
+        "regexp_like",
+        "regexp_like(x text, pattern text [, flags text]) → boolean",
+        "Whether the regular expression matches; also x ~ pattern.",
+    ),
     doc("regexp_substr", "regexp_substr(x text, pattern text) → text", "The first match, NULL if there is none."),
     doc("regexp_count", "regexp_count(x text, pattern text) → bigint", "Number of matches."),
-    doc("regexp_replace", "regexp_replace(x text, pattern text, replacement text [, flags text]) → text", "The first match replaced, all with the flag g; \\1 is the first group, \\& the match."),
-    doc("count", "count(*) → bigint", "Number of rows; count(x): where x is not NULL; count(stream.*): of one input; count(distinct x). An aggregate."),
+    doc(
+        "regexp_replace",
+        "regexp_replace(x text, pattern text, replacement text [, flags text]) → text",
+        "The first match replaced, all with the flag g; \\1 is the first group, \\& the match.",
+    ),
+    doc(
+        "count",
+        "count(*) → bigint",
+        "Number of rows; count(x): where x is not NULL; count(stream.*): of one input; count(distinct x). An aggregate.",
+    ),
     doc("sum", "sum(x number or interval) → same", "Sum. An aggregate."),
     doc("avg", "avg(x number or interval) → double or interval", "Mean. An aggregate."),
     doc("min", "min(x) → same", "The least. An aggregate."),
     doc("max", "max(x) → same", "The greatest. An aggregate."),
-    doc("stddev", "stddev(x number) → double", "Standard deviation of a sample; NULL of fewer than two rows. An aggregate."),
+    doc(
+        "stddev",
+        "stddev(x number) → double",
+        "Standard deviation of a sample; NULL of fewer than two rows. An aggregate.",
+    ),
     doc("stddev_samp", "stddev_samp(x number) → double", "The same as stddev. An aggregate."),
     doc("stddev_pop", "stddev_pop(x number) → double", "Standard deviation of all. An aggregate."),
     doc("variance", "variance(x number) → double", "Variance of a sample; NULL of fewer than two rows. An aggregate."),
@@ -38,11 +78,19 @@ pub(crate) static DOCS: &[FunctionDoc] = &[
     doc("var_pop", "var_pop(x number) → double", "Variance of all. An aggregate."),
     doc("first", "first(x) → same", "Of the oldest row, NULL included. An aggregate."),
     doc("last", "last(x) → same", "Of the newest row, NULL included. An aggregate."),
-    doc("lag", "lag(x [, n bigint [, default]]) → same", "Of the n-th previous row of the key, whatever the windows; NULL or the default before there are so many. In aggregate bolts."),
+    doc(
+        "lag",
+        "lag(x [, n bigint [, default]]) → same",
+        "Of the n-th previous row of the key, whatever the windows; NULL or the default before there are so many. In aggregate bolts.",
+    ),
     doc("bool_and", "bool_and(x boolean) → boolean", "Whether all are true. An aggregate."),
     doc("every", "every(x boolean) → boolean", "The same as bool_and. An aggregate."),
     doc("bool_or", "bool_or(x boolean) → boolean", "Whether one is true. An aggregate."),
-    doc("share", "share(condition boolean) → double", "Rows where it is true over rows where it is not NULL; NULL of none. An aggregate."),
+    doc(
+        "share",
+        "share(condition boolean) → double",
+        "Rows where it is true over rows where it is not NULL; NULL of none. An aggregate.",
+    ),
 ];
 
 /// The aggregate of this name, in lower case.
@@ -89,7 +137,9 @@ pub(crate) fn unavailable(name: &str) -> Option<&'static str> {
             "expressions read no clock; `_time` is the time of the tuple"
         }
         "age" => "subtract the timestamps",
-        "random" | "gen_random_uuid" => "expressions give the same result each time; the spout `generate` makes random values",
+        "random" | "gen_random_uuid" => {
+            "expressions give the same result each time; the spout `generate` makes random values"
+        }
         "md5" | "sha256" | "encode" | "decode" => "there is no function for hashes and encodings",
         "generate_series" | "regexp_split_to_table" | "unnest" | "string_to_table" => {
             "only `each` of a bolt of kind `expand` makes several rows of one"

@@ -105,9 +105,13 @@ fn shown(text: &str) -> String {
 }
 
 fn assert_all(cases: &[(&str, &str)]) {
-    for (text, expected) in cases {
-        assert_eq!(shown(text), *expected, "{text}");
-    }
+    let wrong: Vec<String> = cases
+        .iter()
+        .map(|(text, expected)| (text, expected, shown(text)))
+        .filter(|(_, expected, found)| found != *expected)
+        .map(|(text, expected, found)| format!("{text}: {found}, not {expected}"))
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 fn problem_of(text: &str) -> String {
@@ -153,7 +157,7 @@ fn numbers() {
         ("sqrt(-1)", "! invalid_argument"),
         ("log(2, 8)", "3d"),
         ("mod(i, 4)", "3"),
-        ("haversine_km(52.52, 13.405, 48.8566, 2.3522)", "877.4633259175432d"),
+        ("round(haversine_km(52.52, 13.405, 48.8566, 2.3522), 6)", "877.463326d"),
         ("greatest(1, x, j)", "2.5d"),
         ("least(j, null)", "null"),
         ("width_bucket(5.35, 0.024, 10.06, 5)", "3"),
@@ -317,23 +321,24 @@ fn reference_tables() {
 
 #[test]
 fn problems_have_a_place_and_advice() {
+    let mut wrong = Vec::new();
     for (text, expected) in [
         ("amuont > 5", "[amuont] there is no column `amuont`"),
         ("usr = 'a'", "[usr] there is no column `usr` | did you mean `user`?"),
         ("s > 5", "[s] text cannot be compared with bigint | write `s::bigint`"),
-        ("i + s", "[s] there is no bigint + text | texts are joined with `||`"),
+        ("i + s", "[i + s] there is no bigint + text | texts are joined with `||`"),
         ("i * s", "[s] there is no bigint * text | write `s::bigint`"),
         ("i and b", "[i] a condition is needed, this is bigint | write `i <> 0`"),
         ("$larg > 5", "[$larg] there is no parameter `$larg` | did you mean `$large`?"),
         ("i = $list", "[$list] `$list` is a list | a list serves `x in ($list)`"),
-        ("block[user].reason is null", "[block] there is no reference table `block` | did you mean `blocked`?"),
+        ("bloked[user].reason is null", "[bloked] there is no reference table `bloked` | did you mean `blocked`?"),
         ("blocked[user].raeson", "[raeson] the table `blocked` has no column `raeson` | did you mean `reason`?"),
         ("blocked[i].reason", "[i] the key `merchant` of `blocked` is text, this is bigint | write `(i)::text`"),
         ("uper(s)", "[uper] there is no function `uper` | did you mean `upper`?"),
         ("length(i)", "[i] `length` wants text here, this is bigint | write `i::text`"),
         ("length(s, s)", "[length(s, s)] `length` does not take 2 arguments | it is called length(x text) → bigint"),
         ("now()", "[now] `now` is not available | expressions read no clock; `_time` is the time of the tuple"),
-        ("s ~ '('", "[ '('] the regular expression is wrong: unclosed group"),
+        ("s ~ '('", "['('] the regular expression is wrong: unclosed group"),
         ("i >", "[] the expression ends too early"),
         ("i > 5 5", "[5] unexpected `5` after the expression"),
         ("1 < i < 5", "[1 < i < 5] comparisons do not chain | join them with `and`, or use parentheses"),
@@ -344,12 +349,20 @@ fn problems_have_a_place_and_advice() {
             "count(*) > 3",
             "[count(*)] `count` is an aggregate, which cannot be computed here | compute it in `add` of a bolt of kind `aggregate` and use the column here",
         ),
+        ("length(extract(hour from ts))", "[extract(hour from ts)] `length` wants text here, this is double | write `(extract(hour from ts))::text`"),
+        ("length((i + 1)::double)", "[(i + 1)::double] `length` wants text here, this is double | write `((i + 1)::double)::text`"),
         ("nope + nada", "[nope] there is no column `nope`; [nada] there is no column `nada`"),
-        ("s::numeric", "[s::numeric] there is no type `numeric` | there is no decimal type: use double, or bigint in the smallest unit"),
+        (
+            "s::numeric",
+            "[s::numeric] there is no type `numeric` | there is no decimal type: use double, or bigint in the smallest unit",
+        ),
     ] {
         let found = problem_of(text);
-        assert_eq!(found.trim(), expected.replace("[ '('", "['('"), "{text}");
+        if found != expected {
+            wrong.push(format!("{text}: {found}"));
+        }
     }
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
@@ -358,7 +371,33 @@ fn no_text_makes_it_panic() {
     let long = vec!["i > 5"; 3000].join(" and ");
     let sum = vec!["1"; 3000].join(" + ");
     let fine = vec!["i > 5"; 900].join(" and ");
-    for text in [deep.as_str(), &long, &sum, "'", "$", "a.b.c.d", "((", "a[1:2]", "t.*", "select 1", "i::", "case", "\u{0}", "äöü ß", "count(", "x'", "1e999", "99999999999999999999", "/* ", "-- c", "i -- c", "f(a => 1)", "array[1]", "(1, 2)", "i = any(array[1])"] {
+    for text in [
+        deep.as_str(),
+        &long,
+        &sum,
+        "'",
+        "$",
+        "a.b.c.d",
+        "((",
+        "a[1:2]",
+        "t.*",
+        "select 1",
+        "i::",
+        "case",
+        "\u{0}",
+        "äöü ß",
+        "count(",
+        "x'",
+        "1e999",
+        "99999999999999999999",
+        "/* ",
+        "-- c",
+        "i -- c",
+        "f(a => 1)",
+        "array[1]",
+        "(1, 2)",
+        "i = any(array[1])",
+    ] {
         let _ = checked(text).map(|_| ());
     }
     assert!(checked(&fine).is_ok());

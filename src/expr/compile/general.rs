@@ -196,7 +196,9 @@ fn extreme(ty: DataType, greatest: bool, args: Vec<General>) -> General {
         for arg in &args {
             let Some(word) = arg(cx) else { continue };
             best = match best {
-                Some(known) if order(ty, word, known).is_gt() != greatest || order(ty, word, known).is_eq() => Some(known),
+                Some(known) if order(ty, word, known).is_gt() != greatest || order(ty, word, known).is_eq() => {
+                    Some(known)
+                }
                 _ => Some(word),
             };
         }
@@ -300,9 +302,7 @@ fn regex(call: RegexCall, pattern: &RegexPattern, args: Vec<General>, slots: Slo
 
 fn part(field: Field, ty: DataType, node: General) -> General {
     match ty {
-        DataType::Interval => {
-            Box::new(move |cx| Some(timestamp::interval_part(cx, field, node(cx)? as i64).to_bits()))
-        }
+        DataType::Interval => Box::new(move |cx| Some(timestamp::interval_part(cx, field, node(cx)? as i64).to_bits())),
         _ => Box::new(move |cx| Some(timestamp::part(field, node(cx)? as i64).to_bits())),
     }
 }

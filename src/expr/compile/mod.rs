@@ -97,7 +97,9 @@ pub(crate) fn constant(node: &Node) -> Option<Value> {
     let words = vec![0; layout.words()];
     let arena = Arena::new();
     let cx = Cx::new(Frame::from_words(&words), &arena);
-    let value = general::compile(node, &|_| layout.slot(0))(&cx);
+    // The code owns the constants that a text may point into.
+    let code = general::compile(node, &|_| layout.slot(0));
+    let value = code(&cx);
     if cx.failed() {
         return None;
     }

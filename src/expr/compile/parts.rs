@@ -37,7 +37,9 @@ pub(crate) fn holds(ty: DataType, op: CompareOp, a: u64, b: u64) -> bool {
 pub(crate) fn contains(set: &ConstantSet, ty: DataType, word: u64) -> bool {
     match set {
         ConstantSet::Texts(texts) => texts.contains(str_of(word)),
-        ConstantSet::Words(words) if ty == DataType::Double => words.contains(&number::canonical_bits(f64::from_bits(word))),
+        ConstantSet::Words(words) if ty == DataType::Double => {
+            words.contains(&number::canonical_bits(f64::from_bits(word)))
+        }
         ConstantSet::Words(words) => words.contains(&word),
     }
 }

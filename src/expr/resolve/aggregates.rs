@@ -136,7 +136,9 @@ impl Resolver<'_> {
         match time::parse_interval(text) {
             Ok(micros) if micros > 0 => Ok(Over::Rolling(micros)),
             Ok(_) => Err(self.error(&place, "a window must be longer than zero")),
-            Err(message) => Err(self.error_hint(&place, message, "a window is a duration ('10m') or a count ('20 rows')")),
+            Err(message) => {
+                Err(self.error_hint(&place, message, "a window is a duration ('10m') or a count ('20 rows')"))
+            }
         }
     }
 
@@ -162,7 +164,13 @@ impl Resolver<'_> {
         Ok(())
     }
 
-    fn finish(&mut self, function: F, name: &str, arguments: Arguments, range: &Range<usize>) -> Result<AggregateCall, Reported> {
+    fn finish(
+        &mut self,
+        function: F,
+        name: &str,
+        arguments: Arguments,
+        range: &Range<usize>,
+    ) -> Result<AggregateCall, Reported> {
         let entry = self.entry;
         let mut call = AggregateCall {
             function,
@@ -227,7 +235,13 @@ impl Resolver<'_> {
         Ok((argument, default, ty))
     }
 
-    fn result_type(&mut self, function: F, name: &str, ty: DataType, place: &Range<usize>) -> Result<DataType, Reported> {
+    fn result_type(
+        &mut self,
+        function: F,
+        name: &str,
+        ty: DataType,
+        place: &Range<usize>,
+    ) -> Result<DataType, Reported> {
         let number = matches!(ty, Bigint | Double);
         let result = match function {
             F::Count => Some(Bigint),
@@ -246,7 +260,11 @@ impl Resolver<'_> {
         }
         if ty == Boolean {
             let message = format!("`{name}` wants a number, this is boolean");
-            return Err(self.error_hint(place, message, "`share(condition)` is the share of rows where it is true, `count(*) filter (where ...)` their number"));
+            return Err(self.error_hint(
+                place,
+                message,
+                "`share(condition)` is the share of rows where it is true, `count(*) filter (where ...)` their number",
+            ));
         }
         Err(self.mismatch(place, format!("`{name}` wants a number, this is {ty}"), Double, ty))
     }

@@ -125,10 +125,20 @@ impl Resolver<'_> {
                 self.regexp(RegexCall::Substring, args, 2, Text, range)
             }
             ("substring", 2 | 3) => self.named_call("substr", args, range),
-            ("position", _) => Err(self.error_hint(&range, "`position` is called differently".to_owned(), "write `position(part in text)`")),
-            ("extract", _) => Err(self.error_hint(&range, "`extract` is called differently".to_owned(), "write `extract(hour from x)`")),
+            ("position", _) => Err(self.error_hint(
+                &range,
+                "`position` is called differently".to_owned(),
+                "write `position(part in text)`",
+            )),
+            ("extract", _) => Err(self.error_hint(
+                &range,
+                "`extract` is called differently".to_owned(),
+                "write `extract(hour from x)`",
+            )),
             ("trim", 1 | 2) => self.named_call("btrim", args, range),
-            ("date_trunc" | "date_part", 2) if args[0].node.as_constant().is_some() => self.with_field(name, args, range),
+            ("date_trunc" | "date_part", 2) if args[0].node.as_constant().is_some() => {
+                self.with_field(name, args, range)
+            }
             _ => self.named_call(name, args, range),
         }
     }
@@ -151,7 +161,12 @@ impl Resolver<'_> {
         let first = &args[0];
         if first.node.ty != Text {
             let (place, ty) = (first.range.clone(), first.node.ty);
-            return Err(self.mismatch(&place, format!("the first argument of `{name}` must be text, this is {ty}"), Text, ty));
+            return Err(self.mismatch(
+                &place,
+                format!("the first argument of `{name}` must be text, this is {ty}"),
+                Text,
+                ty,
+            ));
         }
         Ok(self.variadic(function, args, range))
     }
@@ -168,7 +183,14 @@ impl Resolver<'_> {
     }
 
     /// A function with a regular expression as its second argument and flags at `flags_at`.
-    fn regexp(&mut self, mut call: RegexCall, args: Vec<Typed>, flags_at: usize, ty: DataType, range: Range<usize>) -> Resolved {
+    fn regexp(
+        &mut self,
+        mut call: RegexCall,
+        args: Vec<Typed>,
+        flags_at: usize,
+        ty: DataType,
+        range: Range<usize>,
+    ) -> Resolved {
         let mut flags = Flags::default();
         if let Some(given) = args.get(flags_at) {
             let read = match given.node.as_constant() {
@@ -178,7 +200,13 @@ impl Resolver<'_> {
             let place = given.range.clone();
             flags = match read {
                 Some(flags) => flags,
-                None => return Err(self.error_hint(&place, "these are no flags".to_owned(), "flags are constant letters of `gincmsx`")),
+                None => {
+                    return Err(self.error_hint(
+                        &place,
+                        "these are no flags".to_owned(),
+                        "flags are constant letters of `gincmsx`",
+                    ));
+                }
             };
         }
         if let RegexCall::Replace { all } = &mut call {
@@ -224,11 +252,14 @@ impl Resolver<'_> {
         }
         let truncates = name == "date_trunc";
         let Some(known) = timestamp::field(field).filter(|f| !truncates || timestamp::truncates(*f)) else {
-            let names = timestamp::FIELDS.iter().filter(|(_, f)| !truncates || timestamp::truncates(*f)).map(|(n, _)| *n);
+            let names =
+                timestamp::FIELDS.iter().filter(|(_, f)| !truncates || timestamp::truncates(*f)).map(|(n, _)| *n);
             let message = format!("`{}` is not a field that `{name}` knows", field.to_lowercase());
             return Err(match nearest(field, names.clone()) {
                 Some(near) => self.error_hint(&place, message, format!("did you mean `{near}`?")),
-                None => self.error_hint(&place, message, format!("fields are {}", names.collect::<Vec<_>>().join(", "))),
+                None => {
+                    self.error_hint(&place, message, format!("fields are {}", names.collect::<Vec<_>>().join(", ")))
+                }
             });
         };
         let node = Box::new(self.coerce(operand, Some(ty))?);
@@ -252,9 +283,8 @@ impl Resolver<'_> {
             }
             return Ok(self.typed(function.ret, Kind::Call { function, args: nodes }, range));
         }
-        let near = candidates.min_by_key(|f| {
-            args.iter().zip(f.args).filter(|(arg, wanted)| distance(arg, **wanted).is_none()).count()
-        });
+        let near = candidates
+            .min_by_key(|f| args.iter().zip(f.args).filter(|(arg, wanted)| distance(arg, **wanted).is_none()).count());
         if let Some(function) = near {
             let wrong = args.iter().zip(function.args).find(|(arg, wanted)| distance(arg, **wanted).is_none());
             if let Some((arg, wanted)) = wrong {
@@ -279,7 +309,9 @@ impl Resolver<'_> {
     ) -> Resolved {
         let operand = self.expr(operand)?;
         match kind {
-            ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime) => self.named_call(name, vec![operand], range),
+            ast::CeilFloorKind::DateTimeField(ast::DateTimeField::NoDateTime) => {
+                self.named_call(name, vec![operand], range)
+            }
             _ => Err(self.error(&range, format!("`{name}` takes one argument"))),
         }
     }

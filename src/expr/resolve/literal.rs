@@ -39,7 +39,13 @@ impl Resolver<'_> {
         }
     }
 
-    fn unknown_column(&mut self, range: &Range<usize>, stream: Option<&str>, name: &str, near: Option<String>) -> Reported {
+    fn unknown_column(
+        &mut self,
+        range: &Range<usize>,
+        stream: Option<&str>,
+        name: &str,
+        near: Option<String>,
+    ) -> Reported {
         let message = match stream {
             None => format!("there is no column `{name}`"),
             Some(stream) => format!("there is no column `{stream}.{name}`"),
@@ -53,7 +59,10 @@ impl Resolver<'_> {
             self.error_hint(range, message, format!("a row of the table is read with `{table}[key].column`"))
         } else if stream.is_none() && is_param(name) {
             self.error_hint(range, message, format!("the parameter is written `${name}`"))
-        } else if matches!(name.to_ascii_lowercase().as_str(), "now" | "current_timestamp" | "current_date" | "localtimestamp") {
+        } else if matches!(
+            name.to_ascii_lowercase().as_str(),
+            "now" | "current_timestamp" | "current_date" | "localtimestamp"
+        ) {
             self.error_hint(range, message, "expressions read no clock; `_time` is the time of the tuple")
         } else {
             self.error(range, message)
@@ -195,7 +204,9 @@ impl Resolver<'_> {
             return Ok(known);
         }
         let hint = match written.split(['(', ' ']).next().unwrap_or("") {
-            "numeric" | "decimal" | "dec" => "there is no decimal type: use double, or bigint in the smallest unit".to_owned(),
+            "numeric" | "decimal" | "dec" => {
+                "there is no decimal type: use double, or bigint in the smallest unit".to_owned()
+            }
             "date" => "there is no type date: use date_trunc('day', x), a timestamp".to_owned(),
             "varchar" | "char" | "character" | "bpchar" => "use text; left(x, n) cuts it".to_owned(),
             "time" => "there is no type time: use an interval, or extract(hour from x)".to_owned(),
@@ -216,7 +227,11 @@ impl Resolver<'_> {
                 let names = table.columns.iter().map(|c| c.name.as_str());
                 return Err(match nearest(&column.value, names.clone()) {
                     Some(near) => self.error_hint(&place, message, format!("did you mean `{near}`?")),
-                    None => self.error_hint(&place, message, format!("its columns are {}", names.collect::<Vec<_>>().join(", "))),
+                    None => self.error_hint(
+                        &place,
+                        message,
+                        format!("its columns are {}", names.collect::<Vec<_>>().join(", ")),
+                    ),
                 });
             };
             let ty = table.columns[index].ty;
@@ -260,7 +275,8 @@ impl Resolver<'_> {
             return Err(self.error(range, "only reference tables are read with `[key]`"));
         };
         let place = self.source.bytes(name.span);
-        let Some(table) = self.environment.tables.iter().find(|t| t.name.eq_ignore_ascii_case(&name.value)).cloned() else {
+        let Some(table) = self.environment.tables.iter().find(|t| t.name.eq_ignore_ascii_case(&name.value)).cloned()
+        else {
             let near = nearest(&name.value, self.environment.tables.iter().map(|t| t.name.as_str()));
             let hint = match near {
                 Some(near) => format!("did you mean `{near}`?"),
@@ -285,8 +301,12 @@ impl Resolver<'_> {
         let mut key = Vec::with_capacity(typed.len());
         for (part, column) in typed.into_iter().zip(&table.key) {
             let column = &table.columns[*column];
-            if !part.unknown && part.node.ty != column.ty && (part.node.ty, column.ty) != (DataType::Bigint, DataType::Double) {
-                let message = format!("the key `{}` of `{}` is {}, this is {}", column.name, table.name, column.ty, part.node.ty);
+            if !part.unknown
+                && part.node.ty != column.ty
+                && (part.node.ty, column.ty) != (DataType::Bigint, DataType::Double)
+            {
+                let message =
+                    format!("the key `{}` of `{}` is {}, this is {}", column.name, table.name, column.ty, part.node.ty);
                 let written = self.source.slice(part.range.clone()).to_owned();
                 return Err(self.error_hint(&part.range, message, format!("write `({written})::{}`", column.ty)));
             }
@@ -331,7 +351,11 @@ impl Resolver<'_> {
             return self.error_hint(range, message, format!("write `to_timestamp({written})` if it counts seconds"));
         }
         if to == DataType::Interval && matches!(from, DataType::Bigint | DataType::Double) {
-            return self.error_hint(range, message, format!("write `{operand} * interval '1 second'` if it counts seconds"));
+            return self.error_hint(
+                range,
+                message,
+                format!("write `{operand} * interval '1 second'` if it counts seconds"),
+            );
         }
         if from == DataType::Interval && matches!(to, DataType::Bigint | DataType::Double) {
             return self.error_hint(range, message, format!("write `extract(epoch from {written})` for its seconds"));
@@ -352,7 +376,9 @@ impl Resolver<'_> {
             ty = Some(match (ty, part.node.ty) {
                 (None, found) => found,
                 (Some(known), found) if known == found => known,
-                (Some(DataType::Bigint), DataType::Double) | (Some(DataType::Double), DataType::Bigint) => DataType::Double,
+                (Some(DataType::Bigint), DataType::Double) | (Some(DataType::Double), DataType::Bigint) => {
+                    DataType::Double
+                }
                 (Some(known), found) => {
                     let message = format!("{what} must be of one type: this is {found}, others are {known}");
                     return Err(self.mismatch(&part.range, message, known, found));

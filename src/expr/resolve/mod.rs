@@ -241,7 +241,8 @@ impl<'a> Resolver<'a> {
 
 /// Computes a node all of whose parts are constants; what fails is left to fail when it is evaluated.
 pub(crate) fn fold(node: Node) -> Node {
-    if matches!(node.kind, Kind::Constant(_) | Kind::Column(_) | Kind::Time | Kind::Lookup { .. } | Kind::Exists { .. }) {
+    if matches!(node.kind, Kind::Constant(_) | Kind::Column(_) | Kind::Time | Kind::Lookup { .. } | Kind::Exists { .. })
+    {
         return node;
     }
     if node.children().iter().any(|child| child.as_constant().is_none()) {

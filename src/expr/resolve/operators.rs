@@ -189,7 +189,8 @@ impl Resolver<'_> {
             return self.error_hint(&range, message, hint);
         }
         if l == Interval && r == Interval && op == ArithOp::Div {
-            let hint = format!("write `extract(epoch from {}) / extract(epoch from {})`", written(left), written(right));
+            let hint =
+                format!("write `extract(epoch from {}) / extract(epoch from {})`", written(left), written(right));
             return self.error_hint(&range, message, hint);
         }
         let wrong = if number(l) || l == Interval || l == Timestamp { right } else { left };
@@ -204,17 +205,28 @@ impl Resolver<'_> {
         }
         let (l, r) = (self.source.slice(left.range.clone()), self.source.slice(right.range.clone()));
         if ty == Bigint {
-            let hint = format!("write `{l}::double / {}`", if never_zero(&right.node) { r.to_owned() } else { format!("nullif({r}, 0)") });
+            let hint = format!(
+                "write `{l}::double / {}`",
+                if never_zero(&right.node) { r.to_owned() } else { format!("nullif({r}, 0)") }
+            );
             self.warn(range, "bigint / bigint cuts off the fraction", hint);
         } else if !never_zero(&right.node) {
-            self.warn(range, format!("`{r}` can be zero; such a row leaves on the errors stream"), format!("write `{l} / nullif({r}, 0)`"));
+            self.warn(
+                range,
+                format!("`{r}` can be zero; such a row leaves on the errors stream"),
+                format!("write `{l} / nullif({r}, 0)`"),
+            );
         }
     }
 
     fn comparison(&mut self, op: CompareOp, left: &ast::Expr, right: &ast::Expr, range: Range<usize>) -> Resolved {
         let chained = |side: &ast::Expr| matches!(side, ast::Expr::BinaryOp { op, .. } if compare_op(op).is_some());
         if chained(left) {
-            return Err(self.error_hint(&range, "comparisons do not chain".to_owned(), "join them with `and`, or use parentheses"));
+            return Err(self.error_hint(
+                &range,
+                "comparisons do not chain".to_owned(),
+                "join them with `and`, or use parentheses",
+            ));
         }
         let (left, right) = (self.expr(left), self.expr(right));
         let node = self.compare(op, left?, right?)?;
@@ -238,7 +250,8 @@ impl Resolver<'_> {
             _ if matches!((l, r), (Bigint, Double) | (Double, Bigint)) => Double,
             _ => {
                 let message = format!("{l} cannot be compared with {r}");
-                let (wrong, to) = if l == Text || right.node.as_constant().is_some() { (&left, r) } else { (&right, l) };
+                let (wrong, to) =
+                    if l == Text || right.node.as_constant().is_some() { (&left, r) } else { (&right, l) };
                 return Err(self.mismatch(&wrong.range.clone(), message, to, wrong.node.ty));
             }
         };
@@ -268,7 +281,14 @@ impl Resolver<'_> {
     }
 
     /// `~` and its like.
-    fn regex(&mut self, text: &ast::Expr, pattern: &ast::Expr, insensitive: bool, negated: bool, range: Range<usize>) -> Resolved {
+    fn regex(
+        &mut self,
+        text: &ast::Expr,
+        pattern: &ast::Expr,
+        insensitive: bool,
+        negated: bool,
+        range: Range<usize>,
+    ) -> Resolved {
         let (text, pattern) = (self.expr(text), self.expr(pattern));
         let text = self.text(text?, "the left side of `~`")?;
         let flags = Flags { insensitive, ..Flags::default() };

@@ -42,7 +42,13 @@ impl Resolver<'_> {
     }
 
     /// IS [NOT] DISTINCT FROM.
-    pub(crate) fn distinct(&mut self, left: &ast::Expr, right: &ast::Expr, negated: bool, range: Range<usize>) -> Resolved {
+    pub(crate) fn distinct(
+        &mut self,
+        left: &ast::Expr,
+        right: &ast::Expr,
+        negated: bool,
+        range: Range<usize>,
+    ) -> Resolved {
         let (left, right) = (self.expr(left), self.expr(right));
         let (left, right) = self.comparable(left?, right?)?;
         Ok(self.typed(Boolean, Kind::Distinct { left: Box::new(left), right: Box::new(right), negated }, range))
@@ -76,7 +82,13 @@ impl Resolver<'_> {
     }
 
     /// [NOT] IN a list of expressions and list parameters.
-    pub(crate) fn in_list(&mut self, operand: &ast::Expr, list: &[ast::Expr], negated: bool, range: Range<usize>) -> Resolved {
+    pub(crate) fn in_list(
+        &mut self,
+        operand: &ast::Expr,
+        list: &[ast::Expr],
+        negated: bool,
+        range: Range<usize>,
+    ) -> Resolved {
         let typed = self.expr(operand);
         let mut items = Vec::new();
         for item in list {
@@ -123,7 +135,9 @@ impl Resolver<'_> {
         let values = items.iter().filter_map(Node::as_constant);
         let set = if ty == DataType::Text {
             ConstantSet::Texts(
-                values.filter_map(|v| if let Value::Text(text) = v { Some(text.as_str().into()) } else { None }).collect(),
+                values
+                    .filter_map(|v| if let Value::Text(text) = v { Some(text.as_str().into()) } else { None })
+                    .collect(),
             )
         } else {
             ConstantSet::Words(
