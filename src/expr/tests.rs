@@ -349,8 +349,14 @@ fn problems_have_a_place_and_advice() {
             "count(*) > 3",
             "[count(*)] `count` is an aggregate, which cannot be computed here | compute it in `add` of a bolt of kind `aggregate` and use the column here",
         ),
-        ("length(extract(hour from ts))", "[extract(hour from ts)] `length` wants text here, this is double | write `(extract(hour from ts))::text`"),
-        ("length((i + 1)::double)", "[(i + 1)::double] `length` wants text here, this is double | write `((i + 1)::double)::text`"),
+        (
+            "length(extract(hour from ts))",
+            "[extract(hour from ts)] `length` wants text here, this is double | write `(extract(hour from ts))::text`",
+        ),
+        (
+            "length((i + 1)::double)",
+            "[(i + 1)::double] `length` wants text here, this is double | write `((i + 1)::double)::text`",
+        ),
         ("nope + nada", "[nope] there is no column `nope`; [nada] there is no column `nada`"),
         (
             "s::numeric",
