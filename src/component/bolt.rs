@@ -2,6 +2,7 @@
 
 use super::{ComponentError, OptionSpec, Options};
 use crate::expr::Environment;
+use crate::problem::Span;
 use crate::tuple::{Arena, Column, DataType, Frame, Run, Slot};
 
 /// How a bolt with several inputs sees them.
@@ -46,6 +47,14 @@ pub trait BoltFactory: Send + Sync {
     /// Whether it has a key.
     fn keyed(&self) -> Keyed {
         Keyed::Never
+    }
+
+    /// Streams that it reads beside those of `from`, with the places where they are named, as far as they can be read
+    /// without problems (the check reports those). They follow those of `from` among the inputs, in this order; only
+    /// for a bolt with [`Inputs::Separate`].
+    fn extra_inputs(&self, options: &Options<'_>) -> Vec<(String, Span)> {
+        let _ = options;
+        Vec::new()
     }
 
     /// Checks what the user wrote against its inputs. Records every problem in `check.options` and returns none if it
@@ -148,6 +157,10 @@ pub struct BoltBuild<'a> {
     pub tasks: usize,
 }
 
+/// What [`Bolt::next_row`] answers when the waiting row is a failure: the bolt has filled [`Step::failure`] (as
+/// [`Step::error`] does) and the tuple leaves on its `errors` stream. Other rows may still wait.
+pub const ERRORS: u8 = 255;
+
 /// What became of a tuple in a bolt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
@@ -203,8 +216,8 @@ pub trait Bolt: Send {
     /// Processes one tuple.
     fn step(&mut self, input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow;
 
-    /// After [`Flow::Many`]: writes the next waiting row into the frame and says on which stream it leaves; none when
-    /// no more wait. The frame's slots of this bolt may be written, its inputs are as they were.
+    /// After [`Flow::Many`]: writes the next waiting row into the frame and says on which stream it leaves ([`ERRORS`] for
+    /// one that failed); none when no more wait. The frame's slots of this bolt may be written, its inputs are as they were.
     fn next_row(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<u8> {
         let _ = (frame, step);
         None
