@@ -43,6 +43,9 @@ pub fn texts(problems: Problems) -> Vec<String> {
     problems.into_sorted().into_iter().map(text).collect()
 }
 
+/// What a check gives: the plan, the key of each input, the problems.
+type Outcome = (Option<Box<dyn BoltPlan>>, Vec<Vec<usize>>, Vec<String>);
+
 /// The inputs of a bolt and what its expressions may name.
 pub struct Rig {
     inputs: Vec<InputStream>,
@@ -67,11 +70,7 @@ impl Rig {
         self
     }
 
-    fn check(
-        &self,
-        factory: &dyn BoltFactory,
-        toml: &str,
-    ) -> (Option<Box<dyn BoltPlan>>, Vec<Vec<usize>>, Vec<String>) {
+    fn check(&self, factory: &dyn BoltFactory, toml: &str) -> Outcome {
         let table = table(toml);
         let problems = Problems::new();
         let options = Options { component: "bolts.b", span: Span::default(), table: &table, problems: &problems };

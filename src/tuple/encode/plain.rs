@@ -1,9 +1,8 @@
 //! Numbers, times and the cells of text for people.
 
 use super::Cell;
+use crate::time::civil;
 use std::fmt::Write;
-
-const DAY: i64 = 86_400_000_000;
 
 /// Appends a cell of `name=value`: text that could be taken for something else is quoted like a JSON string.
 pub(super) fn cell(cell: Cell<'_>, out: &mut String) {
@@ -108,8 +107,8 @@ fn decimal(text: &str) -> ([u8; 24], usize, i32) {
 /// `2024-01-02T03:04:05Z`, `2024-01-02T03:04:05.678Z`. Years outside 0 to 9999, which the standard does not know, get
 /// a sign and at least six digits.
 pub fn format_rfc3339(micros: i64, out: &mut String) {
-    let (days, rest) = (micros.div_euclid(DAY), micros.rem_euclid(DAY));
-    let (year, month, day) = civil(days);
+    let (days, rest) = civil::split(micros);
+    let (year, month, day) = civil::date(days);
     let (seconds, fraction) = (rest / 1_000_000, rest % 1_000_000);
     let _ = match year {
         0..=9999 => write!(out, "{year:04}"),
@@ -124,17 +123,4 @@ pub fn format_rfc3339(micros: i64, out: &mut String) {
         }
     }
     out.push('Z');
-}
-
-/// Year, month and day of a number of days since 1970-01-01 in the proleptic Gregorian calendar. Counts from the first
-/// of March of the year 0, so that the leap day is the last of its year, in eras of 400 years (146,097 days).
-fn civil(days: i64) -> (i64, u32, u32) {
-    let days = days + 719_468;
-    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
-    let of_year = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (year + era * 400 + next, month as u32, day as u32)
 }
