@@ -2,6 +2,7 @@
 
 #![deny(missing_docs)]
 
+pub mod bolts;
 pub mod component;
 pub mod config;
 pub mod executor;

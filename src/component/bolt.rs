@@ -49,7 +49,9 @@ pub trait BoltFactory: Send + Sync {
         Keyed::Never
     }
 
-    /// Streams it reads besides those of `from`, each with the place that names it; appended to its inputs in order.
+    /// Streams that it reads beside those of `from`, with the places where they are named, as far as they can be read
+    /// without problems (the check reports those). They follow those of `from` among the inputs, in this order; only
+    /// for a bolt with [`Inputs::Separate`].
     fn extra_inputs(&self, options: &Options<'_>) -> Vec<(String, Span)> {
         let _ = options;
         Vec::new()
@@ -169,8 +171,9 @@ pub struct BoltBuild<'a> {
     pub tasks: usize,
 }
 
-/// What [`Bolt::next_row`] answers when a row failed: [`Step::error`] has been called, the row leaves on `errors`.
-pub const ERRORS: u8 = u8::MAX;
+/// What [`Bolt::next_row`] answers when the waiting row is a failure: the bolt has filled [`Step::failure`] (as
+/// [`Step::error`] does) and the tuple leaves on its `errors` stream. Other rows may still wait.
+pub const ERRORS: u8 = 255;
 
 /// What became of a tuple in a bolt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -227,8 +230,8 @@ pub trait Bolt: Send {
     /// Processes one tuple.
     fn step(&mut self, input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow;
 
-    /// After [`Flow::Many`]: writes the next waiting row into the frame and says on which stream it leaves; none when
-    /// no more wait. The frame's slots of this bolt may be written, its inputs are as they were.
+    /// After [`Flow::Many`]: writes the next waiting row into the frame and says on which stream it leaves ([`ERRORS`] for
+    /// one that failed); none when no more wait. The frame's slots of this bolt may be written, its inputs are as they were.
     fn next_row(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<u8> {
         let _ = (frame, step);
         None
