@@ -49,3 +49,15 @@ fn problems_name_the_nearest_column() {
     assert!(problems.iter().any(|p| p.contains("amuont")), "{problems:?}");
     assert!(rig().problems(&Select, "keep = []")[0].contains("has no columns"));
 }
+
+proptest::proptest! {
+    #[test]
+    fn a_double_looks_the_same_in_an_expression_and_in_a_sink(bits: u64, cents: i32) {
+        let mut driver = rig().driver(&Select, "keep = 'amount'\nadd.text = 'amount::text'");
+        for double in [f64::from_bits(bits), f64::from(cents) / 100.0] {
+            let lines = driver.feed(0, 0, &row("a", double, 0));
+            let mut words = lines[0].split(' ').skip(1);
+            proptest::prop_assert_eq!(words.next(), words.next());
+        }
+    }
+}
