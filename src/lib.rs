@@ -7,6 +7,7 @@ pub mod config;
 pub mod expr;
 pub mod latency;
 pub mod problem;
+pub mod spouts;
 pub mod store;
 pub mod time;
 pub mod tuple;

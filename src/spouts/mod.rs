@@ -1,0 +1,3 @@
+//! The kinds of spouts.
+
+pub mod generate;
