@@ -182,6 +182,7 @@ fn a_missing_offset_is_that_of_the_zone() {
         ("2024-03-31 02:30:00", "2024-03-31 01:30:00"), // skipped: moved forward
         ("2024-10-27 02:30:00", "2024-10-27 00:30:00"), // twice: the first
         ("2024-07-02", "2024-07-01 22:00:00"),
+        ("2024-07-02 03:04:05 ", "2024-07-02 01:04:05"),
     ] {
         assert_eq!(berlin.parse(local, NOW).map(shown), Ok(utc.to_owned()), "{local}");
     }
