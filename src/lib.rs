@@ -3,6 +3,7 @@
 #![deny(missing_docs)]
 
 pub mod bolts;
+pub mod cli;
 pub mod component;
 pub mod config;
 pub mod executor;
@@ -11,7 +12,14 @@ pub mod filetest;
 pub mod latency;
 pub mod problem;
 pub mod ring;
+pub mod spouts;
 pub mod store;
 pub mod time;
 pub mod topology;
 pub mod tuple;
+
+/// Sferic's own kinds of spouts and bolts. Add your own with [`component::Registry::spout`] and
+/// [`component::Registry::bolt`], and hand the registry to [`cli::main`].
+pub fn registry() -> component::Registry {
+    bolts::register(spouts::register(component::Registry::empty()))
+}

@@ -1,7 +1,7 @@
 //! Latencies: recorded for every tuple, summed up for people, held against objectives.
 //!
 //! Owns histograms ([`Histogram`]), the recorder of one executor ([`Recorder`]), what is read out of them ([`Summary`],
-//! [`Windows`]), objectives ([`Objective`]), the stalls of the machine itself ([`jitter`]) and the report of a run
+//! [`Windows`]), objectives ([`Objective`]), the stalls of the machine itself ([`jitter()`]) and the report of a run
 //! ([`Report`], [`Interim`]), as text and as JSON. Never knows a topology, a thread or a file: the runtime fills the
 //! report. A recorder belongs to one executor; nothing on the way of a tuple locks, allocates or reads a clock.
 

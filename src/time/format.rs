@@ -135,7 +135,7 @@ impl TimestampFormat {
         match &self.layout {
             Layout::Rfc3339 => {
                 let (local, rest) = parse_local(text)?;
-                match rest {
+                match rest.trim_start() {
                     "" => self.zone.utc(local).map_or_else(|| Err(out_of_range(text)), |utc| in_range(utc, text)),
                     "Z" => in_range(local, text),
                     _ => parse_offset(local, rest, text),
