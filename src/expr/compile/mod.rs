@@ -2,6 +2,7 @@
 //! three-valued logic. Both give the same value and fail with the same fault; a property test proves it.
 
 mod fast;
+mod fuse;
 mod general;
 mod parts;
 
