@@ -11,6 +11,11 @@ use super::fault::Cx;
 use super::node::Node;
 use crate::tuple::{Arena, Frame, Slot, TextWord, Value};
 
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;
+
 pub(crate) use fast::Fast;
 
 /// A value or NULL, as a word.
