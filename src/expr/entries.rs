@@ -347,3 +347,6 @@ impl Names for EntryNames<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -123,6 +123,7 @@ impl Expr {
         Expr { tree: Arc::new(Tree { node, columns }) }
     }
 
+    #[cfg(test)]
     pub(crate) fn node(&self) -> &Node {
         &self.tree.node
     }

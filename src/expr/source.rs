@@ -158,8 +158,14 @@ impl<'a> Source<'a> {
         use ast::Expr as E;
         match part {
             // Their spans are those of their operands.
-            E::Cast { kind: ast::CastKind::DoubleColon, .. } => {
-                let operand = self.balance(first, last, false);
+            E::Nested(inner) => {
+                let inner = self.range(inner);
+                let before = self.tokens.iter().rev().find(|(r, _)| r.end <= inner.start);
+                let after = self.tokens.iter().find(|(r, _)| r.start >= inner.end);
+                before.map_or(inner.start, |(r, _)| r.start)..after.map_or(inner.end, |(r, _)| r.end)
+            }
+            E::Cast { kind: ast::CastKind::DoubleColon, expr: operand, .. } => {
+                let operand = self.range(operand);
                 let mut last = self.tokens.iter().rposition(|(r, _)| r.end <= operand.end).unwrap_or(last);
                 if matches!(self.tokens.get(last + 1), Some((_, Token::DoubleColon))) {
                     last = (last + 2).min(self.tokens.len() - 1);

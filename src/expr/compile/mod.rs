@@ -2,6 +2,7 @@
 //! three-valued logic. Both give the same value and fail with the same fault; a property test proves it.
 
 mod fast;
+mod fuse;
 mod general;
 mod parts;
 
@@ -9,6 +10,11 @@ use super::EvalError;
 use super::fault::Cx;
 use super::node::Node;
 use crate::tuple::{Arena, Frame, Slot, TextWord, Value};
+
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use fast::Fast;
 

@@ -56,6 +56,12 @@ impl Resolver<'_> {
         }
         let distinct = matches!(list.duplicate_treatment, Some(ast::DuplicateTreatment::Distinct));
         self.check_clauses(function, name, distinct, filter.is_some(), &over, &range)?;
+        if let (F::Lag, [open]) = (function, arguments.parts.as_slice())
+            && open.node.as_constant() == Some(&Value::Null)
+        {
+            // NULL in every row; also an entry whose type is not known yet, which must stay open.
+            return Ok(Typed { range, ..open.clone() });
+        }
         let mut call = self.finish(function, name, arguments, &range)?;
         call.filter = filter.map(Expr::from_node);
         call.distinct = distinct;
