@@ -48,7 +48,11 @@ pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
     for signal in [SIGINT, SIGTERM] {
         let count = signals.clone();
         // SAFETY: the handler does nothing but an atomic addition, which is async-signal-safe.
-        let set = unsafe { signal_hook::low_level::register(signal, move || drop(count.fetch_add(1, Ordering::Relaxed))) };
+        let set = unsafe {
+            signal_hook::low_level::register(signal, move || {
+                count.fetch_add(1, Ordering::Relaxed);
+            })
+        };
         if let Err(error) = set {
             eprintln!("warning: signal {signal} cannot be handled: {error}");
         }

@@ -47,9 +47,8 @@ impl<'m> Checker<'m> {
         let mut left: Vec<&'m Item> = self.model.bolts.iter().collect();
         let mut ordered: Vec<&'m Item> = Vec::new();
         loop {
-            let waits = |item: &Item| {
-                self.owners_read(item).iter().any(|owner| left.iter().any(|l| l.key.name == *owner))
-            };
+            let waits =
+                |item: &Item| self.owners_read(item).iter().any(|owner| left.iter().any(|l| l.key.name == *owner));
             let (later, now): (Vec<&Item>, Vec<&Item>) = left.iter().copied().partition(|i| waits(i));
             if now.is_empty() {
                 break;
@@ -156,9 +155,8 @@ impl<'m> Checker<'m> {
             froms.iter().map(|f| self.stream(&f.stream, f.span, options.component)).collect();
         streams.extend(extra.iter().map(|(name, span)| self.stream(name, *span, options.component)));
         let streams: Vec<StreamId> = streams.into_iter().collect::<Option<_>>()?;
-        let columns = |s: &StreamId| -> Vec<Column> {
-            self.streams[*s].columns.iter().map(|c| c.column.clone()).collect()
-        };
+        let columns =
+            |s: &StreamId| -> Vec<Column> { self.streams[*s].columns.iter().map(|c| c.column.clone()).collect() };
         let grouping = |n: usize| {
             let from = froms.get(n)?;
             from::grouping(from, &columns(&streams[n]), options, &self.environment)
@@ -221,7 +219,9 @@ impl<'m> Checker<'m> {
                                 column.name, united[at].ty, first_in[at], column.ty, stream.name
                             ))
                             .at(froms[n].span)
-                            .hint("streams that are read together match by column name; rename or cast one in a select"),
+                            .hint(
+                                "streams that are read together match by column name; rename or cast one in a select",
+                            ),
                         );
                     }
                 }
@@ -274,9 +274,12 @@ impl<'m> Checker<'m> {
                     Some(node) => node,
                     None => {
                         options.problem(
-                            Problem::error(format!("`key` of `{}` says nothing of `{}`", options.component, input.name))
-                                .at(node.span)
-                                .hint(format!("key.{} = the column, or columns, of that stream", input.name)),
+                            Problem::error(format!(
+                                "`key` of `{}` says nothing of `{}`",
+                                options.component, input.name
+                            ))
+                            .at(node.span)
+                            .hint(format!("key.{} = the column, or columns, of that stream", input.name)),
                         );
                         return None;
                     }
@@ -364,10 +367,9 @@ impl<'m> Checker<'m> {
                     "the bolt keeps state by key, so each key must always go to the same task",
                     "use `fields` (the default) or `global`",
                 ),
-                _ if factory.keyed() == Keyed::Global => refuse(
-                    "all tuples must meet in one task of this kind",
-                    "use `global`, or leave the grouping out",
-                ),
+                _ if factory.keyed() == Keyed::Global => {
+                    refuse("all tuples must meet in one task of this kind", "use `global`, or leave the grouping out")
+                }
                 _ => {}
             }
         }

@@ -26,9 +26,9 @@ pub struct From<'a> {
 pub fn parse<'a>(item: &'a Item, options: &Options<'a>) -> Option<Vec<From<'a>>> {
     let Some(node) = item.table.get("from") else {
         options.problem(
-            Problem::error(format!("`{}` has no `from`", options.component))
-                .at(item.key.span)
-                .hint("`from` names the stream that the bolt reads, a list of streams, or a table stream = \"grouping\""),
+            Problem::error(format!("`{}` has no `from`", options.component)).at(item.key.span).hint(
+                "`from` names the stream that the bolt reads, a list of streams, or a table stream = \"grouping\"",
+            ),
         );
         return None;
     };
