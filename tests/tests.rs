@@ -1,1 +1,3 @@
+//! The integration tests, one module for each behaviour.
 
+mod tidy;

@@ -134,6 +134,7 @@ impl Rig {
             let slots = slots.collect();
             outputs.push(slots);
         }
+        let scratch: Vec<usize> = (0..plan.scratch()).map(|_| next()).collect();
         let layout = Layout::new(next() * 7 + 1);
         let slots = |all: &[Vec<usize>]| -> Vec<Vec<Slot>> {
             all.iter().map(|indexes| indexes.iter().map(|i| layout.slot(i * 7)).collect()).collect()
@@ -144,7 +145,16 @@ impl Rig {
                 key.iter().map(|at| (slots[*at], input.columns[*at].ty)).collect::<Vec<_>>()
             });
         let keys: Vec<_> = keys.collect();
-        let build = BoltBuild { name: "b", inputs: &inputs, outputs: &outputs, key: &keys, task: 0, tasks: 1 };
+        let scratch: Vec<Slot> = scratch.into_iter().map(|i| layout.slot(i * 7)).collect();
+        let build = BoltBuild {
+            name: "b",
+            inputs: &inputs,
+            outputs: &outputs,
+            scratch: &scratch,
+            key: &keys,
+            task: 0,
+            tasks: 1,
+        };
         let bolt = plan.build(&build)?;
         Ok(Driver { plan, bolt, run: Run::new(layout), inputs, outputs, paths: Vec::new() })
     }

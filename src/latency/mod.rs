@@ -13,7 +13,6 @@ mod objective;
 mod recorder;
 mod render;
 mod report;
-mod snapshot;
 
 pub use histogram::{Histogram, LONGEST_NS, Summary};
 pub use interim::{Interim, InterimSink};
@@ -25,7 +24,6 @@ pub use report::{
     ChannelReport, ComponentReport, ExecutorReport, LatencyReport, Machine, Report, SectionReport, SinkReport,
     SpoutReport,
 };
-pub use snapshot::Snapshot;
 
 #[cfg(test)]
 mod tests;

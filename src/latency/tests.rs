@@ -196,22 +196,6 @@ fn gaps_of_the_clock_are_the_stalls_of_the_machine() {
 }
 
 #[test]
-fn a_copy_is_given_on_request_only() {
-    let snapshot = Snapshot::new();
-    assert!(!snapshot.asked());
-    snapshot.ask();
-    assert!(snapshot.asked());
-    assert_eq!(snapshot.take(), None);
-    snapshot.give(1);
-    assert!(!snapshot.asked());
-    assert_eq!(snapshot.take(), Some(1));
-    assert_eq!(snapshot.take(), None);
-    snapshot.give(2);
-    snapshot.ask();
-    assert_eq!(snapshot.take(), None, "an older copy is not an answer");
-}
-
-#[test]
 fn numbers_are_printed_for_people() {
     for (nanos, text) in [
         (0, "0 ns"),
