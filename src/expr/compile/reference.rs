@@ -207,6 +207,9 @@ fn arithmetic(op: ArithOp, left: Value, right: Value) -> Out {
             if op == ArithOp::Div && b == 0.0 {
                 return Err("division_by_zero");
             }
+            if op == ArithOp::Mul && b.fract() == 0.0 && b.abs() < 9e18 {
+                return fits(i128::from(a) * b as i128).map(Interval);
+            }
             let value = if op == ArithOp::Div { a as f64 / b } else { a as f64 * b }.round_ties_even();
             if !(value >= i64::MIN as f64 && value < i64::MAX as f64) {
                 return Err("overflow");

@@ -254,7 +254,7 @@ proptest! {
         let expr = checked.value;
         // Columns stand in the second word of NULL bits as well.
         let layout = Layout::new(70);
-        let slot = |column: usize| layout.slot(if column % 2 == 0 { column } else { 69 - column });
+        let slot = |column: usize| layout.slot(if column.is_multiple_of(2) { column } else { 69 - column });
         let compiled = expr.compile(&slot);
         let mut run = Run::new(layout);
         let arena = Arena::new();
