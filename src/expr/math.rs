@@ -40,7 +40,7 @@ pub(crate) fn exp(cx: &Cx<'_>, x: f64) -> f64 {
 }
 
 fn logarithm(cx: &Cx<'_>, x: f64, log: fn(f64) -> f64) -> f64 {
-    if x == 0.0 || x < 0.0 {
+    if x <= 0.0 {
         cx.fail_with(Fault::InvalidArgument, "only a number greater than zero has a logarithm");
         return 0.0;
     }
@@ -78,14 +78,14 @@ pub(crate) fn acosh(cx: &Cx<'_>, x: f64) -> f64 {
     domain(cx, x.is_nan() || x >= 1.0, x.acosh())
 }
 
-/// `sign(x)`.
+/// `sign(x)`; of NaN 0.
 pub(crate) fn sign(x: f64) -> f64 {
     if x > 0.0 {
         1.0
     } else if x < 0.0 {
         -1.0
     } else {
-        x + 0.0
+        0.0
     }
 }
 

@@ -148,6 +148,10 @@ pub(crate) fn power(cx: &Cx<'_>, a: f64, b: f64) -> f64 {
 
 /// Interval times factor, to the nearest microsecond.
 pub(crate) fn scale_interval(cx: &Cx<'_>, micros: i64, factor: f64) -> i64 {
+    // A whole factor is exact, also where the product has more than 53 bits.
+    if factor.fract() == 0.0 && factor.abs() < 9e18 {
+        return mul_i64(cx, micros, factor as i64);
+    }
     to_i64(cx, (micros as f64 * factor).round_ties_even())
 }
 
@@ -165,7 +169,7 @@ pub(crate) fn divide_interval(cx: &Cx<'_>, micros: i64, divisor: f64) -> i64 {
 pub(crate) fn to_i64(cx: &Cx<'_>, value: f64) -> i64 {
     let rounded = value.round_ties_even();
     // 2^63 is a double, 2^63 - 1 is none.
-    if rounded >= -9_223_372_036_854_775_808.0 && rounded < 9_223_372_036_854_775_808.0 {
+    if (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&rounded) {
         return rounded as i64;
     }
     cx.fail(Fault::Overflow);

@@ -22,7 +22,7 @@ pub(crate) static DOCS: &[FunctionDoc] = &[
     doc(
         "format",
         "format(pattern text, a, b, ...) → text",
-        "The pattern with %s replaced by the arguments; also %1$s, %-10s, %I, %L, %%.",
+        "The pattern with %s replaced by the arguments; also %1$s, %-10s, %L, %%.",
     ),
     doc(
         "extract",

@@ -6,19 +6,21 @@ use super::{Slots, constant_word, fuse, general};
 use crate::expr::cast;
 use crate::expr::fault::Cx;
 use crate::expr::functions::Function;
-use crate::expr::node::{ArithOp, Kind, LikeSource, Node};
+use crate::expr::node::{ArithOp, CompareOp, Kind, LikeSource, Node};
 use crate::expr::number as n;
 use crate::expr::timestamp;
 use crate::tuple::{DataType, TextWord, Value};
 
+/// Code for a value of this type.
+pub(crate) type Code<R> = Box<dyn Fn(&Cx<'_>) -> R + Send>;
 /// A condition.
-pub(crate) type BoolFn = Box<dyn Fn(&Cx<'_>) -> bool + Send>;
+pub(crate) type BoolFn = Code<bool>;
 /// A bigint, timestamp or interval.
-pub(crate) type WholeFn = Box<dyn Fn(&Cx<'_>) -> i64 + Send>;
+pub(crate) type WholeFn = Code<i64>;
 /// A double.
-pub(crate) type DoubleFn = Box<dyn Fn(&Cx<'_>) -> f64 + Send>;
+pub(crate) type DoubleFn = Code<f64>;
 /// A text.
-pub(crate) type TextFn = Box<dyn Fn(&Cx<'_>) -> TextWord + Send>;
+pub(crate) type TextFn = Code<TextWord>;
 
 /// A compiled node by the kind of its value.
 pub(crate) enum Fast {
@@ -92,7 +94,7 @@ pub(crate) fn compile_bool(node: &Node, slots: Slots<'_>) -> BoolFn {
         }
         Kind::Compare { op, left, right } => fuse::compare(*op, left, right, slots),
         Kind::Distinct { left, right, negated } if !left.makes_null && !right.makes_null => {
-            let op = if *negated { crate::expr::node::CompareOp::Eq } else { crate::expr::node::CompareOp::Ne };
+            let op = if *negated { CompareOp::Eq } else { CompareOp::Ne };
             fuse::compare(op, left, right, slots)
         }
         Kind::InSet { node, set, negated, .. } => {
@@ -297,9 +299,9 @@ pub(crate) fn compile_text(node: &Node, slots: Slots<'_>) -> TextFn {
 fn case<R: Copy + Send + 'static>(
     node: &Node,
     slots: Slots<'_>,
-    compile: fn(&Node, Slots<'_>) -> Box<dyn Fn(&Cx<'_>) -> R + Send>,
+    compile: fn(&Node, Slots<'_>) -> Code<R>,
     nothing: R,
-) -> Box<dyn Fn(&Cx<'_>) -> R + Send> {
+) -> Code<R> {
     let Kind::Case { branches, otherwise } = &node.kind else { return Box::new(move |_| nothing) };
     let otherwise = match otherwise {
         Some(otherwise) => compile(otherwise, slots),

@@ -25,9 +25,47 @@ pub(crate) fn compile(node: &Node, slots: Slots<'_>) -> General {
     let c = |node: &Node| compile(node, slots);
     let ty = node.ty;
     match &node.kind {
+        Kind::Constant(_) | Kind::Column(_) | Kind::Time | Kind::Lookup { .. } | Kind::Exists { .. } => {
+            leaf(node, slots)
+        }
+        Kind::Case { .. } | Kind::Coalesce(_) | Kind::NullIf { .. } | Kind::Extreme { .. } => choice(node, slots),
+        Kind::Arith { op, left, right } => arithmetic(*op, left, right, slots),
+        Kind::Negate(node) => {
+            let node = c(node);
+            match ty {
+                DataType::Double => Box::new(move |cx| Some((-f64::from_bits(node(cx)?)).to_bits())),
+                _ => Box::new(move |cx| Some(n::neg_i64(cx, node(cx)? as i64) as u64)),
+            }
+        }
+        Kind::Cast(node) => {
+            let (from, node) = (node.ty, c(node));
+            Box::new(move |cx| cast::cast(cx, node(cx)?, from, ty))
+        }
+        Kind::Call { function, args } => call(function, all(args, slots)),
+        Kind::Variadic { function, args } => variadic(*function, all(args, slots)),
+        Kind::Like { text, pattern, insensitive, negated } => like(text, pattern, *insensitive, *negated, slots),
+        Kind::Regex { call, pattern, args } => regex(*call, pattern, all(args, slots), slots),
+        Kind::Part { field, node } => part(*field, node.ty, c(node)),
+        Kind::Truncate { field, node } => {
+            let (field, node) = (*field, c(node));
+            match ty {
+                DataType::Interval => {
+                    Box::new(move |cx| Some(timestamp::truncate_interval(cx, field, node(cx)? as i64) as u64))
+                }
+                _ => Box::new(move |cx| Some(timestamp::truncate(cx, field, node(cx)? as i64) as u64)),
+            }
+        }
+        _ => condition(node, slots),
+    }
+}
+
+/// What reads the tuple, a table, or nothing.
+fn leaf(node: &Node, slots: Slots<'_>) -> General {
+    match &node.kind {
         Kind::Constant(value) => {
             let constant = constant_word(value);
             Box::new(move |_| {
+                // Moves the whole of it into the closure, not only the word.
                 let constant = &constant;
                 constant.word
             })
@@ -36,7 +74,6 @@ pub(crate) fn compile(node: &Node, slots: Slots<'_>) -> General {
             let slot = slots(*column);
             Box::new(move |cx| cx.frame.get(slot))
         }
-        Kind::Time => Box::new(|cx| Some(cx.frame.time() as u64)),
         Kind::Lookup { table, column, key } => {
             let (reader, column) = (Reader::new(table, key, slots), *column);
             Box::new(move |cx| reader.column(cx, column))
@@ -45,6 +82,14 @@ pub(crate) fn compile(node: &Node, slots: Slots<'_>) -> General {
             let reader = Reader::new(table, key, slots);
             Box::new(move |cx| Some(u64::from(reader.with(cx, |_| ()).is_some())))
         }
+        _ => Box::new(|cx| Some(cx.frame.time() as u64)),
+    }
+}
+
+/// Logic, comparisons and tests.
+fn condition(node: &Node, slots: Slots<'_>) -> General {
+    let c = |node: &Node| compile(node, slots);
+    match &node.kind {
         Kind::Not(node) => {
             let node = c(node);
             Box::new(move |cx| Some(node(cx)? ^ 1))
@@ -83,14 +128,14 @@ pub(crate) fn compile(node: &Node, slots: Slots<'_>) -> General {
                 found => Some(u64::from(found != negated)),
             })
         }
-        Kind::Arith { op, left, right } => arithmetic(*op, left, right, slots),
-        Kind::Negate(node) => {
-            let node = c(node);
-            match ty {
-                DataType::Double => Box::new(move |cx| Some((-f64::from_bits(node(cx)?)).to_bits())),
-                _ => Box::new(move |cx| Some(n::neg_i64(cx, node(cx)? as i64) as u64)),
-            }
-        }
+        other => unreachable!("compiled above: {other:?}"),
+    }
+}
+
+/// One of several values.
+fn choice(node: &Node, slots: Slots<'_>) -> General {
+    let c = |node: &Node| compile(node, slots);
+    match &node.kind {
         Kind::Case { branches, otherwise } => {
             let branches: Vec<(General, General)> = branches.iter().map(|(when, then)| (c(when), c(then))).collect();
             let otherwise = otherwise.as_ref().map(|node| c(node));
@@ -103,32 +148,14 @@ pub(crate) fn compile(node: &Node, slots: Slots<'_>) -> General {
                 otherwise.as_ref().and_then(|otherwise| otherwise(cx))
             })
         }
-        Kind::Coalesce(nodes) => {
-            let nodes = all(nodes, slots);
-            Box::new(move |cx| nodes.iter().find_map(|node| node(cx)))
-        }
         Kind::NullIf { value, equal } => {
             let (value, equal) = (c(value), c(equal));
             Box::new(move |cx| if equal(cx) == Some(1) { None } else { value(cx) })
         }
-        Kind::Extreme { greatest, args } => extreme(ty, *greatest, all(args, slots)),
-        Kind::Cast(node) => {
-            let (from, node) = (node.ty, c(node));
-            Box::new(move |cx| cast::cast(cx, node(cx)?, from, ty))
-        }
-        Kind::Call { function, args } => call(function, all(args, slots)),
-        Kind::Variadic { function, args } => variadic(*function, all(args, slots)),
-        Kind::Like { text, pattern, insensitive, negated } => like(text, pattern, *insensitive, *negated, slots),
-        Kind::Regex { call, pattern, args } => regex(*call, pattern, all(args, slots), slots),
-        Kind::Part { field, node } => part(*field, node.ty, c(node)),
-        Kind::Truncate { field, node } => {
-            let (field, node) = (*field, c(node));
-            match ty {
-                DataType::Interval => {
-                    Box::new(move |cx| Some(timestamp::truncate_interval(cx, field, node(cx)? as i64) as u64))
-                }
-                _ => Box::new(move |cx| Some(timestamp::truncate(cx, field, node(cx)? as i64) as u64)),
-            }
+        Kind::Extreme { greatest, args } => extreme(node.ty, *greatest, all(args, slots)),
+        _ => {
+            let nodes: Vec<General> = node.children().into_iter().map(c).collect();
+            Box::new(move |cx| nodes.iter().find_map(|node| node(cx)))
         }
     }
 }

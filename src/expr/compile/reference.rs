@@ -78,14 +78,25 @@ pub(crate) fn eval(node: &Node, row: &[Value], time: i64) -> Out {
             }
             e(value)?
         }
-        Kind::Extreme { greatest, args } => {
-            let wanted = if *greatest { Ordering::Greater } else { Ordering::Less };
-            let better = |best: Value, value: Value| match order(&value, &best) {
-                Some(order) if order != wanted => best,
-                _ => value,
-            };
-            all(args)?.into_iter().filter(|v| *v != Value::Null).reduce(better).unwrap_or(Value::Null)
-        }
+        Kind::Extreme { greatest, args } => extreme(*greatest, all(args)?),
+        _ => function(node, row, time)?,
+    })
+}
+
+fn extreme(greatest: bool, values: Vec<Value>) -> Value {
+    let wanted = if greatest { Ordering::Greater } else { Ordering::Less };
+    let better = |best: Value, value: Value| match order(&value, &best) {
+        Some(order) if order != wanted => best,
+        _ => value,
+    };
+    values.into_iter().filter(|v| *v != Value::Null).reduce(better).unwrap_or(Value::Null)
+}
+
+/// What shares its kernel with the compiled forms.
+fn function(node: &Node, row: &[Value], time: i64) -> Out {
+    let e = |node: &Node| eval(node, row, time);
+    let all = |nodes: &[Node]| nodes.iter().map(e).collect::<Result<Vec<Value>, _>>();
+    Ok(match &node.kind {
         Kind::Cast(inner) => strict(&[e(inner)?], node.ty, |cx, words| cast::cast(cx, words[0], inner.ty, node.ty))?,
         Kind::Call { function, args } => strict(&all(args)?, node.ty, function.kernel)?,
         Kind::Variadic { function, args } => {
@@ -107,7 +118,7 @@ pub(crate) fn eval(node: &Node, row: &[Value], time: i64) -> Out {
                 },
             };
             match (text, pattern) {
-                (Value::Text(text), Some(pattern)) => b(pattern.matches(&text) != *negated),
+                (Value::Text(text), Some(pattern)) => Value::Boolean(pattern.matches(&text) != *negated),
                 _ => Value::Null,
             }
         }
@@ -136,6 +147,7 @@ pub(crate) fn eval(node: &Node, row: &[Value], time: i64) -> Out {
                 _ => timestamp::truncate(cx, *field, micros) as u64,
             })
         })?,
+        other => unreachable!("evaluated above: {other:?}"),
     })
 }
 
@@ -206,6 +218,9 @@ fn arithmetic(op: ArithOp, left: Value, right: Value) -> Out {
         (Interval(a), Double(b)) | (Double(b), Interval(a)) => {
             if op == ArithOp::Div && b == 0.0 {
                 return Err("division_by_zero");
+            }
+            if op == ArithOp::Mul && b.fract() == 0.0 && b.abs() < 9e18 {
+                return fits(i128::from(a) * b as i128).map(Interval);
             }
             let value = if op == ArithOp::Div { a as f64 / b } else { a as f64 * b }.round_ties_even();
             if !(value >= i64::MIN as f64 && value < i64::MAX as f64) {

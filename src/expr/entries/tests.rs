@@ -201,3 +201,47 @@ fn templates_print_like_casts() {
         assert_eq!(rendered(template), expected, "{template}");
     }
 }
+
+#[test]
+fn entries_of_whole_topologies_are_fine() {
+    let column = Column::new;
+    let cars = ["vid", "xway", "lane", "dir", "seg", "pos_ft", "second"].map(|name| column(name, DataType::Bigint));
+    let more = [
+        column("ts", DataType::Timestamp),
+        column("speed_kmh", DataType::Double),
+        column("close", DataType::Double),
+        column("_source", DataType::Text),
+        column("clock", DataType::Text),
+    ];
+    let minutes = [column("speed", DataType::Double), column("cars", DataType::Bigint)];
+    let environment = environment();
+    let mut columns = scope_columns(&cars, "reports");
+    columns.extend(scope_columns(&more, "reports"));
+    columns.extend(scope_columns(&minutes, "segment_minutes"));
+    let scope = Scope { columns: &columns, environment: &environment };
+    let list = [
+        ("same", "count(*) over place"),
+        ("stopped", "same >= 4 and lane <> 4"),
+        ("entered", "lane <> 4 and lag(case when lane <> 4 then seg end) is distinct from seg"),
+        ("moved_on", "same = 1 and lag(stopped)"),
+        ("lav", "coalesce(trunc(avg(segment_minutes.speed) over '5m')::bigint, -1)"),
+        ("number", "coalesce(last(segment_minutes.cars) over '1m', 0)"),
+        ("toll", "case when lav >= 40 or number <= 50 then 0 else 2 * (number - 50) * (number - 50) end"),
+        ("nearest", "case dir when 0 then min(seg) else max(seg) end"),
+        ("fall_kmh", "max(speed_kmh) over '2s' - speed_kmh"),
+        ("hours", "extract(epoch from ts - lag(ts)) / 3600"),
+        ("at", "(substring(_source from 'kit-([0-9-]{10})') || ' ' || clock)::timestamp"),
+        ("since", "to_timestamp(second::bigint)"),
+        ("lowest", "min(close)"),
+        ("highest", "max(close)"),
+        ("move", "(highest - lowest) / lowest"),
+        ("warm", "count(*) over '50 rows' = 50"),
+        ("above", "case when warm then avg(close) over '20 rows' > avg(close) over '50 rows' end"),
+        ("crossed", "above <> lag(above)"),
+        ("errors", "share(speed_kmh is not null)"),
+    ];
+    let checked = check_entries(&list, &scope, true).unwrap_or_else(|errors| panic!("{errors:?}"));
+    let warned: Vec<&str> = checked.warnings.iter().map(|(index, _)| list[*index].0).collect();
+    assert_eq!(warned, ["move"]);
+    assert_eq!(checked.value.order.len(), list.len() + checked.value.calls.len());
+}

@@ -59,10 +59,9 @@ impl Resolver<'_> {
         if call.over.is_some() && special::unavailable(&lower).is_none() {
             return Err(self.error(&place, format!("`{lower}` is not an aggregate and takes no `over`")));
         }
-        if call.filter.is_some() || !call.within_group.is_empty() || list.duplicate_treatment.is_some() {
-            if special::unavailable(&lower).is_none() {
-                return Err(self.error(&place, format!("`{lower}` is not an aggregate")));
-            }
+        let clauses = call.filter.is_some() || !call.within_group.is_empty() || list.duplicate_treatment.is_some();
+        if clauses && special::unavailable(&lower).is_none() {
+            return Err(self.error(&place, format!("`{lower}` is not an aggregate")));
         }
         let mut exprs = Vec::with_capacity(list.args.len());
         for arg in &list.args {

@@ -103,14 +103,19 @@ impl Resolver<'_> {
         parts.extend(items);
         let (ty, mut nodes) = self.unify(parts, "the values of `in`")?;
         let node = nodes.remove(0);
-        if nodes.len() >= SET_MIN && nodes.iter().all(|item| item.as_constant().is_some()) {
-            return Ok(self.in_set(node, ty, &nodes, negated, range));
-        }
+        // Constants are compared first, as PostgreSQL does: they are looked up where there are many.
+        let (constants, others): (Vec<Node>, Vec<Node>) =
+            nodes.into_iter().partition(|item| item.as_constant().is_some());
         let op = if negated { CompareOp::Ne } else { CompareOp::Eq };
-        let tests = nodes.into_iter().map(|item| {
-            fold(Node::new(Boolean, Kind::Compare { op, left: Box::new(node.clone()), right: Box::new(item) }))
-        });
-        Ok(Typed { node: logic(tests.collect(), negated), unknown: false, range })
+        let test =
+            |item| fold(Node::new(Boolean, Kind::Compare { op, left: Box::new(node.clone()), right: Box::new(item) }));
+        let mut tests = if constants.len() >= SET_MIN {
+            vec![self.in_set(node.clone(), ty, &constants, negated, range.clone()).node]
+        } else {
+            constants.into_iter().map(test).collect()
+        };
+        tests.extend(others.into_iter().map(test));
+        Ok(Typed { node: logic(tests, negated), unknown: false, range })
     }
 
     fn list_items(&mut self, item: &ast::Expr) -> Result<Vec<Typed>, Reported> {
