@@ -132,4 +132,9 @@ pub trait Spout: Send {
 
     /// Position of the next unread record: where a restart would go on.
     fn position(&self) -> u64;
+
+    /// Rows that the spout's own `where` has refused since it was opened.
+    fn filtered(&self) -> u64 {
+        0
+    }
 }

@@ -1,10 +1,36 @@
-//! The spouts that come with Sferic, one module each, and the list of them.
+//! Where tuples come from: one file for each kind of spout, and the decoding of records that they share.
+//!
+//! Owns the kinds `file` and `stdin` and the reader of reference tables. Never knows the graph, executors or the config
+//! file's layout. Invariant: a spout never waits: what is not there yet is asked for again at the next poll.
 
+pub mod decoder;
+pub mod fields;
+mod file;
+#[cfg(test)]
+mod fixture;
 pub mod generate;
+mod stdin;
+mod table;
 
-use crate::component::Registry;
+pub use file::FileFactory;
+pub use stdin::StdinFactory;
+pub use table::FileTableFactory;
 
-/// Adds all spouts and the reader of reference tables.
+use crate::component::{OptionSpec, Registry};
+
+/// Adds all kinds of spouts, and what reads reference tables.
 pub fn register(registry: Registry) -> Registry {
-    registry.spout(generate::Generate)
+    registry.spout(FileFactory).spout(StdinFactory).spout(generate::Generate).table(FileTableFactory)
+}
+
+/// One list of options out of two; `N` is the sum of their lengths.
+const fn joined<const N: usize>(first: &[OptionSpec], second: &[OptionSpec]) -> [OptionSpec; N] {
+    assert!(first.len() + second.len() == N, "the length is the sum of both");
+    let mut all = [first[0]; N];
+    let mut at = 0;
+    while at < N {
+        all[at] = if at < first.len() { first[at] } else { second[at - first.len()] };
+        at += 1;
+    }
+    all
 }

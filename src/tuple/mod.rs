@@ -5,6 +5,7 @@
 
 mod arena;
 mod encode;
+pub mod codec;
 mod frame;
 mod types;
 mod value;

@@ -1,0 +1,187 @@
+//! Kind `file`: records of files, plain or packed with gzip or zstd; each file is one split.
+//!
+//! A position is a byte of the unpacked content. With `follow` a plain file is read on as it grows; a file that was
+//! replaced under its name (by a rotation) is not noticed, one that shrank is an error.
+
+mod paths;
+mod source;
+#[cfg(test)]
+mod tests;
+
+pub(super) use paths::Patterns;
+pub(super) use source::{describe_io, open_source, read_all};
+
+use super::decoder::{DecoderCheck, DecoderPlan, Feed, Pace, RECORD_OPTIONS};
+use super::joined;
+use crate::component::{
+    ComponentError, Intake, OptionSpec, Polled, SplitName, Spout, SpoutBuild, SpoutCheck, SpoutFactory, SpoutPlan,
+};
+use crate::problem::Problem;
+use crate::tuple::codec::CsvSplitter;
+use crate::tuple::{Column, Layout, Run, Slot};
+use std::path::Path;
+
+const OWN: [OptionSpec; 4] = [
+    OptionSpec::required(
+        "path",
+        "a file, a pattern such as \"data/*.csv.gz\", or a list of them; each file is a split",
+    ),
+    OptionSpec::optional(
+        "pace",
+        "\"max\" (default), a rate such as \"10000/s\", or a multiple of event time such as \"60x\"",
+    ),
+    OptionSpec::optional("follow", "true: wait for what is appended instead of ending at the end of the file"),
+    OptionSpec::optional("limit", "read at most so many rows of each file"),
+];
+static OPTIONS: [OptionSpec; 21] = joined(&OWN, &RECORD_OPTIONS);
+
+/// How many bytes of a file a check looks at to learn its header.
+const HEADER_BYTES: usize = 64 * 1024;
+
+/// The kind `file`.
+pub struct FileFactory;
+
+impl SpoutFactory for FileFactory {
+    fn kind(&self) -> &'static str {
+        "file"
+    }
+
+    fn doc(&self) -> &'static str {
+        "reads records from files, plain or packed with gzip or zstd"
+    }
+
+    fn options(&self) -> &'static [OptionSpec] {
+        &OPTIONS
+    }
+
+    fn check(&self, check: &SpoutCheck<'_>) -> Option<Box<dyn SpoutPlan>> {
+        let options = &check.options;
+        let patterns = Patterns::of(options, "path", check.folder);
+        let pace = Pace::of(options);
+        let follow = options.boolean("follow").unwrap_or(false);
+        let limit = options.integer("limit", 1).map(|n| n as u64);
+        let header = |delimiter: u8| header_of(patterns.as_ref()?, delimiter);
+        let decoder =
+            DecoderCheck { name: check.name, options: *options, environment: check.environment, header: &header };
+        let decoder = DecoderPlan::check(&decoder);
+        let (patterns, decoder) = (patterns?, decoder?);
+        patterns.warn(options);
+        check_pace(options, &pace, decoder.time());
+        Some(Box::new(FilePlan { patterns, decoder, pace, follow, limit }))
+    }
+}
+
+/// An event-time pace needs event time.
+pub(super) fn check_pace(options: &crate::component::Options<'_>, pace: &Pace, time: Option<usize>) {
+    if let (Pace::Speed { .. }, None, Some(node)) = (pace, time, options.node("pace")) {
+        let problem =
+            Problem::error(format!("`pace` of `{}` follows event time, which there is none", options.component));
+        options.problem(problem.at(node.span).hint("name the column of event time with `time`"));
+    }
+}
+
+/// The header of the first file, if it is there: what the file cannot tell now is found when it is opened.
+fn header_of(patterns: &Patterns, delimiter: u8) -> Option<Vec<String>> {
+    let first = patterns.files().ok()?.into_iter().next()?;
+    let mut source = open_source(Path::new(&first), false).ok()?;
+    let mut bytes = vec![0; HEADER_BYTES];
+    let mut len = 0;
+    let mut last = false;
+    while len < bytes.len() && !last {
+        match source.read(&mut bytes[len..]).ok()? {
+            super::decoder::Read::Bytes(n) => len += n,
+            _ => last = true,
+        }
+    }
+    let bytes = &bytes[..len];
+    let bytes = bytes.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(bytes);
+    if bytes.is_empty() {
+        return None;
+    }
+    CsvSplitter::header(delimiter, bytes, last).map(|(names, _)| names)
+}
+
+struct FilePlan {
+    patterns: Patterns,
+    decoder: DecoderPlan,
+    pace: Pace,
+    follow: bool,
+    limit: Option<u64>,
+}
+
+impl SpoutPlan for FilePlan {
+    fn columns(&self) -> &[Column] {
+        self.decoder.columns()
+    }
+
+    fn side_streams(&self) -> &[(&'static str, Vec<Column>)] {
+        self.decoder.side_streams()
+    }
+
+    fn time(&self) -> Option<usize> {
+        self.decoder.time()
+    }
+
+    fn finite(&self) -> bool {
+        !self.follow
+    }
+
+    fn splits(&self) -> Result<Vec<SplitName>, ComponentError> {
+        self.patterns.files()
+    }
+
+    fn describe(&self) -> Vec<String> {
+        self.decoder.describe()
+    }
+
+    fn open(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Spout>, ComponentError> {
+        let mut feed = self.feed(build.split, build.columns, build.split_id, self.pace.clone())?;
+        let position = build.position;
+        if let Some(limit) = self.limit {
+            let before = if position > 0 { self.rows_before(build.split, position)? } else { 0 };
+            feed.limit(limit.saturating_sub(before));
+        }
+        let started = feed.begin()?;
+        if position > feed.position() {
+            if !started {
+                return Err(ComponentError::new(format!(
+                    "{} was read up to byte {position} before, but is empty now",
+                    build.split
+                )));
+            }
+            let record = match self.decoder.has_elements() {
+                true => source::line_start(Path::new(build.split), position)?,
+                false => position,
+            };
+            feed.resume(record, position)?;
+        }
+        Ok(Box::new(feed))
+    }
+}
+
+impl FilePlan {
+    fn feed(&self, split: &str, slots: &[Slot], split_id: u32, pace: Pace) -> Result<Feed, ComponentError> {
+        let source = open_source(Path::new(split), self.follow)?;
+        Ok(Feed::new(split, source, 0, self.decoder.decoder(slots, split, split_id), pace))
+    }
+
+    /// How many rows lie before a position: what a `limit` has left after a restart. Reads the file again.
+    fn rows_before(&self, split: &str, position: u64) -> Result<u64, ComponentError> {
+        let layout = Layout::new(self.columns().len());
+        let slots: Vec<Slot> = (0..layout.slots()).map(|n| layout.slot(n)).collect();
+        let mut feed = self.feed(split, &slots, 0, Pace::Max)?;
+        let mut run = Run::new(layout);
+        let mut rejects = Vec::new();
+        let mut rows = 0;
+        while feed.position() < position {
+            let mut intake = Intake { run: &mut run, rejects: &mut rejects, now: 0, wall: 0 };
+            match feed.poll(&mut intake)? {
+                Polled::End | Polled::Nothing(None) => break,
+                _ => rows += (0..run.len()).filter(|&n| run.frame(n).position() < position).count() as u64,
+            }
+            run.clear();
+            rejects.clear();
+        }
+        Ok(rows)
+    }
+}
