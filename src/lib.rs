@@ -15,3 +15,4 @@ pub mod store;
 pub mod time;
 pub mod topology;
 pub mod tuple;
+pub mod window;
