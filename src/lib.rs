@@ -17,6 +17,7 @@ pub mod store;
 pub mod time;
 pub mod topology;
 pub mod tuple;
+pub mod window;
 
 /// Sferic's own kinds of spouts and bolts. Add your own with [`component::Registry::spout`] and
 /// [`component::Registry::bolt`], and hand the registry to [`cli::main`].

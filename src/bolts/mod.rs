@@ -4,6 +4,7 @@
 //! one task. `where` and `having` are the runtime's business and appear in none of them. Never knows the runtime, the
 //! graph or other components.
 
+mod aggregate;
 pub mod columns;
 mod console;
 mod file;
@@ -18,8 +19,10 @@ mod rules;
 mod select;
 mod table;
 mod text_table;
+mod throttle;
 mod ttl;
 
+pub use aggregate::Aggregate;
 pub use console::Console;
 pub use file::File;
 pub use filter::Filter;
@@ -30,6 +33,7 @@ pub use rules::Rules;
 pub use select::Select;
 pub use table::Table;
 pub use text_table::{Align, TextTable};
+pub use throttle::{Dedupe, Throttle};
 pub use ttl::{FOREVER, ttl};
 
 use crate::component::Registry;
@@ -37,7 +41,18 @@ use crate::expr::EvalError;
 
 /// Adds the bolts of this folder to a registry.
 pub fn register(registry: Registry) -> Registry {
-    registry.bolt(Filter).bolt(Select).bolt(Rules).bolt(Quality).bolt(Table).bolt(Console).bolt(File).bolt(Null)
+    registry
+        .bolt(Filter)
+        .bolt(Select)
+        .bolt(Rules)
+        .bolt(Quality)
+        .bolt(Table)
+        .bolt(Console)
+        .bolt(File)
+        .bolt(Null)
+        .bolt(Aggregate)
+        .bolt(Throttle)
+        .bolt(Dedupe)
 }
 
 /// Words for an expression that failed on a tuple: what it is (`add.share`), and why.
