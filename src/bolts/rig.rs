@@ -134,17 +134,27 @@ impl Rig {
             let slots = slots.collect();
             outputs.push(slots);
         }
+        let scratch: Vec<usize> = (0..plan.scratch()).map(|_| next()).collect();
         let layout = Layout::new(next() * 7 + 1);
         let slots = |all: &[Vec<usize>]| -> Vec<Vec<Slot>> {
             all.iter().map(|indexes| indexes.iter().map(|i| layout.slot(i * 7)).collect()).collect()
         };
+        let scratch = slots(&[scratch]).remove(0);
         let (inputs, outputs) = (slots(&inputs), slots(&outputs));
         let keys =
             key.iter().zip(&self.inputs).zip(&inputs).map(|((key, input), slots)| {
                 key.iter().map(|at| (slots[*at], input.columns[*at].ty)).collect::<Vec<_>>()
             });
         let keys: Vec<_> = keys.collect();
-        let build = BoltBuild { name: "b", inputs: &inputs, outputs: &outputs, key: &keys, task: 0, tasks: 1 };
+        let build = BoltBuild {
+            name: "b",
+            inputs: &inputs,
+            outputs: &outputs,
+            scratch: &scratch,
+            key: &keys,
+            task: 0,
+            tasks: 1,
+        };
         let bolt = plan.build(&build)?;
         Ok(Driver { plan, bolt, run: Run::new(layout), inputs, outputs, paths: Vec::new() })
     }
