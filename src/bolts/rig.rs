@@ -139,13 +139,13 @@ impl Rig {
         let slots = |all: &[Vec<usize>]| -> Vec<Vec<Slot>> {
             all.iter().map(|indexes| indexes.iter().map(|i| layout.slot(i * 7)).collect()).collect()
         };
+        let scratch = slots(&[scratch]).remove(0);
         let (inputs, outputs) = (slots(&inputs), slots(&outputs));
         let keys =
             key.iter().zip(&self.inputs).zip(&inputs).map(|((key, input), slots)| {
                 key.iter().map(|at| (slots[*at], input.columns[*at].ty)).collect::<Vec<_>>()
             });
         let keys: Vec<_> = keys.collect();
-        let scratch: Vec<Slot> = scratch.into_iter().map(|i| layout.slot(i * 7)).collect();
         let build = BoltBuild {
             name: "b",
             inputs: &inputs,

@@ -162,3 +162,29 @@ impl Bolt for Task {
         if passes { Flow::Next } else { Flow::Port(1) }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bolts::rig::Rig;
+    use crate::tuple::{DataType, Value};
+
+    fn passes(factory: &dyn BoltFactory, toml: &str, times: &[i64]) -> Vec<bool> {
+        let mut driver = Rig::new(&[("s", &[("k", DataType::Text)])]).driver(factory, toml);
+        let mut feed = |time: &i64| driver.feed(0, *time, &[Value::Text("a".to_owned())]) == ["main: a"];
+        times.iter().map(&mut feed).collect()
+    }
+
+    #[test]
+    fn a_throttle_counts_the_rows_that_passed() {
+        let times = [0, 1, 2, 10, 11, 12];
+        let got = passes(&Throttle, "key = 'k'\nlimit = 2\nper = '10us'", &times);
+        assert_eq!(got, [true, true, false, true, true, false]);
+    }
+
+    #[test]
+    fn dedupe_counts_every_row() {
+        let got = passes(&Dedupe, "key = 'k'\nper = '10us'", &[0, 9, 18, 17, 28, 29]);
+        assert_eq!(got, [true, false, false, false, true, false]);
+    }
+}
