@@ -146,6 +146,10 @@ fn squares(words: &mut [u64], value: u64, ty: DataType, sign: i64) {
     let (of, of_squares) = (sum(words, 1).plus(x), sum(words, 3).plus(square));
     put(words, 1, of);
     put(words, 3, of_squares);
+    // What is left is so small beside what left that its last digits are gone: marked as worn.
+    if sign < 0 && of_squares.hi.abs() < square.hi.abs() * 2f64.powi(-40) {
+        words[1] = f64::NAN.to_bits();
+    }
 }
 
 /// The result of a call whose method is not [`Method::Choice`].

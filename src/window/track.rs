@@ -93,6 +93,7 @@ pub struct Track {
     /// The arguments whose words are kept, and whether they are texts.
     kept: Vec<(usize, bool)>,
     has_texts: bool,
+    /// Most rows that a window by arrival holds between two rows: one more than it answers for without the current.
     most_rows: u64,
     cells: Words,
     used: u32,
@@ -152,7 +153,7 @@ impl Track {
         let ready_windows: Vec<Window> = windows.iter().enumerate().map(window).collect();
         let track = Track {
             order,
-            most_rows: windows.iter().map(|(length, _)| *length as u64).max().unwrap_or(0),
+            most_rows: windows.iter().map(|(length, exclude)| *length as u64 + u64::from(*exclude)).max().unwrap_or(0),
             windows: ready_windows,
             calls: ready,
             has_texts: kept.iter().any(|(_, text)| *text),
