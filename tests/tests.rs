@@ -1,1 +1,4 @@
+//! The integration tests, one module for each behaviour.
 
+mod postgres;
+mod tidy;

@@ -2,6 +2,7 @@
 
 use super::{ComponentError, OptionSpec, Options};
 use crate::expr::Environment;
+use crate::problem::Span;
 use crate::tuple::{Arena, Column, DataType, Frame, Run, Slot};
 
 /// How a bolt with several inputs sees them.
@@ -48,6 +49,14 @@ pub trait BoltFactory: Send + Sync {
         Keyed::Never
     }
 
+    /// Streams that it reads beside those of `from`, with the places where they are named, as far as they can be read
+    /// without problems (the check reports those). They follow those of `from` among the inputs, in this order; only
+    /// for a bolt with [`Inputs::Separate`].
+    fn extra_inputs(&self, options: &Options<'_>) -> Vec<(String, Span)> {
+        let _ = options;
+        Vec::new()
+    }
+
     /// Checks what the user wrote against its inputs. Records every problem in `check.options` and returns none if it
     /// cannot say what its streams look like.
     fn check(&self, check: &BoltCheck<'_>) -> Option<Box<dyn BoltPlan>>;
@@ -89,6 +98,18 @@ pub trait BoltPlan: Send + Sync {
     /// Whether it keeps state between tuples (for `explain` and for determinism).
     fn stateful(&self) -> bool {
         false
+    }
+
+    /// The columns of an input that its tasks read themselves (key, `where` and columns that only pass through are the
+    /// runtime's business); none: all of them.
+    fn reads(&self, input: usize) -> Option<Vec<usize>> {
+        let _ = input;
+        None
+    }
+
+    /// How many private slots a task needs in the frame, beside those of its output columns.
+    fn scratch(&self) -> usize {
+        0
     }
 
     /// Words for `explain`: what it computes, what its state costs.
@@ -140,6 +161,8 @@ pub struct BoltBuild<'a> {
     pub inputs: &'a [Vec<Slot>],
     /// Slots of the columns of each output stream.
     pub outputs: &'a [Vec<Slot>],
+    /// The private slots that [`BoltPlan::scratch`] asked for.
+    pub scratch: &'a [Slot],
     /// For each input the slots of the key and their types; empty without a key.
     pub key: &'a [Vec<(Slot, DataType)>],
     /// Number of this task.
@@ -147,6 +170,10 @@ pub struct BoltBuild<'a> {
     /// Number of tasks of the component.
     pub tasks: usize,
 }
+
+/// What [`Bolt::next_row`] answers when the waiting row is a failure: the bolt has filled [`Step::failure`] (as
+/// [`Step::error`] does) and the tuple leaves on its `errors` stream. Other rows may still wait.
+pub const ERRORS: u8 = 255;
 
 /// What became of a tuple in a bolt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,8 +230,8 @@ pub trait Bolt: Send {
     /// Processes one tuple.
     fn step(&mut self, input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow;
 
-    /// After [`Flow::Many`]: writes the next waiting row into the frame and says on which stream it leaves; none when
-    /// no more wait. The frame's slots of this bolt may be written, its inputs are as they were.
+    /// After [`Flow::Many`]: writes the next waiting row into the frame and says on which stream it leaves ([`ERRORS`] for
+    /// one that failed); none when no more wait. The frame's slots of this bolt may be written, its inputs are as they were.
     fn next_row(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<u8> {
         let _ = (frame, step);
         None

@@ -12,8 +12,8 @@ mod spout;
 mod table;
 
 pub use bolt::{
-    Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ColumnSource, Flow, InputStream, Inputs, Keyed, OutputColumn,
-    OutputStream, Sections, Step,
+    Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ColumnSource, ERRORS, Flow, InputStream, Inputs, Keyed,
+    OutputColumn, OutputStream, Sections, Step,
 };
 pub use options::{Key, Node, NodeValue, OptionSpec, Options, Table, TextNode};
 pub use registry::Registry;

@@ -53,12 +53,12 @@ impl Registry {
     }
 
     /// All kinds of spouts, in the order of registration.
-    pub fn spouts(&self) -> impl Iterator<Item = &dyn SpoutFactory> {
+    pub fn spouts(&self) -> impl Iterator<Item = &dyn SpoutFactory> + Clone {
         self.spouts.iter().map(|f| &**f)
     }
 
     /// All kinds of bolts, in the order of registration.
-    pub fn bolts(&self) -> impl Iterator<Item = &dyn BoltFactory> {
+    pub fn bolts(&self) -> impl Iterator<Item = &dyn BoltFactory> + Clone {
         self.bolts.iter().map(|f| &**f)
     }
 

@@ -5,6 +5,7 @@ use crate::expr::{Environment, Expr, ReferenceTable};
 use std::sync::Arc;
 
 /// A topology without errors. Components stand in an order in which each comes after what it reads.
+#[derive(Clone)]
 pub struct Checked {
     /// `name` of the root file, else the file's stem.
     pub name: String,
@@ -86,6 +87,7 @@ pub enum Owner {
 }
 
 /// A checked spout.
+#[derive(Clone)]
 pub struct CheckedSpout {
     /// The user's id.
     pub id: String,
@@ -104,6 +106,7 @@ pub struct CheckedSpout {
 }
 
 /// A checked bolt.
+#[derive(Clone)]
 pub struct CheckedBolt {
     /// The user's id.
     pub id: String,

@@ -1,12 +1,20 @@
 //! What a topology file may say: loading, merging, substitution, checking.
 //!
-//! Owns the typed text as the user wrote it ([`Model`]) and the pure function from it and a registry to a checked
-//! topology ([`Checked`]). Reports every problem at once. Never starts anything, never knows threads or plans.
+//! Owns the text as the user wrote it ([`Model`]) and the pure function from it and a registry to a checked topology
+//! ([`Checked`]). Reports every problem at once. Never starts anything, never knows threads or plans.
 
+mod check;
 mod checked;
+mod load;
 mod model;
+mod parse;
+mod schema;
+mod substitute;
 
+pub use check::check;
 pub use checked::{
     Checked, CheckedBolt, CheckedSpout, Edge, Grouping, Objective, Owner, Runtime, Stream, StreamId, Wait,
 };
-pub use model::{ExpectRow, GivenRow, Model, TestModel};
+pub use load::{Loader, load_file, load_text};
+pub use model::{ExpectRow, GivenRow, Item, Model, TestModel};
+pub use schema::schema;

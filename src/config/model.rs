@@ -1,18 +1,49 @@
-//! A topology file as the user wrote it, typed.
+//! A topology file as the user wrote it: includes merged, parameters and environment substituted.
 
-use crate::component::{Node, Table};
+use crate::component::{Key, Node, Table};
 use crate::problem::Span;
+use std::path::PathBuf;
 
-/// A topology as written, includes merged, parameters and environment substituted.
+/// A topology as written.
 #[derive(Debug, Default)]
-pub struct Model {}
+pub struct Model {
+    /// `name`, else the stem of the root file.
+    pub name: String,
+    /// `[params]`, in the order of the file; what `--set` says has replaced values.
+    pub params: Vec<(Key, Node)>,
+    /// `[schemas.*]`.
+    pub schemas: Vec<Item>,
+    /// `[tables.*]`.
+    pub tables: Vec<Item>,
+    /// `[spouts.*]`.
+    pub spouts: Vec<Item>,
+    /// `[bolts.*]`.
+    pub bolts: Vec<Item>,
+    /// `[runtime]`.
+    pub runtime: Option<(Span, Table)>,
+    /// `[latency]`.
+    pub latency: Vec<(Key, Node)>,
+    /// `[[tests]]`, each a table.
+    pub tests: Vec<Node>,
+}
+
+/// A named table of a section: a spout, a bolt, ...
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// Its name.
+    pub key: Key,
+    /// What is written about it.
+    pub table: Table,
+    /// Folder of the file that it stands in.
+    pub folder: PathBuf,
+}
 
 /// One `[[tests]]`.
 #[derive(Clone, Debug)]
 pub struct TestModel {
     /// `name`.
     pub name: String,
-    /// Place of the header.
+    /// Place of the test.
     pub span: Span,
     /// Event time at which `at = "0s"` is, microseconds since 1970 (`start`, 2024-01-01 00:00 UTC by default).
     pub start: i64,
@@ -20,7 +51,7 @@ pub struct TestModel {
     pub defaults: Vec<(String, Table)>,
     /// `tables.NAME`: rows of reference tables (others are empty).
     pub tables: Vec<(String, Vec<Table>)>,
-    /// `given`, repetitions (`every`, `times`) already unrolled, in order of time.
+    /// `given`, repetitions (`every`, `times`) unrolled, in order of time.
     pub given: Vec<GivenRow>,
     /// `expect`.
     pub expect: Vec<ExpectRow>,

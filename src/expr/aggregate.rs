@@ -77,6 +77,9 @@ pub struct AggregateCall {
     pub entry: usize,
     /// Bytes of that entry's text.
     pub range: Range<usize>,
+    /// The stream whose rows it looks at: that of `count(s.*)`, or of the columns of argument and filter where they are
+    /// of one stream; none for `count(*)` and where only added columns are used.
+    pub stream: Option<String>,
 }
 
 /// The checked entries of an `add` table. Columns are numbered: first those of the scope, then the entries in the order

@@ -5,13 +5,38 @@
 //! them to slots.
 
 mod aggregate;
+mod cast;
+mod compile;
+mod entries;
 mod environment;
+mod fault;
+mod functions;
+mod like;
+mod math;
+mod node;
+mod number;
+mod pattern;
+mod resolve;
+mod source;
+mod special;
+mod template;
+pub mod text;
+mod timestamp;
+
+#[cfg(test)]
+mod tests;
 
 pub use aggregate::{AggregateCall, AggregateFunction, Entries, EntryStep, Over};
+pub use compile::Compiled;
+pub use entries::check_entries;
 pub use environment::{Environment, Param, ReferenceTable};
+pub use functions::{FunctionDoc, functions};
+pub use template::{CompiledTemplate, Template};
 
-use crate::tuple::{Arena, Column, DataType, Frame, Slot, TextWord, Value};
+use crate::tuple::{Column, DataType, Slot, Value};
+use node::Node;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// What an expression may name.
 #[derive(Clone, Copy)]
@@ -46,11 +71,16 @@ pub struct ExprError {
     pub warning: bool,
 }
 
-/// A checked expression.
+/// A checked expression. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Expr {
-    ty: DataType,
-    nullable: bool,
+    tree: Arc<Tree>,
+}
+
+#[derive(Debug)]
+struct Tree {
+    node: Node,
+    columns: Vec<usize>,
 }
 
 /// Why an expression failed on a tuple.
@@ -67,23 +97,12 @@ pub struct EvalError {
 /// # Errors
 /// All problems found.
 pub fn check(text: &str, scope: &Scope<'_>) -> Result<Checked<Expr>, Vec<ExprError>> {
-    let _ = (text, scope);
-    Err(Vec::new())
-}
-
-/// Checks the entries of an `add` table (name, text) together: they may use each other in any order (a cycle is an
-/// error); inside its own expression a name means the input's column. With `aggregates`, calls of aggregate functions
-/// and `lag` are allowed and taken out into [`Entries::calls`].
-///
-/// # Errors
-/// All problems found, each with the index of its entry.
-pub fn check_entries(
-    entries: &[(&str, &str)],
-    scope: &Scope<'_>,
-    aggregates: bool,
-) -> Result<Checked<Entries>, Vec<(usize, ExprError)>> {
-    let _ = (entries, scope, aggregates);
-    Err(Vec::new())
+    let mut checked = check_entries(&[("", text)], scope, false)
+        .map_err(|errors| errors.into_iter().map(|(_, error)| error).collect::<Vec<_>>())?;
+    match checked.value.expressions.pop() {
+        Some(value) => Ok(Checked { value, warnings: checked.warnings }),
+        None => Err(Vec::new()),
+    }
 }
 
 /// A result and what deserves a warning.
@@ -96,105 +115,61 @@ pub struct Checked<T> {
 }
 
 impl Expr {
+    pub(crate) fn from_node(node: Node) -> Expr {
+        let mut columns = Vec::new();
+        node.each_column(&mut |column| columns.push(column));
+        columns.sort_unstable();
+        columns.dedup();
+        Expr { tree: Arc::new(Tree { node, columns }) }
+    }
+
+    #[cfg(test)]
+    pub(crate) fn node(&self) -> &Node {
+        &self.tree.node
+    }
+
     /// Its type.
     pub fn data_type(&self) -> DataType {
-        self.ty
+        self.tree.node.ty
     }
 
     /// Whether it can be NULL.
     pub fn nullable(&self) -> bool {
-        self.nullable
+        self.tree.node.nullable
     }
 
     /// The numbers of the columns it reads, ascending.
     pub fn columns(&self) -> &[usize] {
-        &[]
+        &self.tree.columns
     }
 
     /// Its value where it is a constant.
     pub fn constant(&self) -> Option<&Value> {
-        None
+        self.tree.node.as_constant()
+    }
+
+    /// The number of the column where it is just one.
+    pub fn as_column(&self) -> Option<usize> {
+        match self.tree.node.kind {
+            node::Kind::Column(number) => Some(number),
+            _ => None,
+        }
     }
 
     /// An expression that is just this column.
     pub fn column(number: usize, column: &Column) -> Expr {
-        let _ = number;
-        Expr { ty: column.ty, nullable: column.nullable }
+        Expr::from_node(Node::column(number, column.ty, column.nullable))
     }
 
     /// The same expression over other column numbers (for bolts that lay out their own numbering).
     pub fn renumber(&self, number: &dyn Fn(usize) -> usize) -> Expr {
-        let _ = number;
-        self.clone()
+        let mut node = self.tree.node.clone();
+        node.renumber(number);
+        Expr::from_node(node)
     }
 
     /// Compiles it for frames where column `n` stands in `slots(n)`.
     pub fn compile(&self, slots: &dyn Fn(usize) -> Slot) -> Compiled {
-        let _ = slots;
-        Compiled {}
-    }
-}
-
-/// An expression ready to run. Owned by one executor.
-pub struct Compiled {}
-
-impl Compiled {
-    /// The value as a word of a slot, none for NULL. Text lives until the run is over.
-    ///
-    /// # Errors
-    /// The expression fails on this tuple.
-    #[inline]
-    pub fn eval(&self, frame: &Frame, arena: &Arena) -> Result<Option<u64>, EvalError> {
-        let _ = (frame, arena);
-        Ok(None)
-    }
-
-    /// Whether a boolean expression is true (neither false nor NULL).
-    ///
-    /// # Errors
-    /// The expression fails on this tuple.
-    #[inline]
-    pub fn test(&self, frame: &Frame, arena: &Arena) -> Result<bool, EvalError> {
-        Ok(self.eval(frame, arena)? == Some(1))
-    }
-}
-
-/// Text with `{expression}` in it (a rule's `reason`); `{{` and `}}` are braces.
-#[derive(Clone, Debug)]
-pub struct Template {}
-
-impl Template {
-    /// Checks a template.
-    ///
-    /// # Errors
-    /// All problems found; ranges are bytes of the template.
-    pub fn check(text: &str, scope: &Scope<'_>) -> Result<Checked<Template>, Vec<ExprError>> {
-        let _ = (text, scope);
-        Err(Vec::new())
-    }
-
-    /// The numbers of the columns it reads, ascending.
-    pub fn columns(&self) -> &[usize] {
-        &[]
-    }
-
-    /// Compiles it.
-    pub fn compile(&self, slots: &dyn Fn(usize) -> Slot) -> CompiledTemplate {
-        let _ = slots;
-        CompiledTemplate {}
-    }
-}
-
-/// A template ready to run.
-pub struct CompiledTemplate {}
-
-impl CompiledTemplate {
-    /// The text, in `arena`. A NULL inside prints as nothing.
-    ///
-    /// # Errors
-    /// An expression in it fails on this tuple.
-    pub fn render(&self, frame: &Frame, arena: &Arena) -> Result<TextWord, EvalError> {
-        let _ = frame;
-        Ok(arena.store(""))
+        Compiled::new(&self.tree.node, slots)
     }
 }

@@ -8,6 +8,7 @@ pub mod fields;
 mod file;
 #[cfg(test)]
 mod fixture;
+pub mod generate;
 mod stdin;
 mod table;
 
@@ -19,7 +20,7 @@ use crate::component::{OptionSpec, Registry};
 
 /// Adds all kinds of spouts, and what reads reference tables.
 pub fn register(registry: Registry) -> Registry {
-    registry.spout(FileFactory).spout(StdinFactory).table(FileTableFactory)
+    registry.spout(FileFactory).spout(StdinFactory).spout(generate::Generate).table(FileTableFactory)
 }
 
 /// One list of options out of two; `N` is the sum of their lengths.

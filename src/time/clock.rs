@@ -26,6 +26,17 @@ impl SystemClock {
         let start = clock.raw();
         SystemClock { clock, start }
     }
+
+    /// What it reads, for reports: `tsc` (the counter of the processor) or `system`.
+    pub fn source(&self) -> &'static str {
+        // Ticks of a counter have to be scaled, those of the operating system are nanoseconds already.
+        let ticks = 1 << 40;
+        match self.clock.delta_as_nanos(0, ticks) {
+            nanos if nanos == ticks => "system",
+            _ if cfg!(target_arch = "x86_64") => "tsc",
+            _ => "counter",
+        }
+    }
 }
 
 impl Default for SystemClock {

@@ -4,12 +4,14 @@
 //! [`Run`], [`Slot`]) and the memory of text ([`Arena`]). Never knows components, expressions, threads or files.
 
 mod arena;
+mod encode;
 pub mod codec;
 mod frame;
 mod types;
 mod value;
 
 pub use arena::{Arena, TextWord};
+pub use encode::{Cell, Encoder, Format, format_double, format_rfc3339, json_string, json_value};
 pub use frame::{Frame, Layout, RUN_TUPLES, Run, Slot};
 pub use types::{Column, DataType};
 pub use value::Value;

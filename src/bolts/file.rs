@@ -1,0 +1,135 @@
+//! `file`: writes rows to a file.
+//!
+//! One task writes, so that the file has one writer. A failed write is noted, later rows leave on `.errors` (reason
+//! `write_failed`), and the error itself ends the topology at the next moment when nothing waits.
+
+use super::row_file::{FileFormat, RowFile, RowFileSpec};
+use crate::component::{
+    Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ComponentError, Flow, Keyed, OptionSpec, OutputStream, Sections,
+    Step,
+};
+use crate::problem::Problem;
+use crate::tuple::{Cell, Column, DataType, Frame, Slot};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+/// The kind `file`.
+pub struct File;
+
+/// How often idle moments write at most: a system call for every row would cost more than the row.
+const PAUSE: Duration = Duration::from_millis(1);
+
+const OPTIONS: &[OptionSpec] = &[
+    OptionSpec::required("path", "where, relative to the working directory; `.gz` and `.zst` are compressed"),
+    OptionSpec::optional(
+        "format",
+        "\"ndjson\", \"json\" (one array), \"csv\" or \"text\"; by default as the path ends",
+    ),
+    OptionSpec::optional("header", "whether CSV starts with the names of the columns; true by default"),
+    OptionSpec::optional("append", "whether what is in the file stays; false by default"),
+];
+
+impl BoltFactory for File {
+    fn kind(&self) -> &'static str {
+        "file"
+    }
+
+    fn doc(&self) -> &'static str {
+        "writes rows to a file"
+    }
+
+    fn options(&self) -> &'static [OptionSpec] {
+        OPTIONS
+    }
+
+    fn keyed(&self) -> Keyed {
+        Keyed::Global
+    }
+
+    fn check(&self, check: &BoltCheck<'_>) -> Option<Box<dyn BoltPlan>> {
+        let options = &check.options;
+        let path = options.text("path");
+        let format = options.choice("format", &FileFormat::NAMES).and_then(FileFormat::of_name);
+        let format = format.unwrap_or_else(|| FileFormat::of_path(path.unwrap_or_default()));
+        let append = options.boolean("append").unwrap_or(false);
+        let header = options.boolean("header").unwrap_or(true);
+        if let (Some(node), true) = (options.node("append"), append && format == FileFormat::Json) {
+            let problem = Problem::error("nothing can be appended to a JSON array").at(node.span);
+            options
+                .problem(problem.label("not with `json`").hint("use format = \"ndjson\": a JSON object on each line"));
+        }
+        if let (Some(node), true) = (options.node("header"), format != FileFormat::Csv) {
+            options.problem(Problem::warning("only CSV has a header").at(node.span).label("has no effect"));
+        }
+        let spec = RowFileSpec { path: path?.to_owned(), format, header, append };
+        Some(Box::new(Plan { spec, columns: check.inputs.first()?.columns.clone() }))
+    }
+}
+
+struct Plan {
+    spec: RowFileSpec,
+    columns: Vec<Column>,
+}
+
+impl BoltPlan for Plan {
+    fn outputs(&self) -> &[OutputStream] {
+        &[]
+    }
+
+    fn describe(&self) -> Vec<String> {
+        vec![format!("writes {:?} to `{}`", self.spec.format, self.spec.path).to_lowercase()]
+    }
+
+    fn build(&self, build: &BoltBuild<'_>) -> Result<Box<dyn Bolt>, ComponentError> {
+        let columns = build.inputs[0].iter().copied().zip(self.columns.iter().map(|c| c.ty)).collect();
+        let file = RowFile::create(&self.spec, &self.columns)?;
+        Ok(Box::new(Writing { name: build.name.to_owned(), columns, file, written: Instant::now() }))
+    }
+}
+
+struct Writing {
+    name: String,
+    columns: Vec<(Slot, DataType)>,
+    file: RowFile,
+    written: Instant,
+}
+
+impl Bolt for Writing {
+    fn step(&mut self, _input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
+        let cells = self.columns.iter().map(|(slot, ty)| Cell::of_slot(frame, *slot, *ty));
+        match self.file.row(cells) {
+            Ok(()) => Flow::Skip,
+            Err(error) => step.error("write_failed", error.message),
+        }
+    }
+
+    fn barrier(&mut self, _epoch: u64) {
+        // A failure is kept by the file and reported by the next idle moment.
+        let _ = self.file.flush();
+    }
+
+    fn idle(&mut self) -> Result<(), ComponentError> {
+        if self.file.is_dirty() && self.written.elapsed() < PAUSE {
+            return Ok(());
+        }
+        if self.file.is_dirty() {
+            self.written = Instant::now();
+        }
+        self.file.flush()
+    }
+
+    fn finish(&mut self, sections: &mut Sections) -> Result<(), ComponentError> {
+        self.file.close()?;
+        let (path, rows, bytes) = (self.file.path(), self.file.rows(), self.file.bytes());
+        let text = format!("{rows} rows, {bytes} bytes in {path}\n");
+        sections.sections.push((
+            format!("file {}", self.name),
+            text,
+            json!({ "path": path, "rows": rows, "bytes": bytes }),
+        ));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,286 @@
+//! `quality`: precision and recall of rules against labelled truth.
+//!
+//! Reads the streams of `from`, whose rows are alerts, and one more, the truth, whose rows say of each id whether it is
+//! a positive. The two sides meet by id at the end, whichever came first. An id that one rule alerted several times
+//! counts once for that rule, and once for all together. Where the truth says NULL, or nothing, nobody is judged.
+
+mod ids;
+mod report;
+#[cfg(test)]
+mod tests;
+
+use super::{columns, failure_text};
+use crate::component::{
+    Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ComponentError, Flow, InputStream, Inputs, Keyed, NodeValue,
+    OptionSpec, Options, OutputStream, Sections, Step,
+};
+use crate::expr::{Compiled, Expr, Scope};
+use crate::problem::{Problem, Span, nearest};
+use crate::store::KeyReader;
+use crate::tuple::{Cell, DataType, Frame, Slot};
+use hashbrown::HashMap;
+use ids::{Ids, Label};
+use report::Report;
+
+/// The kind `quality`.
+pub struct Quality;
+
+const OPTIONS: &[OptionSpec] = &[
+    OptionSpec::required(
+        "truth",
+        "{ from = stream, positive = condition }: the stream with labels, and what a positive is",
+    ),
+    OptionSpec::required("on", "the column by which alerts and truth meet; in all streams"),
+    OptionSpec::optional(
+        "by",
+        "the column of the alerts that names the rule; without it only all together are counted",
+    ),
+    OptionSpec::optional("amount", "a column of the truth that is summed up for true and false alerts"),
+];
+
+/// The keys of `truth`.
+const TRUTH: [&str; 2] = ["from", "positive"];
+
+impl BoltFactory for Quality {
+    fn kind(&self) -> &'static str {
+        "quality"
+    }
+
+    fn doc(&self) -> &'static str {
+        "judges alerts against labels: precision and recall by rule and of all together"
+    }
+
+    fn options(&self) -> &'static [OptionSpec] {
+        OPTIONS
+    }
+
+    fn inputs(&self) -> Inputs {
+        Inputs::Separate
+    }
+
+    fn keyed(&self) -> Keyed {
+        Keyed::Global
+    }
+
+    fn extra_inputs(&self, options: &Options<'_>) -> Vec<(String, Span)> {
+        let from = options.node("truth").and_then(|t| t.as_table()).and_then(|t| t.get("from"));
+        from.and_then(|node| Some((node.as_text()?.to_owned(), node.span))).into_iter().collect()
+    }
+
+    fn check(&self, check: &BoltCheck<'_>) -> Option<Box<dyn BoltPlan>> {
+        let options = &check.options;
+        let positive = truth(check);
+        let on = options.text("on");
+        let by = options.text("by");
+        let amount = options.text("amount");
+        if self.extra_inputs(options).is_empty() {
+            return None;
+        }
+        let (truth, alerts) = check.inputs.split_last()?;
+        let on = on.map(|name| {
+            let places: Vec<_> = check.inputs.iter().map(|input| column(options, "on", name, input)).collect();
+            same_type(options, &places, check.inputs);
+            places
+        });
+        let by = by.map(|name| alerts.iter().map(|input| column(options, "by", name, input)).collect::<Vec<_>>());
+        let amount_at = amount.map(|name| column(options, "amount", name, truth));
+        if let (Some(Some(at)), Some(node)) = (amount_at, options.node("amount"))
+            && !matches!(truth.columns[at].ty, DataType::Bigint | DataType::Double)
+        {
+            let message =
+                format!("`amount` must be a number, `{}` is a {}", truth.columns[at].name, truth.columns[at].ty);
+            options.problem(Problem::error(message).at(node.span).label("cannot be summed up"));
+        }
+        Some(Box::new(Plan {
+            positive: positive?,
+            on: places(on?, check.inputs)?,
+            by: by.map(|by| places(by, alerts)).map_or(Some(None), |by| by.map(Some))?,
+            amount: amount_at
+                .map(|at| places(vec![at], std::slice::from_ref(truth)))
+                .map_or(Some(None), |a| a.map(Some))?
+                .map(|a| a[0]),
+            names: [options.text("by"), amount].map(|name| name.map(str::to_owned)),
+        }))
+    }
+}
+
+/// Checks the table `truth`: what a positive is.
+fn truth(check: &BoltCheck<'_>) -> Option<Expr> {
+    let table = check.options.table("truth")?;
+    let component = format!("{}.truth", check.options.component);
+    let span = check.options.node("truth")?.span;
+    let options = Options { component: &component, span, table, problems: check.options.problems };
+    for (key, _) in &table.entries {
+        if !TRUTH.contains(&&*key.name) {
+            let mut problem = Problem::error(format!("unknown key `{}` in `truth`", key.name)).at(key.span);
+            if let Some(near) = nearest(&key.name, TRUTH) {
+                problem = problem.label(format!("did you mean `{near}`?"));
+            }
+            options.problem(problem.hint("`truth` has `from` (a stream) and `positive` (a condition)"));
+        }
+    }
+    for key in TRUTH {
+        match options.node(key) {
+            None => options.problem(
+                Problem::error(format!("`truth` needs `{key}`")).at(span).label(format!("`{key}` is missing")),
+            ),
+            Some(node) if !matches!(node.value, NodeValue::Text(_)) => options.wrong(key, node, "a string"),
+            Some(_) => {}
+        }
+    }
+    options.node("from").and_then(|node| node.as_text())?;
+    options.node("positive").and_then(|node| node.as_text())?;
+    let input = check.inputs.last()?;
+    let scope_columns = columns::scope_columns(input);
+    options.condition("positive", &Scope { columns: &scope_columns, environment: check.environment })
+}
+
+/// The column `name` of an input, or a problem.
+fn column(options: &Options<'_>, key: &str, name: &str, input: &InputStream) -> Option<usize> {
+    let found = input.columns.iter().position(|c| c.is(name));
+    if let (None, Some(node)) = (found, options.node(key)) {
+        let message = format!("`{key}` names `{name}`, which is no column of `{}`", input.name);
+        let mut problem = Problem::error(message).at(node.span);
+        problem = match nearest(name, input.columns.iter().map(|c| &*c.name)) {
+            Some(near) => problem.label(format!("did you mean `{near}`?")),
+            None => problem.label(format!("not in `{}`", input.name)),
+        };
+        options.problem(problem);
+    }
+    found
+}
+
+/// Ids of two types never meet.
+fn same_type(options: &Options<'_>, places: &[Option<usize>], inputs: &[InputStream]) {
+    let mut types = inputs.iter().zip(places).filter_map(|(i, at)| Some((&i.name, i.columns[(*at)?].ty)));
+    let Some((first, ty)) = types.next() else { return };
+    if let (Some((other, found)), Some(node)) = (types.find(|(_, t)| *t != ty), options.node("on")) {
+        let message = format!("`on` is a {ty} in `{first}` and a {found} in `{other}`: they would never meet");
+        options.problem(Problem::error(message).at(node.span).label("of two types"));
+    }
+}
+
+/// Index and type of columns that are all there.
+fn places(found: Vec<Option<usize>>, inputs: &[InputStream]) -> Option<Vec<(usize, DataType)>> {
+    found.into_iter().zip(inputs).map(|(at, input)| Some((at?, input.columns[at?].ty))).collect()
+}
+
+struct Plan {
+    positive: Expr,
+    /// For each input, the truth last.
+    on: Vec<(usize, DataType)>,
+    /// For each input but the truth.
+    by: Option<Vec<(usize, DataType)>>,
+    amount: Option<(usize, DataType)>,
+    /// What the user calls `by` and `amount`.
+    names: [Option<String>; 2],
+}
+
+impl BoltPlan for Plan {
+    fn outputs(&self) -> &[OutputStream] {
+        &[]
+    }
+
+    fn stateful(&self) -> bool {
+        true
+    }
+
+    fn describe(&self) -> Vec<String> {
+        vec!["keeps 25 bytes for each id of the truth and of the alerts until the end".to_owned()]
+    }
+
+    fn build(&self, build: &BoltBuild<'_>) -> Result<Box<dyn Bolt>, ComponentError> {
+        let truth = self.on.len() - 1;
+        let on = self.on.iter().zip(build.inputs).map(|((at, ty), slots)| KeyReader::new(&[(slots[*at], *ty)]));
+        let slots = |(at, ty): &(usize, DataType), input: usize| (build.inputs[input][*at], *ty);
+        Ok(Box::new(Judging {
+            name: build.name.to_owned(),
+            on: on.collect(),
+            by: self.by.as_ref().map(|by| by.iter().enumerate().map(|(input, at)| slots(at, input)).collect()),
+            amount: self.amount.as_ref().map(|at| slots(at, truth)),
+            positive: self.positive.compile(&|n| build.inputs[truth][n]),
+            truth,
+            ids: Ids::new(self.amount.is_some()),
+            rules: HashMap::new(),
+            rule: String::new(),
+            names: self.names.clone(),
+        }))
+    }
+}
+
+struct Judging {
+    name: String,
+    on: Vec<KeyReader>,
+    by: Option<Vec<(Slot, DataType)>>,
+    amount: Option<(Slot, DataType)>,
+    positive: Compiled,
+    /// Index of the truth among the inputs.
+    truth: usize,
+    ids: Ids,
+    rules: HashMap<String, u32>,
+    /// The name of a rule while it is looked up.
+    rule: String,
+    names: [Option<String>; 2],
+}
+
+impl Judging {
+    fn rule_of(&mut self, input: usize, frame: &Frame) -> u32 {
+        self.rule.clear();
+        if let Some(by) = &self.by {
+            match Cell::of_slot(frame, by[input].0, by[input].1) {
+                Cell::Null => self.rule.push_str("(null)"),
+                cell => cell.write(&mut self.rule),
+            }
+        }
+        if let Some(number) = self.rules.get(&self.rule) {
+            return *number;
+        }
+        let number = self.rules.len() as u32;
+        self.rules.insert(self.rule.clone(), number);
+        number
+    }
+}
+
+impl Bolt for Judging {
+    fn step(&mut self, input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
+        let Some(id) = self.on[input].read(frame).map(|key| key.hash) else {
+            return step.error("null_key", "the column of `on` is NULL");
+        };
+        if input != self.truth {
+            let rule = self.rule_of(input, frame);
+            self.ids.alert(id, rule);
+            return Flow::Skip;
+        }
+        let label = match self.positive.eval(frame, step.arena) {
+            Ok(None) => Label::Unknown,
+            Ok(Some(0)) => Label::Negative,
+            Ok(Some(_)) => Label::Positive,
+            Err(error) => return step.error(error.reason, failure_text("truth.positive", &error)),
+        };
+        let amount = match self.amount.map(|(slot, ty)| Cell::of_slot(frame, slot, ty)) {
+            Some(Cell::Double(amount)) => amount,
+            Some(Cell::Bigint(amount)) => amount as f64,
+            _ => 0.0,
+        };
+        self.ids.judge(id, label, amount);
+        Flow::Skip
+    }
+
+    fn finish(&mut self, sections: &mut Sections) -> Result<(), ComponentError> {
+        let mut names = vec![String::new(); self.rules.len()];
+        for (name, number) in self.rules.drain() {
+            names[number as usize] = name;
+        }
+        if self.by.is_none() {
+            names.iter_mut().for_each(|name| "all".clone_into(name));
+        }
+        let mut report = Report::new(&self.ids, &names);
+        if self.by.is_none() {
+            report.rules.clear();
+        }
+        let [by, amount] = &self.names;
+        let text = report.text(by.as_deref(), amount.as_deref());
+        sections.sections.push((format!("quality {}", self.name), text, report.json(amount.is_some())));
+        Ok(())
+    }
+}

@@ -1,0 +1,262 @@
+//! Drives one bolt in tests as the runtime would: check, build, step, waiting rows, finish.
+
+use crate::component::{
+    Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ColumnSource, ComponentError, ERRORS, Flow, InputStream, Key,
+    Node, NodeValue, Options, Sections, Step, Table, TextNode,
+};
+use crate::expr::{Environment, Param};
+use crate::problem::{FileId, Problem, Problems, Span};
+use crate::tuple::{Cell, Column, DataType, Layout, Run, Slot, Value};
+use toml::de::{DeTable, DeValue};
+
+/// The table of a component from TOML.
+pub fn table(toml: &str) -> Table {
+    let parsed = DeTable::parse(toml).expect("tests write valid TOML");
+    let Node { value: NodeValue::Table(table), .. } = node(0..0, &DeValue::Table(parsed.into_inner())) else {
+        unreachable!("a table becomes a table")
+    };
+    table
+}
+
+fn node(range: std::ops::Range<usize>, value: &DeValue<'_>) -> Node {
+    let value = match value {
+        DeValue::String(text) => NodeValue::Text(TextNode { text: text.to_string(), start: None }),
+        DeValue::Integer(i) => NodeValue::Integer(i.as_str().parse().unwrap()),
+        DeValue::Float(f) => NodeValue::Float(f.as_str().parse().unwrap()),
+        DeValue::Boolean(b) => NodeValue::Boolean(*b),
+        DeValue::Datetime(d) => NodeValue::Datetime(d.to_string()),
+        DeValue::Array(items) => NodeValue::Array(items.iter().map(|i| node(i.span(), i.get_ref())).collect()),
+        DeValue::Table(entries) => {
+            let entry = |(key, value): (&toml::Spanned<toml::de::DeString<'_>>, &toml::Spanned<DeValue<'_>>)| {
+                let key = Key { name: key.get_ref().to_string(), span: Span::new(FileId(0), key.span()) };
+                (key, node(value.span(), value.get_ref()))
+            };
+            NodeValue::Table(Table { entries: entries.iter().map(entry).collect() })
+        }
+    };
+    Node { span: Span::new(FileId(0), range), value }
+}
+
+/// Problems as lines: message, label, hints.
+pub fn texts(problems: Problems) -> Vec<String> {
+    let text = |p: Problem| [vec![p.message, p.label], p.hints].concat().join(" | ");
+    problems.into_sorted().into_iter().map(text).collect()
+}
+
+/// What a check gives: the plan, the key of each input, the problems.
+type Outcome = (Option<Box<dyn BoltPlan>>, Vec<Vec<usize>>, Vec<String>);
+
+/// The inputs of a bolt and what its expressions may name.
+pub struct Rig {
+    inputs: Vec<InputStream>,
+    environment: Environment,
+}
+
+impl Rig {
+    /// Inputs by name, with nullable columns.
+    pub fn new(inputs: &[(&str, &[(&str, DataType)])]) -> Rig {
+        let columns = |columns: &[(&str, DataType)]| columns.iter().map(|(name, ty)| Column::new(*name, *ty)).collect();
+        let input = |(name, cs): &(&str, &[(&str, DataType)])| InputStream {
+            name: (*name).to_owned(),
+            columns: columns(cs),
+            disorder: 0,
+        };
+        Rig { inputs: inputs.iter().map(input).collect(), environment: Environment::default() }
+    }
+
+    /// With a parameter.
+    pub fn param(mut self, name: &str, value: Value) -> Rig {
+        self.environment.params.push((name.to_owned(), Param::Value(value)));
+        self
+    }
+
+    fn check(&self, factory: &dyn BoltFactory, toml: &str) -> Outcome {
+        let table = table(toml);
+        let problems = Problems::new();
+        let options = Options { component: "bolts.b", span: Span::default(), table: &table, problems: &problems };
+        for (key, _) in &table.entries {
+            let common = ["kind", "from", "fill", "where", "key", "tasks", "doc"].contains(&&*key.name);
+            if !common && !factory.options().iter().any(|o| o.name == key.name) {
+                options.problem(Problem::error(format!("unknown key `{}`", key.name)).at(key.span));
+            }
+        }
+        for spec in factory.options().iter().filter(|o| o.required && !options.has(o.name)) {
+            options.problem(Problem::error(format!("missing key `{}`", spec.name)));
+        }
+        let names = if options.has("key") { options.texts("key").unwrap() } else { Vec::new() };
+        let place = |i: &InputStream, name: &str| i.columns.iter().position(|c| c.is(name)).unwrap();
+        let key_of = |i: &InputStream| names.iter().map(|(name, _)| place(i, name)).collect();
+        let key: Vec<Vec<usize>> = self.inputs.iter().map(key_of).collect();
+        let plan = factory.check(&BoltCheck {
+            name: "b",
+            options,
+            inputs: &self.inputs,
+            key: &key,
+            environment: &self.environment,
+            folder: std::path::Path::new("."),
+        });
+        assert!(plan.is_some() || !problems.is_empty(), "no plan and no problem");
+        (plan, key, texts(problems))
+    }
+
+    /// The problems of a bolt, warnings included.
+    pub fn problems(&self, factory: &dyn BoltFactory, toml: &str) -> Vec<String> {
+        self.check(factory, toml).2
+    }
+
+    /// One task of a bolt without problems.
+    pub fn driver(&self, factory: &dyn BoltFactory, toml: &str) -> Driver {
+        self.try_driver(factory, toml).unwrap_or_else(|e| panic!("{}", chain(&e)))
+    }
+
+    /// One task of a bolt without problems that may fail to start.
+    pub fn try_driver(&self, factory: &dyn BoltFactory, toml: &str) -> Result<Driver, ComponentError> {
+        let (plan, key, problems) = self.check(factory, toml);
+        assert_eq!(problems, Vec::<String>::new());
+        let plan = plan.unwrap();
+        let mut count = 0;
+        let mut next = || {
+            count += 1;
+            count - 1
+        };
+        // Inputs, then the computed columns of the outputs, spread over more than one NULL word.
+        let inputs: Vec<Vec<usize>> = self.inputs.iter().map(|i| i.columns.iter().map(|_| next()).collect()).collect();
+        let mut outputs: Vec<Vec<usize>> = Vec::new();
+        for stream in plan.outputs() {
+            let slots = stream.columns.iter().map(|column| match column.source {
+                ColumnSource::Input(at) => {
+                    assert_eq!(inputs.len(), 1, "columns of an input are shared by bolts with one input only");
+                    inputs[0][at]
+                }
+                ColumnSource::Computed => next(),
+                ColumnSource::Main(at) => outputs[0][at],
+            });
+            let slots = slots.collect();
+            outputs.push(slots);
+        }
+        let scratch: Vec<usize> = (0..plan.scratch()).map(|_| next()).collect();
+        let layout = Layout::new(next() * 7 + 1);
+        let slots = |all: &[Vec<usize>]| -> Vec<Vec<Slot>> {
+            all.iter().map(|indexes| indexes.iter().map(|i| layout.slot(i * 7)).collect()).collect()
+        };
+        let scratch = slots(&[scratch]).remove(0);
+        let (inputs, outputs) = (slots(&inputs), slots(&outputs));
+        let keys =
+            key.iter().zip(&self.inputs).zip(&inputs).map(|((key, input), slots)| {
+                key.iter().map(|at| (slots[*at], input.columns[*at].ty)).collect::<Vec<_>>()
+            });
+        let keys: Vec<_> = keys.collect();
+        let build = BoltBuild {
+            name: "b",
+            inputs: &inputs,
+            outputs: &outputs,
+            scratch: &scratch,
+            key: &keys,
+            task: 0,
+            tasks: 1,
+        };
+        let bolt = plan.build(&build)?;
+        Ok(Driver { plan, bolt, run: Run::new(layout), inputs, outputs, paths: Vec::new() })
+    }
+}
+
+/// An error with its cause.
+pub fn chain(error: &ComponentError) -> String {
+    match &error.source {
+        Some(source) => format!("{error}: {source}"),
+        None => error.to_string(),
+    }
+}
+
+/// A task of a bolt and the frames it works on.
+pub struct Driver {
+    plan: Box<dyn BoltPlan>,
+    bolt: Box<dyn Bolt>,
+    run: Run,
+    inputs: Vec<Vec<Slot>>,
+    outputs: Vec<Vec<Slot>>,
+    /// The paths of the rows that the last tuple led to.
+    pub paths: Vec<u64>,
+}
+
+impl Driver {
+    /// Suffix and columns of the output streams.
+    pub fn outputs(&self) -> Vec<(String, String)> {
+        let columns = |stream: &crate::component::OutputStream| {
+            let column = |c: &crate::component::OutputColumn| format!("{} {}", c.column.name, c.column.ty);
+            stream.columns.iter().map(column).collect::<Vec<_>>().join(", ")
+        };
+        self.plan.outputs().iter().map(|o| (o.suffix.to_owned(), columns(o))).collect()
+    }
+
+    /// Where the columns of the main stream come from.
+    pub fn sources(&self) -> Vec<ColumnSource> {
+        self.plan.outputs()[0].columns.iter().map(|c| c.source).collect()
+    }
+
+    /// Processes one tuple: what it led to, a line each: `main: a 1`, `shadow: ...`, `error reason: text`.
+    pub fn feed(&mut self, input: usize, time: i64, values: &[Value]) -> Vec<String> {
+        self.run.clear();
+        self.paths.clear();
+        let (frame, arena) = self.run.push();
+        frame.set_time(time);
+        frame.set_path(99);
+        for (slot, value) in self.inputs[input].iter().zip(values) {
+            value.put(frame, *slot, arena);
+        }
+        self.bolt.resolve(input, &self.run);
+        let arena = crate::tuple::Arena::new();
+        let (mut failure, mut deadline) = (None, i64::MAX);
+        let frame = self.run.frame_mut(0);
+        let mut step =
+            Step { index: 0, watermark: time, arena: &arena, failure: &mut failure, deadline: &mut deadline };
+        let mut ports = Vec::new();
+        let mut lines = Vec::new();
+        let show = |port: u8, frame: &crate::tuple::Frame, failure: &mut Option<(&'static str, String)>| {
+            if port == ERRORS {
+                let (reason, text) = failure.take().expect("an error has a reason");
+                return format!("error {reason}: {text}");
+            }
+            let stream = &self.plan.outputs()[port as usize];
+            let mut line = format!("{}:", if port == 0 { "main" } else { stream.suffix });
+            for (slot, column) in self.outputs[port as usize].iter().zip(&stream.columns) {
+                line.push(' ');
+                match Cell::of_slot(frame, *slot, column.column.ty) {
+                    Cell::Null => line.push_str("null"),
+                    cell => cell.write(&mut line),
+                }
+            }
+            line
+        };
+        match self.bolt.step(input, frame, &mut step) {
+            Flow::Next => ports.push(0),
+            Flow::Port(port) => ports.push(port),
+            Flow::Error => ports.push(ERRORS),
+            Flow::Skip => {}
+            Flow::Many => {
+                while let Some(port) = self.bolt.next_row(frame, &mut step) {
+                    lines.push(show(port, frame, step.failure));
+                    self.paths.push(frame.path());
+                }
+            }
+        }
+        for port in ports {
+            lines.push(show(port, frame, &mut failure));
+            self.paths.push(frame.path());
+        }
+        assert_eq!(frame.path(), 99, "what follows on other branches sees the tuple as it was");
+        lines
+    }
+
+    /// Nothing is waiting.
+    pub fn idle(&mut self) -> Result<(), ComponentError> {
+        self.bolt.idle()
+    }
+
+    /// Ends the task: its sections.
+    pub fn finish(&mut self) -> Result<Vec<(String, String, serde_json::Value)>, ComponentError> {
+        let mut sections = Sections::default();
+        self.bolt.finish(&mut sections)?;
+        Ok(sections.sections)
+    }
+}

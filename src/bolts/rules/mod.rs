@@ -1,0 +1,222 @@
+//! `rules`: a row for each rule that fires.
+//!
+//! Every rule looks at one of the bolt's streams; it fires when its condition is true, with `for` when it has been true
+//! long enough for the key. A row is what `keep` names, then `rule`, `score` and `reason`; rules in shadow have a
+//! stream of their own. The rules of a tuple are independent: what fails in one leaves on `.errors` with its name, and
+//! the others go on.
+//!
+//! The state behind `for` is a few bytes for each key and rule; a key that was not seen for `ttl` of event time (30
+//! days by default) is forgotten, and its conditions start to hold anew.
+
+mod hold;
+mod report;
+mod rule;
+mod task;
+#[cfg(test)]
+mod tests;
+
+use super::columns::{self, CommonColumn};
+use super::{Gather, ttl};
+use crate::component::{
+    Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ColumnSource, ComponentError, Inputs, Keyed, OptionSpec,
+    OutputColumn, OutputStream,
+};
+use crate::problem::Problem;
+use crate::store::KeyReader;
+use crate::tuple::{Column, DataType, Slot};
+use hold::Streaks;
+use report::{Counts, Report};
+use rule::{Mode, Rule, Score};
+use task::{Added, Live, LiveScore, Side, Task};
+
+/// The kind `rules`.
+pub struct Rules;
+
+/// How long a key's streaks are remembered by default: 30 days.
+const TTL: i64 = 30 * 86_400_000_000;
+
+/// The columns after those of `keep`.
+const ADDED: [(&str, DataType); 3] =
+    [("rule", DataType::Text), ("score", DataType::Double), ("reason", DataType::Text)];
+
+const OPTIONS: &[OptionSpec] = &[
+    OptionSpec::required("keep", "columns of the rows: names that every input has, or `stream.*`"),
+    OptionSpec::required("rules", "rules.NAME = { from, when, for, score, reason, mode }"),
+    OptionSpec::optional("ttl", "with `for`: how long a key is remembered after its last row; \"30d\" by default"),
+];
+
+impl BoltFactory for Rules {
+    fn kind(&self) -> &'static str {
+        "rules"
+    }
+
+    fn doc(&self) -> &'static str {
+        "emits a row for each rule that fires: kept columns, rule, score, reason"
+    }
+
+    fn options(&self) -> &'static [OptionSpec] {
+        OPTIONS
+    }
+
+    fn inputs(&self) -> Inputs {
+        Inputs::Separate
+    }
+
+    fn keyed(&self) -> Keyed {
+        Keyed::Optional
+    }
+
+    fn check(&self, check: &BoltCheck<'_>) -> Option<Box<dyn BoltPlan>> {
+        let options = &check.options;
+        let fill = options.node("fill").and_then(|node| node.as_text()) == Some("null");
+        let kept = columns::keep_common(options, check.inputs, fill);
+        let ttl = ttl(options).unwrap_or(TTL);
+        let table = options.table("rules")?;
+        let rules: Vec<Rule> = table.entries.iter().filter_map(|(key, node)| rule::check(check, key, node)).collect();
+        if table.entries.is_empty() {
+            let problem = Problem::error(format!("`{}` has no rules", options.component)).at(options.span);
+            options
+                .problem(problem.hint("write one: rules.large = { when = \"amount > 500\", reason = \"{amount}\" }"));
+        }
+        if rules.len() == table.entries.len() {
+            unread(check, &rules);
+        }
+        let kept = kept?;
+        if let (Some((name, _)), Some(node)) =
+            (ADDED.iter().find(|(name, _)| kept.iter().any(|k| k.column.is(name))), options.node("keep"))
+        {
+            let problem = Problem::error(format!("`keep` names `{name}`, which the bolt adds itself")).at(node.span);
+            options.problem(problem.hint(format!("give the other `{name}` a name of its own in a `select` before")));
+            return None;
+        }
+        Some(Box::new(Plan {
+            outputs: outputs(&kept, check.inputs.len()),
+            kept,
+            rules,
+            ttl,
+            gather: Gather::default(),
+        }))
+    }
+}
+
+/// Warns of inputs that no rule looks at.
+fn unread(check: &BoltCheck<'_>, rules: &[Rule]) {
+    for (at, input) in check.inputs.iter().enumerate() {
+        if !rules.iter().any(|rule| rule.input == at) {
+            let problem =
+                Problem::warning(format!("no rule of `{}` looks at `{}`", check.options.component, input.name));
+            check.options.problem(problem.at(check.options.span));
+        }
+    }
+}
+
+/// The main stream, and the same columns again for `.shadow`.
+fn outputs(kept: &[CommonColumn], inputs: usize) -> [OutputStream; 2] {
+    let kept = kept.iter().map(|common| match common.from[..] {
+        [Some(at)] if inputs == 1 => OutputColumn { column: common.column.clone(), source: ColumnSource::Input(at) },
+        _ => OutputColumn { column: common.column.clone(), source: ColumnSource::Computed },
+    });
+    let added = ADDED.iter().enumerate().map(|(at, (name, ty))| {
+        let column = Column::new(*name, *ty);
+        // Every row has a rule; score and reason may be absent.
+        OutputColumn { column: if at == 0 { column.not_null() } else { column }, source: ColumnSource::Computed }
+    });
+    let main: Vec<OutputColumn> = kept.chain(added).collect();
+    let shadow = main.iter().enumerate().map(|(at, output)| OutputColumn {
+        column: output.column.clone(),
+        source: match output.source {
+            ColumnSource::Input(input) => ColumnSource::Input(input),
+            _ => ColumnSource::Main(at),
+        },
+    });
+    let shadow = shadow.collect();
+    [OutputStream { suffix: "", columns: main }, OutputStream { suffix: "shadow", columns: shadow }]
+}
+
+struct Plan {
+    outputs: [OutputStream; 2],
+    kept: Vec<CommonColumn>,
+    rules: Vec<Rule>,
+    ttl: i64,
+    gather: Gather<Counts>,
+}
+
+impl Plan {
+    /// The rules with `for` that are not off, each with its streaks.
+    fn holding(&self) -> impl Iterator<Item = &Rule> {
+        self.rules.iter().filter(|rule| rule.hold.is_some() && rule.mode != Mode::Off)
+    }
+
+    /// Makes a rule ready to run; `streaks` is the number of its streaks.
+    fn live(&self, number: usize, streaks: usize, slots: &dyn Fn(usize) -> Slot) -> Live {
+        let rule = &self.rules[number];
+        Live {
+            number,
+            name: rule.name.clone(),
+            when: rule.when.as_ref().map(|when| when.compile(slots)),
+            hold: rule.hold.map(|hold| (streaks, hold)),
+            score: match &rule.score {
+                Score::None => LiveScore::Constant(None),
+                Score::Constant(score) => LiveScore::Constant(Some(score.to_bits())),
+                Score::Computed(expr) if expr.data_type() == DataType::Bigint => LiveScore::Bigint(expr.compile(slots)),
+                Score::Computed(expr) => LiveScore::Double(expr.compile(slots)),
+            },
+            reason: rule.reason.as_ref().map(|reason| reason.compile(slots)),
+            port: u8::from(rule.mode == Mode::Shadow),
+        }
+    }
+}
+
+impl BoltPlan for Plan {
+    fn outputs(&self) -> &[OutputStream] {
+        &self.outputs
+    }
+
+    fn stateful(&self) -> bool {
+        self.holding().next().is_some()
+    }
+
+    fn describe(&self) -> Vec<String> {
+        let mut words = vec![format!("{} rules", self.rules.len())];
+        for mode in [Mode::Shadow, Mode::Off] {
+            let names: Vec<&str> = self.rules.iter().filter(|r| r.mode == mode).map(|r| &*r.name).collect();
+            if !names.is_empty() {
+                words.push(format!("{}: {}", mode.name(), names.join(", ")));
+            }
+        }
+        let holding: Vec<&str> = self.holding().map(|rule| &*rule.name).collect();
+        if !holding.is_empty() {
+            words.push(format!("16 bytes for each key and rule with `for` ({})", holding.join(", ")));
+        }
+        words
+    }
+
+    fn build(&self, build: &BoltBuild<'_>) -> Result<Box<dyn Bolt>, ComponentError> {
+        let outputs = &build.outputs[0];
+        let mut sides: Vec<Side> = Vec::new();
+        let mut streaks = 0;
+        for (input, slots) in build.inputs.iter().enumerate() {
+            let mut side = Side::default();
+            for (number, rule) in self.rules.iter().enumerate() {
+                if rule.input != input || rule.mode == Mode::Off {
+                    continue;
+                }
+                side.rules.push(self.live(number, streaks, &|n| slots[n]));
+                streaks += usize::from(rule.hold.is_some());
+            }
+            if side.rules.iter().any(|rule| rule.hold.is_some()) {
+                side.key = Some(KeyReader::new(&build.key[input]));
+            }
+            if build.inputs.len() > 1 {
+                let from = self.kept.iter().map(|common| common.from[input].map(|at| slots[at]));
+                side.kept = from.zip(outputs.iter().copied()).collect();
+            }
+            sides.push(side);
+        }
+        let at = self.kept.len();
+        let added = Added { rule: outputs[at], score: outputs[at + 1], reason: outputs[at + 2] };
+        let streaks = Streaks::new(streaks, self.ttl);
+        let share = self.gather.join(build.task, build.tasks);
+        Ok(Box::new(Task::new(build.name, sides, added, streaks, Report::new(&self.rules), share)))
+    }
+}

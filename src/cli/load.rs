@@ -1,0 +1,58 @@
+//! Loading a topology for a command: problems go to standard error.
+
+use crate::component::Registry;
+use crate::config::{self, Checked};
+use crate::problem::{Problems, Severity, Sources};
+use std::error::Error;
+use std::io::IsTerminal;
+use std::path::Path;
+
+/// Flags of all commands that load a topology.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// Set a parameter of [params]: --set large=800 (a TOML value, else a string).
+    #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
+    set: Vec<(String, String)>,
+    /// Number of executors, instead of `threads` in [runtime].
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+fn name_and_value(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("write it as name=value".to_owned()),
+    }
+}
+
+/// Loads and checks a file; prints its problems and gives none if any is an error.
+pub fn load(registry: &Registry, file: &Path, arguments: &Arguments) -> Option<Checked> {
+    let (mut sources, problems) = (Sources::new(), Problems::new());
+    let model = config::load_file(file, &arguments.set, &mut sources, &problems);
+    let checked = config::check(&model, registry, &problems);
+    let found = problems.into_sorted();
+    if !found.is_empty() {
+        eprint!("{}", sources.render(&found, std::io::stderr().is_terminal()));
+        let errors = found.iter().filter(|p| p.severity == Severity::Error).count();
+        if errors > 0 {
+            let plural = if errors == 1 { "" } else { "s" };
+            eprintln!("{}: {errors} error{plural}; nothing was started", file.display());
+        }
+    }
+    let mut checked = checked?;
+    if arguments.threads.is_some() {
+        checked.runtime.threads = arguments.threads.map(|n| n.max(1));
+    }
+    Some(checked)
+}
+
+/// Prints an error with what caused it.
+pub fn print_error(error: &dyn Error) {
+    let mut text = format!("error: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    eprintln!("{text}");
+}

@@ -1,0 +1,68 @@
+//! The command line: one file for each command.
+//!
+//! Never decides anything about a topology: it loads, calls, prints, and turns the result into an exit code: 0 all is
+//! well, 1 the topology or its tests failed, 2 the files or flags are wrong.
+
+mod check;
+mod completions;
+mod explain;
+mod load;
+mod run;
+mod schema;
+mod test;
+
+use crate::component::Registry;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// Decides on every event within microseconds: topologies of spouts and bolts, declared in one TOML file.
+#[derive(Parser)]
+#[command(name = "sferic", version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run a topology to the end of its input, or until it is stopped, and report.
+    Run(run::Arguments),
+    /// Check topology files and print every problem.
+    Check(check::Arguments),
+    /// Run the tests in topology files, on a virtual clock.
+    Test(test::Arguments),
+    /// Print the plan of a topology: executors, pipelines, channels.
+    Explain(explain::Arguments),
+    /// Print the JSON Schema of topology files, for editors.
+    Schema,
+    /// Print a completion script for a shell.
+    Completions(completions::Arguments),
+}
+
+/// Exit code of wrong files or flags.
+const WRONG: u8 = 2;
+/// Exit code of a topology or test that failed.
+const FAILED: u8 = 1;
+
+/// Runs the command line with these kinds of components.
+///
+/// ```no_run
+/// std::process::ExitCode::from(sferic::cli::main(&sferic::registry()));
+/// ```
+pub fn main(registry: &Registry) -> ExitCode {
+    match Arguments::parse().command {
+        Command::Run(arguments) => run::run(registry, &arguments),
+        Command::Check(arguments) => check::run(registry, &arguments),
+        Command::Test(arguments) => test::run(registry, &arguments),
+        Command::Explain(arguments) => explain::run(registry, &arguments),
+        Command::Schema => schema::run(registry),
+        Command::Completions(arguments) => completions::run(&arguments),
+    }
+}
+
+/// Prints to standard output; a closed one is no error of ours.
+fn print(text: &str) {
+    use std::io::Write;
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+}

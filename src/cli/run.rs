@@ -1,0 +1,99 @@
+//! `sferic run`.
+
+use super::{FAILED, WRONG, load};
+use crate::component::Registry;
+use crate::latency::Interim;
+use crate::time;
+use crate::topology::{self, RunOptions};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// Flags.
+#[derive(clap::Args)]
+pub struct Arguments {
+    /// The topology file.
+    file: PathBuf,
+    /// Print a short report this often, such as 5s.
+    #[arg(long, value_parser = duration)]
+    every: Option<Duration>,
+    /// The form of reports: text for people, json (one object a line) for machines.
+    #[arg(long, default_value = "text", value_parser = ["text", "json"])]
+    format: String,
+    /// Write the final report into this file instead of standard output.
+    #[arg(long)]
+    report: Option<PathBuf>,
+    /// How long to measure the machine's own stalls before the start; 0s not at all.
+    #[arg(long, default_value = "200ms", value_parser = duration)]
+    jitter: Duration,
+    #[command(flatten)]
+    load: load::Arguments,
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let micros = time::parse_interval(text)?;
+    u64::try_from(micros).map(Duration::from_micros).map_err(|_| "a duration cannot be negative".to_owned())
+}
+
+/// Width of a text report where the terminal's is not known.
+const WIDTH: usize = 110;
+
+/// Runs a topology and prints its report.
+pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
+    let Some(checked) = load::load(registry, &arguments.file, &arguments.load) else { return ExitCode::from(WRONG) };
+    let signals = Arc::new(AtomicUsize::new(0));
+    for signal in [SIGINT, SIGTERM] {
+        let count = signals.clone();
+        // SAFETY: the handler does nothing but an atomic addition, which is async-signal-safe.
+        let set = unsafe {
+            signal_hook::low_level::register(signal, move || {
+                count.fetch_add(1, Ordering::Relaxed);
+            })
+        };
+        if let Err(error) = set {
+            eprintln!("warning: signal {signal} cannot be handled: {error}");
+        }
+    }
+    let json = arguments.format == "json";
+    let interim = |interim: &Interim| {
+        if json {
+            super::print(&format!("{}\n", serde_json::json!({ "interim": interim })));
+        } else {
+            eprintln!("{}", interim.render(WIDTH));
+        }
+    };
+    let options = RunOptions {
+        every: arguments.every.filter(|d| !d.is_zero()),
+        interim: &interim,
+        stop: &|| signals.load(Ordering::Relaxed),
+        jitter: Some(arguments.jitter).filter(|d| !d.is_zero()),
+        warn: &|text| eprintln!("warning: {text}"),
+    };
+    let ran = match topology::run(&checked, &options) {
+        Ok(ran) => ran,
+        Err(error) => {
+            load::print_error(&error);
+            return ExitCode::from(FAILED);
+        }
+    };
+    let text = if json { format!("{}\n", ran.report.to_json()) } else { ran.report.render(WIDTH) };
+    match &arguments.report {
+        Some(path) => {
+            if let Err(error) = std::fs::write(path, text) {
+                eprintln!("error: the report cannot be written to {}: {error}", path.display());
+                return ExitCode::from(FAILED);
+            }
+        }
+        None => super::print(&text),
+    }
+    match ran.error {
+        Some(error) => {
+            load::print_error(&error);
+            ExitCode::from(FAILED)
+        }
+        None => ExitCode::SUCCESS,
+    }
+}

@@ -1,0 +1,244 @@
+//! Inputs of a pipeline: splits that are read here, and channels.
+//!
+//! Owns the run that an input's tuples are decoded into, and what the input promises about time. Never follows a tuple.
+
+use super::channel::{Item, Receiver};
+use super::meter::TaskMeter;
+use super::program::Targets;
+use crate::component::{ComponentError, Intake, Polled, Reject, Spout};
+use crate::latency::Recorder;
+use crate::tuple::{Layout, Run, Slot};
+
+/// A watermark that no deadline reaches: the input has ended.
+pub const ENDED: i64 = i64::MAX;
+
+/// An input.
+pub struct Input {
+    /// What it reads.
+    pub source: Source,
+    /// Where its tuples go.
+    pub targets: Targets,
+    /// Tuples that were read and not yet followed.
+    pub run: Run,
+    /// The next of them.
+    pub next: usize,
+    /// Nodes whose keys can be looked up when a run arrives: (task, input).
+    pub resolve: Vec<(u16, u16)>,
+    /// Its promise: no later tuple has an event time below it; [`ENDED`] at its end.
+    pub watermark: i64,
+    /// Whether it has come to its end.
+    pub ended: bool,
+    /// Whether it has delivered the barrier that the pipeline waits for.
+    pub aligned: bool,
+    /// How often it is behind (in tuples) of what `watermark` promises: its disorder, microseconds.
+    pub disorder: i64,
+    /// After what silence it no longer holds time back, nanoseconds.
+    pub idle_ns: Option<u64>,
+    /// When it last delivered something, nanoseconds.
+    pub last_ns: u64,
+    /// Whether its silence has lasted that long.
+    pub idle: bool,
+}
+
+/// What an input reads.
+pub enum Source {
+    /// A split of a spout.
+    Split(Box<Split>),
+    /// A channel.
+    Channel(Box<Channel>),
+}
+
+/// A split of a spout.
+pub struct Split {
+    /// The spout.
+    pub spout: Box<dyn Spout>,
+    /// Index of its component, for reports.
+    pub component: usize,
+    /// The spout's id.
+    pub component_name: String,
+    /// The split's name.
+    pub name: String,
+    /// Its number, as in the origin of tuples.
+    pub id: u32,
+    /// Records that became no tuple.
+    pub rejects: Vec<Reject>,
+    /// Side streams: name, targets, slots of their columns as in [`RejectColumn`].
+    pub sides: Vec<Side>,
+    /// Counts.
+    pub meter: TaskMeter,
+    /// When its next tuple is due, nanoseconds; zero if it can be asked at any time.
+    pub due_ns: u64,
+}
+
+/// A side stream of a spout.
+#[derive(Clone)]
+pub struct Side {
+    /// `errors`, `unmatched`, ...
+    pub stream: &'static str,
+    /// Where its rows go.
+    pub targets: Targets,
+    /// Its columns: what stands in them, where.
+    pub columns: Vec<(RejectColumn, Slot)>,
+}
+
+/// What a column of a spout's side stream holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RejectColumn {
+    /// The spout's id.
+    Component,
+    /// The reason.
+    Reason,
+    /// The split's number.
+    Split,
+    /// The record's position.
+    Position,
+    /// What was wrong.
+    Text,
+    /// The record.
+    Record,
+}
+
+impl RejectColumn {
+    /// By the name of the column.
+    pub fn of(name: &str) -> Option<RejectColumn> {
+        Some(match name {
+            "component" => RejectColumn::Component,
+            "reason" => RejectColumn::Reason,
+            "split" => RejectColumn::Split,
+            "position" => RejectColumn::Position,
+            "text" => RejectColumn::Text,
+            "record" | "line" => RejectColumn::Record,
+            _ => return None,
+        })
+    }
+}
+
+/// A channel.
+pub struct Channel {
+    /// The reading end.
+    pub receiver: Receiver,
+    /// A control item that came behind the tuples of the run.
+    pub item: Option<Item>,
+    /// Sampled time from being sent to being read.
+    pub wait: Recorder,
+    /// Tuples read.
+    pub tuples: u64,
+    /// Its number in the plan, for reports.
+    pub id: usize,
+}
+
+/// What asking an input gave.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// Tuples, rejects or a control item.
+    Something,
+    /// Nothing now; until this time (nanoseconds), if it is known.
+    Nothing(Option<u64>),
+}
+
+impl Input {
+    /// An input of frames of `layout`.
+    pub fn new(source: Source, targets: Targets, layout: Layout) -> Input {
+        Input {
+            source,
+            targets,
+            run: Run::new(layout),
+            next: 0,
+            resolve: Vec::new(),
+            watermark: i64::MIN,
+            ended: false,
+            aligned: false,
+            disorder: 0,
+            idle_ns: None,
+            last_ns: 0,
+            idle: false,
+        }
+    }
+
+    /// Whether tuples wait to be followed.
+    #[inline]
+    pub fn has_tuples(&self) -> bool {
+        self.next < self.run.len()
+    }
+
+    /// Whether its next tuple may be followed now.
+    #[inline]
+    pub fn ready(&self) -> bool {
+        self.has_tuples() && !self.aligned
+    }
+
+    /// Reads a run; only when the last one is used up. `now` in nanoseconds, `wall` in microseconds since 1970.
+    ///
+    /// # Errors
+    /// The split cannot be read on; the input has ended.
+    pub fn ask(&mut self, now: u64, wall: i64) -> Result<Asked, ComponentError> {
+        debug_assert!(!self.has_tuples() && !self.ended);
+        self.release();
+        match &mut self.source {
+            Source::Split(split) => {
+                if now < split.due_ns {
+                    return Ok(Asked::Nothing(Some(split.due_ns)));
+                }
+                split.due_ns = 0;
+                let mut intake = Intake { run: &mut self.run, rejects: &mut split.rejects, now, wall };
+                let polled = split.spout.poll(&mut intake);
+                split.meter.tuples_in += self.run.len() as u64;
+                match polled {
+                    Ok(Polled::Some) => self.heard(now),
+                    Ok(Polled::Nothing(due)) => {
+                        split.due_ns = due.unwrap_or(0);
+                        self.silent(now);
+                        return Ok(Asked::Nothing(due));
+                    }
+                    Ok(Polled::End) => self.ended = true,
+                    Err(error) => {
+                        self.ended = true;
+                        return Err(error);
+                    }
+                }
+                Ok(Asked::Something)
+            }
+            Source::Channel(channel) => {
+                let Channel { receiver, item, wait, tuples, .. } = &mut **channel;
+                if item.is_some() {
+                    return Ok(Asked::Something);
+                }
+                *item = receiver.receive(&mut self.run, |sent| wait.record(now, now.saturating_sub(sent)));
+                *tuples += self.run.len() as u64;
+                if self.run.is_empty() && item.is_none() {
+                    return Ok(Asked::Nothing(None));
+                }
+                Ok(Asked::Something)
+            }
+        }
+    }
+
+    /// The tuples of the run are used up: their memory is given back.
+    pub fn release(&mut self) {
+        self.run.clear();
+        self.next = 0;
+        if let Source::Channel(channel) = &mut self.source {
+            channel.receiver.release();
+        }
+    }
+
+    /// The next tuple has this event time: what the input now promises.
+    #[inline(always)]
+    pub fn saw(&mut self, time: i64) {
+        let promise = time.saturating_sub(self.disorder);
+        if promise > self.watermark {
+            self.watermark = promise;
+        }
+    }
+
+    fn heard(&mut self, now: u64) {
+        self.last_ns = now;
+        self.idle = false;
+    }
+
+    fn silent(&mut self, now: u64) {
+        if let Some(idle) = self.idle_ns {
+            self.idle = now.saturating_sub(self.last_ns) >= idle;
+        }
+    }
+}

@@ -1,0 +1,23 @@
+//! Executors: pinned threads that own pipelines.
+//!
+//! Owns the stepping of pipelines ([`Pipeline`]), the program that a tuple goes through ([`Program`]), channels between
+//! pipelines, and the waiting around the steps. Never knows a concrete spout or bolt, nor the config file.
+
+mod channel;
+mod input;
+mod meter;
+mod pipeline;
+mod program;
+mod route;
+mod sides;
+mod thread;
+mod wait;
+
+pub use channel::{Columns, Item, Receiver, Sender, record_words};
+pub use input::{Channel, Input, RejectColumn, Side, Source, Split};
+pub use meter::{ExecutorMeter, TaskMeter};
+pub use pipeline::{Order, Pipeline, Progress};
+pub use program::{ErrorSlots, Node, Program, Target, Targets, Task};
+pub use route::{Destination, Mechanism, Router, SHARDS};
+pub use thread::{Control, Executor, Snapshot};
+pub use wait::{Parker, Wait};

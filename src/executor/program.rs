@@ -1,0 +1,425 @@
+//! The program of a pipeline: tasks, the edges between them, and the loop that takes a tuple through them.
+//!
+//! A task's output stream is a list of [`Target`]s. A tuple follows the targets of its stream one after the other, each
+//! with everything behind it, before the next; slots written behind one target are not read behind another. The loop
+//! keeps its place on a stack of its own, so that a step that makes many rows can stop between two of them while a
+//! channel is full, and go on later.
+//!
+//! Never reads an input, never flushes a channel, never waits.
+
+use super::channel::Sender;
+use super::meter::TaskMeter;
+use super::route::{Choice, Destination, Router};
+use crate::component::{Bolt, ERRORS, Flow, Step};
+use crate::expr::{Compiled, EvalError};
+use crate::tuple::{Arena, Frame, Slot, TextWord};
+use std::ops::Range;
+
+/// Where a tuple of a stream goes.
+pub enum Target {
+    /// Into a node.
+    Node(u16),
+    /// Into a node whose input has slots of its own (several streams united): first these are copied, none being NULL.
+    Copy(Box<[(Option<Slot>, Slot)]>, u16),
+    /// To one or more of several tasks.
+    Route(u16),
+}
+
+/// A range of [`Program::targets`].
+pub type Targets = Range<u32>;
+
+/// An input of a task.
+pub struct Node {
+    /// The task.
+    pub task: u16,
+    /// Which of its inputs.
+    pub input: u16,
+    /// `where`.
+    pub filter: Option<Compiled>,
+    /// The output stream that tuples refused by `where` leave on, if any.
+    pub rejected: Option<u8>,
+}
+
+/// A task of a bolt.
+pub struct Task {
+    /// The bolt.
+    pub bolt: Box<dyn Bolt>,
+    /// Index of its component, for reports.
+    pub component: usize,
+    /// `having`, applied to the main stream.
+    pub having: Option<Compiled>,
+    /// Targets of its output streams; the last is `errors`.
+    pub outputs: Vec<Targets>,
+    /// Slots of the columns of `errors`, if anyone reads it.
+    pub errors: Option<ErrorSlots>,
+    /// Whether it is a sink: its tuples' ages are recorded.
+    pub sink: Option<u16>,
+    /// The earliest deadline of its timers.
+    pub deadline: i64,
+    /// Counts.
+    pub meter: TaskMeter,
+}
+
+/// Slots of the columns of an `errors` stream.
+#[derive(Clone, Debug)]
+pub struct ErrorSlots {
+    /// `component`.
+    pub component: Slot,
+    /// `reason`.
+    pub reason: Slot,
+    /// `split`.
+    pub split: Slot,
+    /// `position`.
+    pub position: Slot,
+    /// `text`.
+    pub text: Slot,
+    /// The component's name, which the slot of `component` points at.
+    pub name: Box<str>,
+}
+
+/// A place on the way of a tuple.
+enum Level {
+    /// Targets that are still to be followed.
+    Targets(Targets),
+    /// A task that has rows waiting, and the tuple's header words that its rows may change.
+    Rows { task: u16, time: i64, path: u64 },
+}
+
+/// What following a tuple came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Followed {
+    /// The tuple and all that it made have been processed.
+    Done,
+    /// Rows wait in a task because a channel is full; call [`Program::resume`] when it has room.
+    Suspended,
+}
+
+/// What is around a tuple while it is followed.
+pub struct Around<'a> {
+    /// Memory for texts made on the way.
+    pub arena: &'a Arena,
+    /// Index of the tuple in its run, or an index behind all runs where nothing was resolved.
+    pub index: usize,
+    /// The pipeline's watermark.
+    pub watermark: i64,
+    /// Reads the clock where service times are sampled.
+    pub clock: &'a dyn crate::time::Clock,
+}
+
+/// The tasks of a pipeline and what joins them.
+pub struct Program {
+    /// All targets; streams own ranges.
+    pub targets: Vec<Target>,
+    /// Inputs of tasks.
+    pub nodes: Vec<Node>,
+    /// Tasks, in program order.
+    pub tasks: Vec<Task>,
+    /// Routers.
+    pub routers: Vec<Router>,
+    /// Channels that leave the pipeline.
+    pub senders: Vec<Sender>,
+    /// Words that may wait in one sender before a task with many rows is suspended.
+    pub pending_words_max: usize,
+    /// The earliest deadline of all tasks.
+    pub deadline: i64,
+    /// Sinks that the current tuple reached.
+    pub reached: Vec<u16>,
+    /// Whether the current tuple went into a channel.
+    pub forwarded: bool,
+    stack: Vec<Level>,
+    failure: Option<(&'static str, String)>,
+}
+
+impl Program {
+    /// A program of these parts.
+    pub fn new(
+        targets: Vec<Target>,
+        nodes: Vec<Node>,
+        tasks: Vec<Task>,
+        routers: Vec<Router>,
+        senders: Vec<Sender>,
+        pending_words_max: usize,
+    ) -> Program {
+        Program {
+            targets,
+            nodes,
+            tasks,
+            routers,
+            senders,
+            pending_words_max,
+            deadline: i64::MAX,
+            reached: Vec::new(),
+            forwarded: false,
+            stack: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// Takes a tuple along `targets`. With `TIMED`, the service time of each task is measured.
+    #[inline]
+    pub fn follow<const TIMED: bool>(&mut self, frame: &mut Frame, targets: Targets, around: &Around<'_>) -> Followed {
+        self.run::<TIMED>(frame, targets, around)
+    }
+
+    /// Goes on with a tuple that was suspended.
+    pub fn resume(&mut self, frame: &mut Frame, around: &Around<'_>) -> Followed {
+        self.run::<false>(frame, 0..0, around)
+    }
+
+    /// Whether a channel has so much waiting that no more rows should be made.
+    pub fn congested(&self) -> bool {
+        self.senders.iter().any(|s| s.pending_words() > self.pending_words_max)
+    }
+
+    /// Fires the earliest timer whose deadline the watermark has passed into `frame` and takes its row along; false if
+    /// none is due.
+    pub fn fire(&mut self, frame: &mut Frame, around: &Around<'_>) -> Option<Followed> {
+        if self.deadline >= around.watermark {
+            return None;
+        }
+        let (task, _) = self.tasks.iter().enumerate().min_by_key(|(n, t)| (t.deadline, *n))?;
+        let owner = &mut self.tasks[task];
+        owner.deadline = i64::MAX;
+        let mut step = step(around, &mut self.failure, &mut owner.deadline);
+        let flow = owner.bolt.fire(frame, &mut step);
+        owner.meter.rows += u64::from(flow.is_some());
+        self.deadline = self.tasks.iter().map(|t| t.deadline).min().unwrap_or(i64::MAX);
+        let targets = match flow {
+            None => 0..0,
+            Some(flow) => self.leave(task as u16, flow, frame, around),
+        };
+        Some(self.run::<false>(frame, targets, around))
+    }
+
+    fn run<const TIMED: bool>(&mut self, frame: &mut Frame, targets: Targets, around: &Around<'_>) -> Followed {
+        let mut cursor = targets;
+        loop {
+            if cursor.start < cursor.end {
+                let mut target = cursor.start;
+                cursor.start += 1;
+                if let Target::Route(router) = self.targets[target as usize] {
+                    match self.route::<TIMED>(router, frame, around) {
+                        Some(local) => target = local,
+                        None => continue,
+                    }
+                }
+                let next = self.take::<TIMED>(target, frame, around);
+                if next.start < next.end {
+                    if cursor.start < cursor.end {
+                        self.stack.push(Level::Targets(cursor));
+                    }
+                    cursor = next;
+                }
+                continue;
+            }
+            match self.stack.pop() {
+                None => return Followed::Done,
+                Some(Level::Targets(rest)) => cursor = rest,
+                Some(rows @ Level::Rows { .. }) if self.congested() => {
+                    self.stack.push(rows);
+                    return Followed::Suspended;
+                }
+                Some(Level::Rows { task, time, path }) => {
+                    frame.set_time(time);
+                    frame.set_path(path);
+                    cursor = self.next_row(task, frame, around);
+                }
+            }
+        }
+    }
+
+    /// A tuple goes along one target that is not a router.
+    #[inline(always)]
+    fn take<const TIMED: bool>(&mut self, target: u32, frame: &mut Frame, around: &Around<'_>) -> Targets {
+        match &self.targets[target as usize] {
+            Target::Node(node) => self.enter::<TIMED>(*node, frame, around),
+            Target::Copy(moves, node) => {
+                for (from, to) in moves {
+                    match from {
+                        Some(from) => frame.copy(*from, *to),
+                        None => frame.set_null(*to),
+                    }
+                }
+                self.enter::<TIMED>(*node, frame, around)
+            }
+            Target::Route(_) => 0..0,
+        }
+    }
+
+    /// A tuple enters an input of a task; the targets of the stream it leaves on.
+    #[inline(always)]
+    fn enter<const TIMED: bool>(&mut self, node: u16, frame: &mut Frame, around: &Around<'_>) -> Targets {
+        let start = if TIMED { around.clock.nanos() } else { 0 };
+        let Node { task, input, filter, rejected } = &self.nodes[node as usize];
+        let (task, input) = (*task, *input);
+        let owner = &mut self.tasks[task as usize];
+        owner.meter.tuples_in += 1;
+        if let Some(filter) = filter {
+            match filter.test(frame, around.arena) {
+                Ok(true) => {}
+                Ok(false) => {
+                    if let Some(port) = rejected {
+                        return self.out(task, *port);
+                    }
+                    owner.meter.refused += 1;
+                    return 0..0;
+                }
+                Err(error) => return self.fail(task, error.reason, &text_of(&error), frame, around),
+            }
+        }
+        let mut step = step(around, &mut self.failure, &mut owner.deadline);
+        let flow = owner.bolt.step(input as usize, frame, &mut step);
+        if owner.deadline < self.deadline {
+            self.deadline = owner.deadline;
+        }
+        if let Some(sink) = owner.sink {
+            self.reached.push(sink);
+        }
+        if TIMED {
+            let took = around.clock.nanos().saturating_sub(start);
+            let recorder = owner.meter.service.get_or_insert_with(Default::default);
+            recorder.record(start + took, took);
+        }
+        self.leave(task, flow, frame, around)
+    }
+
+    /// What a task answered becomes the targets of a stream.
+    #[inline(always)]
+    fn leave(&mut self, task: u16, flow: Flow, frame: &mut Frame, around: &Around<'_>) -> Targets {
+        match flow {
+            Flow::Next if self.tasks[task as usize].sink.is_none() => self.out_main(task, frame, around),
+            Flow::Next | Flow::Skip => {
+                self.tasks[task as usize].meter.skipped += 1;
+                0..0
+            }
+            Flow::Port(0) => self.out_main(task, frame, around),
+            Flow::Port(port) => self.out(task, port),
+            Flow::Many => {
+                self.tasks[task as usize].meter.expanded += 1;
+                self.stack.push(Level::Rows { task, time: frame.time(), path: frame.path() });
+                0..0
+            }
+            Flow::Error => self.failed(task, frame, around),
+        }
+    }
+
+    #[inline(always)]
+    fn out_main(&mut self, task: u16, frame: &mut Frame, around: &Around<'_>) -> Targets {
+        let owner = &mut self.tasks[task as usize];
+        if let Some(having) = &owner.having {
+            match having.test(frame, around.arena) {
+                Ok(true) => {}
+                Ok(false) => {
+                    owner.meter.refused_rows += 1;
+                    return 0..0;
+                }
+                Err(error) => return self.fail(task, error.reason, &text_of(&error), frame, around),
+            }
+        }
+        self.out(task, 0)
+    }
+
+    #[inline(always)]
+    fn out(&mut self, task: u16, port: u8) -> Targets {
+        let owner = &mut self.tasks[task as usize];
+        match owner.outputs.get(port as usize) {
+            Some(targets) => {
+                owner.meter.tuples_out[port as usize] += 1;
+                targets.clone()
+            }
+            // A sink has no main stream.
+            None => 0..0,
+        }
+    }
+
+    /// The next waiting row of a task.
+    fn next_row(&mut self, task: u16, frame: &mut Frame, around: &Around<'_>) -> Targets {
+        let (time, path) = (frame.time(), frame.path());
+        let owner = &mut self.tasks[task as usize];
+        let mut step = step(around, &mut self.failure, &mut owner.deadline);
+        let row = owner.bolt.next_row(frame, &mut step);
+        self.deadline = self.deadline.min(owner.deadline);
+        match row {
+            None => {
+                frame.set_time(time);
+                frame.set_path(path);
+                0..0
+            }
+            Some(port) => {
+                owner.meter.rows += 1;
+                self.stack.push(Level::Rows { task, time, path });
+                match port {
+                    0 => self.out_main(task, frame, around),
+                    ERRORS => self.failed(task, frame, around),
+                    port => self.out(task, port),
+                }
+            }
+        }
+    }
+
+    #[cold]
+    fn failed(&mut self, task: u16, frame: &mut Frame, around: &Around<'_>) -> Targets {
+        let (reason, text) = self.failure.take().unwrap_or(("unknown", String::new()));
+        self.fail(task, reason, &text, frame, around)
+    }
+
+    #[cold]
+    fn fail(&mut self, task: u16, reason: &'static str, text: &str, frame: &mut Frame, around: &Around<'_>) -> Targets {
+        let owner = &mut self.tasks[task as usize];
+        owner.meter.error(reason, text);
+        if let Some(slots) = &owner.errors {
+            let literal = |text: &'static str| {
+                // SAFETY: a static text lives for ever.
+                unsafe { TextWord::borrow(text, around.arena) }.0
+            };
+            // SAFETY: the task owns its name, and outlives every run.
+            let own = unsafe { TextWord::borrow(&slots.name, around.arena) }.0;
+            frame.set(slots.component, own);
+            frame.set(slots.reason, literal(reason));
+            frame.set(slots.split, frame.split() as u64);
+            frame.set(slots.position, frame.position());
+            frame.set(slots.text, around.arena.store(text).0);
+        }
+        let port = owner.outputs.len() - 1;
+        self.out(task, port as u8)
+    }
+
+    /// Sends a tuple where its router says; the target along which it goes on here, if any.
+    #[inline(always)]
+    fn route<const TIMED: bool>(&mut self, router: u16, frame: &mut Frame, around: &Around<'_>) -> Option<u32> {
+        let router = &mut self.routers[router as usize];
+        let sampled = || TIMED.then(|| around.clock.nanos());
+        match router.choose(frame, around.arena) {
+            Choice::One(Destination::Target(target)) => Some(target),
+            Choice::One(Destination::Sender(sender)) => {
+                self.forwarded = true;
+                self.senders[sender as usize].tuple(frame, sampled());
+                None
+            }
+            Choice::All => {
+                let mut first = None;
+                for destination in &router.destinations {
+                    match *destination {
+                        Destination::Sender(sender) => {
+                            self.forwarded = true;
+                            self.senders[sender as usize].tuple(frame, sampled());
+                        }
+                        Destination::Target(target) if first.is_none() => first = Some(target),
+                        Destination::Target(target) => self.stack.push(Level::Targets(target..target + 1)),
+                    }
+                }
+                first
+            }
+            Choice::Failed => None,
+        }
+    }
+}
+
+fn text_of(error: &EvalError) -> String {
+    error.detail.to_string()
+}
+
+#[inline(always)]
+fn step<'a>(around: &Around<'a>, failure: &'a mut Option<(&'static str, String)>, deadline: &'a mut i64) -> Step<'a> {
+    Step { index: around.index, watermark: around.watermark, arena: around.arena, failure, deadline }
+}

@@ -1,0 +1,78 @@
+//! The canonical form of keys.
+
+use crate::tuple::{DataType, Frame, Slot, TextWord};
+
+/// Reads the key of a tuple: its canonical bytes and their stable hash.
+#[derive(Clone, Debug)]
+pub struct KeyReader {
+    columns: Vec<(Slot, DataType)>,
+    bytes: Vec<u8>,
+    word: [u8; 8],
+}
+
+/// A key: canonical bytes (the same key has the same bytes in every process) and their stable hash, whose upper eight
+/// bits are the shard.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyRef<'a> {
+    /// xxh3 of the bytes.
+    pub hash: u64,
+    /// Canonical bytes.
+    pub bytes: &'a [u8],
+}
+
+impl<'a> KeyRef<'a> {
+    /// The key of these canonical bytes.
+    #[inline]
+    pub fn new(bytes: &'a [u8]) -> KeyRef<'a> {
+        KeyRef { hash: xxhash_rust::xxh3::xxh3_64(bytes), bytes }
+    }
+}
+
+impl KeyReader {
+    /// A reader of these columns; with none, every tuple has the empty key.
+    pub fn new(columns: &[(Slot, DataType)]) -> KeyReader {
+        KeyReader { columns: columns.to_vec(), bytes: Vec::new(), word: [0; 8] }
+    }
+
+    /// The key of a tuple; none if a column of it is NULL.
+    #[inline]
+    pub fn read(&mut self, frame: &Frame) -> Option<KeyRef<'_>> {
+        match self.columns.as_slice() {
+            [(slot, DataType::Text)] => Some(KeyRef::new(TextWord(frame.get(*slot)?).as_bytes())),
+            [(slot, ty)] => {
+                self.word = canonical(frame.get(*slot)?, *ty).to_le_bytes();
+                Some(KeyRef::new(&self.word))
+            }
+            _ => self.several(frame),
+        }
+    }
+
+    fn several(&mut self, frame: &Frame) -> Option<KeyRef<'_>> {
+        self.bytes.clear();
+        for (slot, ty) in &self.columns {
+            let word = frame.get(*slot)?;
+            match ty {
+                DataType::Text => {
+                    let text = TextWord(word).as_bytes();
+                    self.bytes.extend_from_slice(&(text.len() as u32).to_le_bytes());
+                    self.bytes.extend_from_slice(text);
+                }
+                _ => self.bytes.extend_from_slice(&canonical(word, *ty).to_le_bytes()),
+            }
+        }
+        Some(KeyRef::new(&self.bytes))
+    }
+}
+
+/// One word for values that are equal: SQL's zeros are one value, and so are its NaNs.
+#[inline(always)]
+fn canonical(word: u64, ty: DataType) -> u64 {
+    if ty != DataType::Double {
+        return word;
+    }
+    match f64::from_bits(word) {
+        0.0 => 0,
+        double if double.is_nan() => f64::NAN.to_bits(),
+        _ => word,
+    }
+}

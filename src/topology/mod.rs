@@ -1,0 +1,19 @@
+//! Topologies: the only place where config meets executors. Plans (pure), assembles, runs, explains.
+
+mod assemble;
+mod budget;
+mod columns;
+mod explain;
+mod place;
+mod plan;
+mod report;
+mod running;
+mod slots;
+
+pub use assemble::{Parts, assemble};
+pub use budget::{BudgetError, CoreBudget};
+pub use explain::explain;
+pub use place::Placement;
+pub use plan::{ChannelPlan, Entry, Hop, PipelinePlan, Plan, TaskId, Way, plan, senders};
+pub use report::{Before, Facts, interim, report};
+pub use running::{Ran, RunError, RunOptions, allowed_cores, entries, load_tables, run};

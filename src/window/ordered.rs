@@ -1,0 +1,177 @@
+//! What running results keep beside words: texts, queues of candidates, counts of values.
+
+use crate::expr::AggregateFunction as F;
+use crate::tuple::{DataType, TextWord};
+use hashbrown::HashMap;
+use std::cmp::Ordering;
+use std::collections::VecDeque;
+
+type Fixed = foldhash::fast::FixedState;
+
+/// Texts that live as long as the rows they came with, by number.
+#[derive(Default)]
+pub struct Texts {
+    texts: Vec<Box<str>>,
+    free: Vec<u32>,
+}
+
+impl Texts {
+    /// Keeps a copy.
+    pub fn keep(&mut self, text: TextWord) -> u64 {
+        // The word of a NULL may be zero.
+        let text: Box<str> = if text.0 == 0 { Box::default() } else { text.as_str().into() };
+        match self.free.pop() {
+            Some(number) => {
+                self.texts[number as usize] = text;
+                u64::from(number)
+            }
+            None => {
+                self.texts.push(text);
+                self.texts.len() as u64 - 1
+            }
+        }
+    }
+
+    /// The text of a number.
+    pub fn get(&self, number: u64) -> &str {
+        &self.texts[number as usize]
+    }
+
+    /// Frees a number.
+    pub fn free(&mut self, number: u64) {
+        self.texts[number as usize] = Box::default();
+        self.free.push(number as u32);
+    }
+}
+
+/// A word that sorts as its value does; all NaNs are one and the greatest. Not for texts.
+#[inline(always)]
+pub fn sortable(word: u64, ty: DataType) -> u64 {
+    const SIGN: u64 = 1 << 63;
+    match ty {
+        DataType::Double if f64::from_bits(word).is_nan() => u64::MAX,
+        DataType::Double if word & SIGN != 0 => !word,
+        _ => word ^ SIGN,
+    }
+}
+
+/// Whether `function` (min or max) prefers a value that compares to the other like `order`.
+#[inline(always)]
+pub fn preferred(function: F, order: Ordering) -> bool {
+    order == if function == F::Min { Ordering::Less } else { Ordering::Greater }
+}
+
+/// How often each value is there.
+pub enum Values {
+    /// Words.
+    Words(HashMap<u64, u32, Fixed>),
+    /// Texts.
+    Texts(HashMap<Box<str>, u32, Fixed>),
+}
+
+/// One value for doubles that are equal.
+fn equal_word(word: u64, ty: DataType) -> u64 {
+    match ty {
+        DataType::Double if f64::from_bits(word) == 0.0 => 0,
+        DataType::Double if f64::from_bits(word).is_nan() => f64::NAN.to_bits(),
+        _ => word,
+    }
+}
+
+/// A value as it is given: a word, or the text that it stands for.
+#[derive(Clone, Copy)]
+pub struct Given<'a> {
+    /// The word.
+    pub word: u64,
+    /// The text of a text argument.
+    pub text: Option<&'a str>,
+    /// The type.
+    pub ty: DataType,
+}
+
+impl Values {
+    /// Whether a value is there.
+    pub fn contains(&self, value: Given<'_>) -> bool {
+        match (self, value.text) {
+            (Values::Texts(counts), Some(text)) => counts.contains_key(text),
+            (Values::Words(counts), _) => counts.contains_key(&equal_word(value.word, value.ty)),
+            (Values::Texts(_), None) => false,
+        }
+    }
+
+    /// One more; whether it is the first.
+    pub fn add(&mut self, value: Given<'_>) -> bool {
+        let count = match (self, value.text) {
+            (Values::Texts(counts), Some(text)) => match counts.get_mut(text) {
+                Some(count) => {
+                    *count += 1;
+                    return false;
+                }
+                None => counts.entry(text.into()).or_insert(0),
+            },
+            (Values::Words(counts), _) => counts.entry(equal_word(value.word, value.ty)).or_insert(0),
+            (Values::Texts(_), None) => return false,
+        };
+        *count += 1;
+        *count == 1
+    }
+
+    /// One fewer; whether it was the last.
+    pub fn remove(&mut self, value: Given<'_>) -> bool {
+        match (self, value.text) {
+            (Values::Texts(counts), Some(text)) => match counts.get_mut(text) {
+                Some(count) if *count > 1 => *count -= 1,
+                Some(_) => return counts.remove(text).is_some(),
+                None => {}
+            },
+            (Values::Words(counts), _) => {
+                let word = equal_word(value.word, value.ty);
+                match counts.get_mut(&word) {
+                    Some(count) if *count > 1 => *count -= 1,
+                    Some(_) => return counts.remove(&word).is_some(),
+                    None => {}
+                }
+            }
+            (Values::Texts(_), None) => {}
+        }
+        false
+    }
+
+    /// The values, as far as they are words.
+    pub fn words(&self) -> impl Iterator<Item = u64> + '_ {
+        match self {
+            Values::Words(counts) => Some(counts.keys().copied()),
+            Values::Texts(_) => None,
+        }
+        .into_iter()
+        .flatten()
+    }
+}
+
+/// What a call keeps for a key beside its words.
+pub enum Side {
+    /// Rows that are or may become the answer, oldest first, and their values.
+    Queue(VecDeque<(u32, u64)>),
+    /// The values of a `distinct` call.
+    Values(Values),
+}
+
+impl Side {
+    /// An empty one for a call.
+    pub fn new(distinct: bool, ty: DataType) -> Side {
+        match (distinct, ty) {
+            (true, DataType::Text) => Side::Values(Values::Texts(HashMap::default())),
+            (true, _) => Side::Values(Values::Words(HashMap::default())),
+            (false, _) => Side::Queue(VecDeque::new()),
+        }
+    }
+
+    /// Makes it empty.
+    pub fn clear(&mut self) {
+        match self {
+            Side::Queue(queue) => queue.clear(),
+            Side::Values(Values::Words(counts)) => counts.clear(),
+            Side::Values(Values::Texts(counts)) => counts.clear(),
+        }
+    }
+}
