@@ -85,7 +85,7 @@ fn calls() -> Vec<CallSpec> {
 }
 
 /// The rows of a window at the newest of `rows`, oldest first.
-fn inside<'a>(rows: &'a [Tuple], window: WindowSpec) -> Vec<&'a Tuple> {
+fn inside(rows: &[Tuple], window: WindowSpec) -> Vec<&Tuple> {
     let (current, before) = rows.split_last().unwrap();
     let candidates = if window.exclude_current { before } else { rows };
     let mut inside: Vec<&Tuple> = match window.length {
@@ -180,6 +180,8 @@ fn agree(call: &CallSpec, got: Option<u64>, wanted: Option<u64>, rows: usize) ->
                 || wanted.abs() >= 1e6
                 || got.abs() >= 1e6
         }
+        // Of zeros, which `distinct` takes for one value, either may stand for both.
+        (Some(got), Some(wanted)) if rough && call.distinct && got << 1 == 0 => wanted << 1 == 0,
         _ => got == wanted,
     }
 }
