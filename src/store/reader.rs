@@ -47,6 +47,18 @@ impl KeyReader {
         }
     }
 
+    /// Whether every key is one word: that of a single column that is not text.
+    pub fn is_word(&self) -> bool {
+        matches!(self.columns.as_slice(), [(_, ty)] if *ty != DataType::Text)
+    }
+
+    /// The key of a tuple as a word, where it is one ([`KeyReader::is_word`]); none if it is NULL.
+    #[inline(always)]
+    pub fn word(&self, frame: &Frame) -> Option<u64> {
+        let (slot, ty) = self.columns.first()?;
+        Some(canonical(frame.get(*slot)?, *ty))
+    }
+
     fn several(&mut self, frame: &Frame) -> Option<KeyRef<'_>> {
         self.bytes.clear();
         for (slot, ty) in &self.columns {

@@ -1,5 +1,7 @@
 //! Memory by entry number, in chunks that never move: growing copies nothing.
 
+use super::pages::Pages;
+
 const CHUNK_BITS: u32 = 10;
 const CHUNK: usize = 1 << CHUNK_BITS;
 
@@ -36,45 +38,63 @@ impl<T: Default> Slab<T> {
     }
 }
 
-/// A fixed number of words by entry number.
+/// Bytes of a chunk of words, at most: only what has been touched is memory.
+const PIECE_BYTES: usize = 16 << 20;
+
+/// A fixed number of words by entry number. The words of an entry lie in as few cache lines as they can.
 #[derive(Debug)]
 pub struct Words {
-    chunks: Vec<Box<[u64]>>,
+    chunks: Vec<Pages>,
     stride: usize,
+    bits: u32,
 }
 
 impl Words {
-    /// No entries, of `stride` words each.
-    pub fn new(stride: usize) -> Words {
-        Words { chunks: Vec::new(), stride }
+    /// No entries, of `words` words each.
+    pub fn new(words: usize) -> Words {
+        // Up to a line: a power of two, which never straddles two of them. Beyond: half a line more, at most.
+        let stride = if words <= 8 { words.max(1).next_power_of_two() } else { words.next_multiple_of(4) };
+        let bits = (PIECE_BYTES / (stride * 8)).max(1).ilog2();
+        Words { chunks: Vec::new(), stride, bits }
+    }
+
+    /// Words of an entry: those asked for and what fills its lines.
+    pub fn stride(&self) -> usize {
+        self.stride
     }
 
     /// Makes room for entry `entry`; new words are zero.
     #[inline]
     pub fn reach(&mut self, entry: u32) {
-        while self.chunks.len() << CHUNK_BITS <= entry as usize {
-            self.chunks.push(vec![0; CHUNK * self.stride].into_boxed_slice());
+        while self.chunks.len() << self.bits <= entry as usize {
+            // The first chunk does without large pages: a state of a few keys stays small.
+            self.chunks.push(Pages::new(self.stride << self.bits, !self.chunks.is_empty()));
         }
     }
 
     /// Whether entry `entry` has been reached.
     #[inline(always)]
     pub fn has(&self, entry: u32) -> bool {
-        (entry as usize) < self.chunks.len() << CHUNK_BITS
+        (entry as usize) < self.chunks.len() << self.bits
+    }
+
+    #[inline(always)]
+    fn place(&self, entry: u32) -> (usize, usize) {
+        ((entry >> self.bits) as usize, (entry as usize & ((1 << self.bits) - 1)) * self.stride)
     }
 
     /// The words of an entry that has been reached.
     #[inline(always)]
     pub fn get(&self, entry: u32) -> &[u64] {
-        let at = (entry as usize & (CHUNK - 1)) * self.stride;
-        &self.chunks[(entry >> CHUNK_BITS) as usize][at..at + self.stride]
+        let (chunk, at) = self.place(entry);
+        &self.chunks[chunk].words()[at..at + self.stride]
     }
 
     /// The words of an entry that has been reached.
     #[inline(always)]
     pub fn get_mut(&mut self, entry: u32) -> &mut [u64] {
-        let at = (entry as usize & (CHUNK - 1)) * self.stride;
-        &mut self.chunks[(entry >> CHUNK_BITS) as usize][at..at + self.stride]
+        let (chunk, at) = self.place(entry);
+        &mut self.chunks[chunk].words_mut()[at..at + self.stride]
     }
 }
 

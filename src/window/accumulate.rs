@@ -8,13 +8,15 @@ use crate::tuple::DataType;
 /// How a call's running result is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
+    /// Number of rows of the window, where all count: no words.
+    Rows,
     /// Number of rows: `[n]`.
     Count,
     /// Truths and falsehoods: `[true, false]`.
     Truth,
     /// Whole numbers: `[n, low, high]`.
     Whole,
-    /// Doubles: `[n, hi, lo, infinities, NaNs]`.
+    /// Doubles: `[n, hi, lo, NaNs and infinities, bound of what rounding has lost]`.
     Double,
     /// Sum and sum of squares: `[n, hi, lo, hi, lo, not finite]`.
     Squares,
@@ -43,7 +45,7 @@ impl Method {
             Method::Whole => 3,
             Method::Double => 5,
             Method::Squares => 6,
-            Method::Choice => 0,
+            Method::Choice | Method::Rows => 0,
         }
     }
 
@@ -60,7 +62,7 @@ impl Method {
             }
             Method::Double => double(words, f64::from_bits(value), sign),
             Method::Squares => squares(words, value, ty, sign),
-            Method::Choice => {}
+            Method::Choice | Method::Rows => {}
         }
     }
 
@@ -69,21 +71,37 @@ impl Method {
     pub fn count(self, words: &[u64]) -> u64 {
         match self {
             Method::Truth => words[0] + words[1],
-            Method::Choice => 0,
+            Method::Choice | Method::Rows => 0,
             _ => words[0],
         }
     }
 
-    /// Whether what is left after taking back must be made anew from the rows, so that it is exact: one double, or
-    /// sums that have left the range of their type.
+    /// Whether what is left after taking back must be made anew from the rows: one double, which gives itself; sums
+    /// that have left the range of their type; sums so small beside what has left that lost digits would be seen.
     #[inline(always)]
     pub fn is_worn(self, words: &[u64]) -> bool {
+        let hi = || f64::from_bits(words[1]);
         match self {
-            Method::Double | Method::Squares => words[0] == 1 || !f64::from_bits(words[1]).is_finite(),
+            Method::Double => words[0] == 1 || !hi().is_finite() || f64::from_bits(words[4]) > hi().abs() * SEEN,
+            Method::Squares => words[0] == 1 || !hi().is_finite(),
             _ => false,
         }
     }
+
+    /// Says of sums just made anew that nothing better can be had.
+    pub fn renewed(self, words: &mut [u64]) {
+        if self == Method::Double {
+            words[4] = 0;
+        }
+    }
 }
+
+/// The part of a sum below which an error does not change its double, nearly always.
+const SEEN: f64 = 1.0 / (1u64 << 56) as f64;
+
+/// Bits of each of the three counts of doubles that are not finite: NaN, positive, negative.
+const SPECIAL_BITS: u32 = 21;
+const SPECIAL_MAX: u64 = (1 << SPECIAL_BITS) - 1;
 
 #[inline(always)]
 fn step(word: &mut u64, sign: i64) {
@@ -111,18 +129,28 @@ fn double(words: &mut [u64], x: f64, sign: i64) {
     if words[0] == 0 {
         return words[..5].fill(0);
     }
-    if x.is_finite() {
-        if words[0] == 1 && sign == 1 {
-            // The first one gives itself, -0 included.
-            return put(words, 1, Sum { hi: x, lo: 0.0 });
-        }
-        let changed = sum(words, 1).add(x * sign as f64);
-        put(words, 1, changed);
-    } else if x.is_nan() {
-        step(&mut words[4], sign);
-    } else {
-        // Positive ones below, negative ones above: windows hold fewer than 2^32 rows.
-        step(&mut words[3], if x > 0.0 { sign } else { sign << 32 });
+    if !x.is_finite() {
+        return special(words, x, sign);
+    }
+    if words[0] == 1 && sign == 1 {
+        // The first one gives itself, -0 included.
+        return put(words, 1, Sum { hi: x, lo: 0.0 });
+    }
+    let (changed, lost) = sum(words, 1).add_noting(x * sign as f64);
+    put(words, 1, changed);
+    words[4] = (f64::from_bits(words[4]) + lost.abs()).to_bits();
+}
+
+/// Counts a double that is not finite. A count that has reached its end stays there: it is made anew from the rows.
+#[cold]
+fn special(words: &mut [u64], x: f64, sign: i64) {
+    let shift = SPECIAL_BITS * if x.is_nan() { 0 } else { 1 + u32::from(x < 0.0) };
+    let full = words[3] >> shift & SPECIAL_MAX == SPECIAL_MAX;
+    match (full, sign) {
+        (true, 1) => {}
+        (true, _) => words[1] = f64::NAN.to_bits(),
+        (false, 1) => words[3] += 1 << shift,
+        (false, _) => words[3] -= 1 << shift,
     }
 }
 
@@ -152,25 +180,51 @@ fn squares(words: &mut [u64], value: u64, ty: DataType, sign: i64) {
     }
 }
 
-/// The result of a call whose method is not [`Method::Choice`].
+/// The result of a call whose method has words, with one more value if there is one.
+///
+/// # Errors
+/// It is outside of its type.
 #[inline]
-pub fn result(call: &CallSpec, method: Method, words: &[u64]) -> Result<Option<u64>, Overflow> {
-    let n = method.count(words);
-    if call.function == F::Count {
-        return Ok(Some(n));
+pub fn result(call: &CallSpec, method: Method, words: &[u64], value: Option<u64>) -> Result<Option<u64>, Overflow> {
+    if method == Method::Count {
+        return Ok(Some(words[0] + u64::from(value.is_some())));
     }
+    if method == Method::Whole {
+        let n = words[0] + u64::from(value.is_some());
+        let sum = whole(words) + value.map_or(0, |value| i128::from(value as i64));
+        return of_whole(call, n, sum);
+    }
+    let mut with = [0; 6];
+    match method {
+        Method::Double => with[..5].copy_from_slice(&words[..5]),
+        Method::Truth => with[..2].copy_from_slice(&words[..2]),
+        _ => with.copy_from_slice(&words[..6]),
+    }
+    if let Some(value) = value {
+        method.change(&mut with, value, call.ty, 1);
+    }
+    let n = method.count(&with);
     if n == 0 {
         return Ok(None);
     }
-    Ok(Some(match (call.function, method) {
-        (F::BoolAnd, _) => u64::from(words[1] == 0),
-        (F::BoolOr, _) => u64::from(words[0] != 0),
-        (F::Share, _) => (words[0] as f64 / n as f64).to_bits(),
-        (F::Sum, Method::Whole) => i64::try_from(whole(words)).map_err(|_| Overflow)? as u64,
-        (F::Avg, Method::Whole) if call.ty == DataType::Interval => rounded(whole(words), n as i128) as u64,
-        (F::Avg, Method::Whole) => (whole(words) as f64 / n as f64).to_bits(),
-        (F::Sum | F::Avg, _) => total(words, call.function == F::Avg)?.to_bits(),
-        (function, _) => return spread(function, words),
+    Ok(Some(match call.function {
+        F::BoolAnd => u64::from(with[1] == 0),
+        F::BoolOr => u64::from(with[0] != 0),
+        F::Share => (with[0] as f64 / n as f64).to_bits(),
+        F::Sum | F::Avg => total(&with, call.function == F::Avg)?.to_bits(),
+        function => return spread(function, &with),
+    }))
+}
+
+#[inline(always)]
+fn of_whole(call: &CallSpec, n: u64, sum: i128) -> Result<Option<u64>, Overflow> {
+    if n == 0 {
+        return Ok(None);
+    }
+    Ok(Some(match call.function {
+        F::Sum => i64::try_from(sum).map_err(|_| Overflow)? as u64,
+        _ if call.ty == DataType::Interval => rounded(sum, i128::from(n)) as u64,
+        _ => (sum as f64 / n as f64).to_bits(),
     }))
 }
 
@@ -181,14 +235,13 @@ fn rounded(sum: i128, n: i128) -> i64 {
 }
 
 fn total(words: &[u64], mean: bool) -> Result<f64, Overflow> {
-    let (positive, negative) = (words[3] as u32, (words[3] >> 32) as u32);
-    if words[4] != 0 || (positive != 0 && negative != 0) {
-        return Ok(f64::NAN);
-    }
-    match (positive, negative) {
-        (0, 0) => {}
-        (_, 0) => return Ok(f64::INFINITY),
-        _ => return Ok(f64::NEG_INFINITY),
+    if words[3] != 0 {
+        let [nan, positive, negative] = [0, 1, 2].map(|at| words[3] >> (at * SPECIAL_BITS) & SPECIAL_MAX != 0);
+        return Ok(match (positive, negative) {
+            (true, false) if !nan => f64::INFINITY,
+            (false, true) if !nan => f64::NEG_INFINITY,
+            _ => f64::NAN,
+        });
     }
     let total = sum(words, 1);
     if !total.hi.is_finite() {

@@ -25,6 +25,15 @@ impl Sum {
         Sum { hi, lo }
     }
 
+    /// Adds one double; also what even two doubles could not hold.
+    #[inline(always)]
+    pub fn add_noting(self, x: f64) -> (Sum, f64) {
+        let (sum, lost) = two_sum(self.hi, x);
+        let (low, lower) = two_sum(lost, self.lo);
+        let (hi, lo) = two_sum(sum, low);
+        (Sum { hi, lo }, lower)
+    }
+
     /// Adds another sum.
     #[inline(always)]
     pub fn plus(self, other: Sum) -> Sum {

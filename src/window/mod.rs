@@ -7,20 +7,26 @@
 //! A row is taken in three steps: [`Rolling::begin`] moves the windows to its time, [`Rolling::read`] answers a call
 //! as if the row were there, [`Rolling::commit`] makes it so (or [`Rolling::abort`] leaves no trace of it). Invariant:
 //! between `begin` and `commit` the running results are exactly those of the rows that arrived before, in the windows
-//! that end at the row's time.
+//! that end at the row's time. `begin` and `commit` cost as many rows as enter and leave windows (amortized one each),
+//! and for a row out of order those that lie between it and the newest.
 
 mod accumulate;
+mod call;
 mod exact;
 mod ordered;
 mod rolling;
 #[cfg(test)]
 mod tests;
 mod track;
+mod whole;
 
 pub use rolling::Rolling;
 
 use crate::expr::AggregateFunction;
 use crate::tuple::DataType;
+
+/// Place in the state of a key: event time of its newest row.
+const NEWEST: usize = 0;
 
 /// Which rows a window holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

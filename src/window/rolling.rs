@@ -1,7 +1,10 @@
 //! The engine: which call looks at which store of rows.
 
-use super::track::{Order, Row, Track, Whole};
-use super::{CallSpec, Length, Overflow, WindowSpec};
+use super::call::Row;
+use super::track::{Order, Track};
+use super::whole::Whole;
+use super::{CallSpec, Length, NEWEST, Overflow, WindowSpec};
+use crate::store::{Words, prefetch};
 use crate::tuple::Arena;
 
 #[derive(Clone, Copy, Debug)]
@@ -12,7 +15,11 @@ enum Place {
 }
 
 /// The windows of one task: by entry number of the key.
+///
+/// A key's state is one piece of words, so that one look brings all of it near: the event time of its newest row, then
+/// what each store of rows has.
 pub struct Rolling {
+    state: Words,
     timed: Option<Track>,
     arrived: Option<Track>,
     whole: Option<Whole>,
@@ -43,11 +50,13 @@ impl Rolling {
             (lengths, specs, numbers)
         };
         let keep = longest.unwrap_or(0).saturating_add(lateness);
+        let mut next = NEWEST + 1;
         let mut track = |order: Order, (lengths, specs, numbers): (Vec<(i64, bool)>, Vec<CallSpec>, Vec<usize>)| {
             if specs.is_empty() {
                 return None;
             }
-            let (track, at) = Track::new(order, &lengths, &specs);
+            let (track, at) = Track::new(next, order, &lengths, &specs);
+            next = track.end();
             for (number, at) in numbers.into_iter().zip(at) {
                 places[number] = if order == Order::Arrival { Place::Arrived(at) } else { Place::Timed(at) };
             }
@@ -61,50 +70,77 @@ impl Rolling {
         for (at, number) in numbers.into_iter().enumerate() {
             places[number] = Place::Whole(at);
         }
-        let whole = (!specs.is_empty()).then(|| Whole::new(&specs, &exclude));
-        Rolling { timed, arrived, whole, calls: places, lateness }
+        let whole = (!specs.is_empty()).then(|| Whole::new(next, &specs, &exclude));
+        let words = whole.as_ref().map_or(next, Whole::end);
+        Rolling { state: Words::new(words), timed, arrived, whole, calls: places, lateness }
+    }
+
+    /// Bytes of state for a key, and for each row that is kept in windows of time and of rows; what `distinct`, least
+    /// and greatest values and texts take comes on top.
+    pub fn bytes(&self) -> (usize, [Option<usize>; 2]) {
+        (self.state.stride() * 8, [&self.timed, &self.arrived].map(|track| track.as_ref().map(Track::row_bytes)))
     }
 
     /// Makes the state of a key empty: for a new entry, an expired one, and one that was freed.
     pub fn reset(&mut self, entry: u32) {
-        if let Some(track) = &mut self.timed {
-            track.reset(entry);
-        }
-        if let Some(track) = &mut self.arrived {
-            track.reset(entry);
+        self.state.reach(entry);
+        let state = self.state.get_mut(entry);
+        for track in self.timed.iter_mut().chain(&mut self.arrived) {
+            track.reset(state, entry);
         }
         if let Some(whole) = &mut self.whole {
-            whole.reset(entry);
+            whole.reset(state, entry);
         }
+        state[NEWEST] = i64::MIN as u64;
+    }
+
+    /// Event time of the newest row of a key, `i64::MIN` before the first.
+    #[inline(always)]
+    pub fn newest(&self, entry: u32) -> i64 {
+        self.state.get(entry)[NEWEST] as i64
     }
 
     /// Asks for the state of a key; purely a hint.
-    #[inline]
+    #[inline(always)]
     pub fn prefetch_state(&self, entry: u32) {
-        self.timed.iter().chain(&self.arrived).for_each(|track| track.prefetch_state(entry));
-        self.whole.iter().for_each(|whole| whole.prefetch_state(entry));
+        if self.state.has(entry) {
+            prefetch(self.state.get(entry));
+        }
     }
 
-    /// Asks for the oldest and newest rows of a key; purely a hint.
+    /// Asks for the rows that the next row of a key will meet; purely a hint, for when its state is near.
     #[inline]
     pub fn prefetch_rows(&self, entry: u32) {
-        self.timed.iter().chain(&self.arrived).for_each(|track| track.prefetch_rows(entry));
+        if self.state.has(entry) {
+            let state = self.state.get(entry);
+            self.timed.iter().chain(&self.arrived).for_each(|track| track.prefetch_rows(state));
+        }
+    }
+
+    /// Asks for the rows after those that will leave windows at `time`; purely a hint, for when those are near.
+    #[inline]
+    pub fn prefetch_next(&self, entry: u32, time: i64) {
+        if self.state.has(entry) {
+            let state = self.state.get(entry);
+            self.timed.iter().chain(&self.arrived).for_each(|track| track.prefetch_next(state, time));
+        }
     }
 
     /// Whether a row comes too late for the windows of its key.
-    #[inline]
+    #[inline(always)]
     pub fn is_late(&self, entry: u32, time: i64) -> bool {
-        self.timed.as_ref().is_some_and(|track| time < track.newest(entry).saturating_sub(self.lateness))
+        self.timed.is_some() && time < self.newest(entry).saturating_sub(self.lateness)
     }
 
     /// Moves the windows of a key to the time of a row.
     #[inline]
     pub fn begin(&mut self, entry: u32, time: i64) {
+        let state = self.state.get_mut(entry);
         if let Some(track) = &mut self.timed {
-            track.begin(entry, time);
+            track.begin(state, entry, time);
         }
         if let Some(track) = &mut self.arrived {
-            track.begin(entry, time);
+            track.begin(state, entry, time);
         }
     }
 
@@ -124,11 +160,12 @@ impl Rolling {
         arena: &Arena,
     ) -> Result<Option<u64>, Overflow> {
         let row = Row { time, arguments, flags };
+        let state = self.state.get(entry);
         match (self.calls[call], &self.timed, &self.arrived, &self.whole) {
             (Place::Timed(at), Some(track), _, _) | (Place::Arrived(at), _, Some(track), _) => {
-                track.read(at, entry, row, arena)
+                track.read(at, state, entry, row, arena)
             }
-            (Place::Whole(at), _, _, Some(whole)) => whole.read(at, entry, row, arena),
+            (Place::Whole(at), _, _, Some(whole)) => whole.read(at, state, entry, row, arena),
             _ => Ok(None),
         }
     }
@@ -136,8 +173,9 @@ impl Rolling {
     /// Number of rows in a call's window of rows or time, without the current one.
     #[inline]
     pub fn rows(&self, call: usize, entry: u32) -> u32 {
+        let state = self.state.get(entry);
         match (self.calls[call], &self.timed, &self.arrived) {
-            (Place::Timed(at), Some(track), _) | (Place::Arrived(at), _, Some(track)) => track.rows(at, entry),
+            (Place::Timed(at), Some(track), _) | (Place::Arrived(at), _, Some(track)) => track.rows(at, state),
             _ => 0,
         }
     }
@@ -146,20 +184,23 @@ impl Rolling {
     #[inline]
     pub fn commit(&mut self, entry: u32, time: i64, arguments: &[u64], flags: u64) {
         let row = Row { time, arguments, flags };
+        let state = self.state.get_mut(entry);
         if let Some(track) = &mut self.timed {
-            track.commit(entry, row);
+            track.commit(state, entry, row);
         }
         if let Some(track) = &mut self.arrived {
-            track.commit(entry, row);
+            track.commit(state, entry, row);
         }
         if let Some(whole) = &mut self.whole {
-            whole.commit(entry, row);
+            whole.commit(state, entry, row);
         }
+        state[NEWEST] = time.max(state[NEWEST] as i64) as u64;
     }
 
     /// Leaves no trace of the current row.
     #[cold]
     pub fn abort(&mut self, entry: u32) {
-        self.timed.iter_mut().chain(&mut self.arrived).for_each(|track| track.abort(entry));
+        let state = self.state.get_mut(entry);
+        self.timed.iter_mut().chain(&mut self.arrived).for_each(|track| track.abort(state, entry));
     }
 }

@@ -1,42 +1,29 @@
 //! Rows of keys in one order, the windows over them, and the running results of their calls.
 //!
-//! A key's state is one piece of words: `[head | tail << 32, clock, newest or number of rows, (first row | rows << 32)
-//! for each window, results]`. `clock` is the time that the windows stand at; a row before it makes them anew.
+//! Of a key's state a track has the words from its place on: `[head | tail << 32, (first row | rows << 32) for each
+//! window, results]`, in a track by arrival with the number of rows after the links. A row is `[time, next | before <<
+//! 32, flags if any matter, arguments]`; what `before` says of the head is of no account.
+//!
+//! Invariant: but for the time between `begin` and `commit` or `abort`, the windows stand at the newest row of the key,
+//! and the results are those of the rows in them. A row that is older than the newest moves the windows back to its
+//! time and forward again, which costs as many rows as lie between; only calls with a queue of candidates (least,
+//! greatest) make their windows anew.
 
 use super::accumulate::{self, Method};
-use super::ordered::{Given, Side, Texts, Values, preferred, sortable};
-use super::{CallSpec, Overflow};
+use super::call::{Call, Row, compare};
+use super::ordered::{Side, Texts, preferred};
+use super::{CallSpec, Length, NEWEST, Overflow};
 use crate::expr::AggregateFunction as F;
 use crate::store::{Slab, Words, prefetch};
 use crate::tuple::{Arena, DataType, TextWord};
-use std::cmp::Ordering;
-
-const LINKS: usize = 0;
-const CLOCK: usize = 1;
-const NEWEST: usize = 2;
-const WINDOWS: usize = 3;
+use std::ops::Range;
 
 const TIME: usize = 0;
 const CHAIN: usize = 1;
 const FLAGS: usize = 2;
-const ARGUMENTS: usize = 3;
 
 /// No row.
 const NIL: u32 = 0;
-
-/// The clock of a key whose windows must be made anew.
-const UNKNOWN: i64 = i64::MAX;
-
-/// A row: what a tuple gives to the calls.
-#[derive(Clone, Copy, Debug)]
-pub struct Row<'a> {
-    /// Event time.
-    pub time: i64,
-    /// A word for each argument.
-    pub arguments: &'a [u64],
-    /// What does not count.
-    pub flags: u64,
-}
 
 /// How far the windows of a track reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,40 +34,26 @@ pub enum Order {
     Arrival,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 struct Window {
+    /// In microseconds; by arrival the rows that it holds beside the current one.
     length: i64,
     exclude: bool,
-    first_call: usize,
-    last_call: usize,
+    /// Its calls that have running results.
+    calls: Range<usize>,
 }
 
-struct Call {
-    spec: CallSpec,
-    method: Method,
-    window: usize,
-    /// Place of its words in the state.
-    at: usize,
-    /// Place of its value in a row's words.
-    value: usize,
-    side: Option<usize>,
-    /// Flags of rows that do not count.
-    mask: u64,
-    null: u64,
-}
-
-fn flag(flag: Option<u8>) -> u64 {
-    flag.map_or(0, |flag| 1 << flag)
-}
-
+#[inline(always)]
 fn low(word: u64) -> u32 {
     word as u32
 }
 
+#[inline(always)]
 fn high(word: u64) -> u32 {
     (word >> 32) as u32
 }
 
+#[inline(always)]
 fn pair(low: u32, high: u32) -> u64 {
     u64::from(high) << 32 | u64::from(low)
 }
@@ -89,79 +62,87 @@ fn pair(low: u32, high: u32) -> u64 {
 pub struct Track {
     order: Order,
     windows: Vec<Window>,
+    /// In the order of windows.
     calls: Vec<Call>,
     /// The arguments whose words are kept, and whether they are texts.
     kept: Vec<(usize, bool)>,
+    /// Place of the kept arguments in the words of a row.
+    arguments: usize,
     has_texts: bool,
     /// Most rows that a window by arrival holds between two rows: one more than it answers for without the current.
     most_rows: u64,
+    /// Places in the state of a key.
+    links: usize,
+    first_window: usize,
+    results: Range<usize>,
     cells: Words,
     used: u32,
     free: u32,
-    state: Words,
     sides: Slab<Vec<Side>>,
     side_count: usize,
+    /// Whether windows can be moved back.
+    rewinds: bool,
     texts: Texts,
     /// The row that the current one comes after.
     end: u32,
 }
 
 impl Track {
-    /// A track of windows (length in microseconds or rows, without the current row); `calls` name them by index.
-    pub fn new(order: Order, windows: &[(i64, bool)], calls: &[CallSpec]) -> (Track, Vec<usize>) {
-        let mut sorted: Vec<usize> = (0..calls.len()).collect();
-        sorted.sort_by_key(|at| calls[*at].window);
-        let mut places = vec![0; calls.len()];
+    /// A track of windows (length in microseconds or rows; without the current row), whose words begin at `at`; `calls`
+    /// name the windows by index. Also the places at which the calls are read.
+    pub fn new(at: usize, order: Order, windows: &[(i64, bool)], calls: &[CallSpec]) -> (Track, Vec<usize>) {
+        let length = if order == Order::Arrival { Length::Rows(0) } else { Length::Time(0) };
+        let mut planned: Vec<(usize, Call)> = calls.iter().map(|spec| Call::new(spec, length)).enumerate().collect();
+        let mut side_count = 0;
         let mut kept: Vec<(usize, bool)> = Vec::new();
-        let (mut at, mut side_count) = (WINDOWS + windows.len(), 0);
-        let mut ready: Vec<Call> = Vec::new();
-        for index in sorted {
-            let spec = calls[index].clone();
-            let method = Method::of(&spec);
-            let filtered = flag(spec.filtered);
-            let row_call = matches!(spec.function, F::First | F::Last | F::Lag);
-            let distinct = spec.distinct && !matches!(spec.function, F::Min | F::Max) && method != Method::Truth;
-            let needs_side = distinct || matches!(spec.function, F::Min | F::Max) || (row_call && filtered != 0);
-            let side = needs_side.then(|| {
+        let flags_matter = planned.iter().any(|(_, call)| call.mask | call.null != 0);
+        let arguments = if flags_matter { FLAGS + 1 } else { FLAGS };
+        let first_window = at + if order == Order::Arrival { 2 } else { 1 };
+        let first_result = first_window + windows.len();
+        let mut next = first_result;
+        for (_, call) in &mut planned {
+            let spec = &call.spec;
+            let filtered_row = matches!(spec.function, F::First | F::Last | F::Lag) && call.mask != 0;
+            if spec.distinct || matches!(spec.function, F::Min | F::Max) || filtered_row {
+                call.side = Some(side_count);
                 side_count += 1;
-                side_count - 1
-            });
-            let value = match spec.argument {
-                Some(argument) if method != Method::Count || distinct => {
-                    let known = kept.iter().position(|(known, _)| *known == argument).unwrap_or_else(|| {
-                        kept.push((argument, spec.ty == DataType::Text));
-                        kept.len() - 1
-                    });
-                    ARGUMENTS + known
-                }
-                _ => FLAGS,
-            };
-            places[index] = ready.len();
-            let null = flag(spec.null);
-            let mask = if row_call { filtered } else { filtered | null };
-            let spec = CallSpec { distinct, ..spec };
-            let words = method.words();
-            ready.push(Call { window: spec.window, spec, method, at, value, side, mask, null });
-            at += words;
+            }
+            if let (true, Some(argument)) = (call.has_value(), spec.argument) {
+                let known = kept.iter().position(|(known, _)| *known == argument).unwrap_or_else(|| {
+                    kept.push((argument, spec.ty == DataType::Text));
+                    kept.len() - 1
+                });
+                call.value = arguments + known;
+            }
+            (call.window, call.at) = (spec.window, next);
+            next += call.method.words();
         }
+        planned.sort_by_key(|(_, call)| (call.window, !call.runs()));
+        let mut places = vec![0; calls.len()];
+        planned.iter().enumerate().for_each(|(at, (index, _))| places[*index] = at);
+        let calls: Vec<Call> = planned.into_iter().map(|(_, call)| call).collect();
         let window = |(index, (length, exclude)): (usize, &(i64, bool))| Window {
-            length: *length,
+            length: length.saturating_sub(i64::from(order == Order::Arrival && !*exclude)),
             exclude: *exclude,
-            first_call: ready.partition_point(|call| call.window < index),
-            last_call: ready.partition_point(|call| call.window <= index),
+            calls: calls.partition_point(|call| call.window < index)
+                ..calls.partition_point(|call| (call.window, !call.runs()) <= (index, false)),
         };
-        let ready_windows: Vec<Window> = windows.iter().enumerate().map(window).collect();
+        let ready: Vec<Window> = windows.iter().enumerate().map(window).collect();
         let track = Track {
             order,
             most_rows: windows.iter().map(|(length, exclude)| *length as u64 + u64::from(*exclude)).max().unwrap_or(0),
-            windows: ready_windows,
-            calls: ready,
+            windows: ready,
+            rewinds: calls.iter().all(|call| call.side.is_none() || call.spec.distinct),
+            calls,
+            arguments,
             has_texts: kept.iter().any(|(_, text)| *text),
-            cells: Words::new(ARGUMENTS + kept.len()),
+            cells: Words::new(arguments + kept.len()),
             kept,
+            links: at,
+            first_window,
+            results: first_result..next,
             used: 0,
             free: NIL,
-            state: Words::new(at),
             sides: Slab::new(),
             side_count,
             texts: Texts::default(),
@@ -170,21 +151,25 @@ impl Track {
         (track, places)
     }
 
+    /// The place after its words in the state of a key.
+    pub fn end(&self) -> usize {
+        self.results.end
+    }
+
+    /// Bytes of a row.
+    pub fn row_bytes(&self) -> usize {
+        self.cells.stride() * 8
+    }
+
     /// Makes the state of a key empty.
-    pub fn reset(&mut self, entry: u32) {
-        self.state.reach(entry);
-        let mut cell = low(self.state.get(entry)[LINKS]);
+    pub fn reset(&mut self, state: &mut [u64], entry: u32) {
+        let (mut cell, tail) = self.ends(state);
         while cell != NIL {
-            let next = low(self.cells.get(cell)[CHAIN]);
+            let next = if cell == tail { NIL } else { low(self.cells.get(cell)[CHAIN]) };
             self.release(cell);
             cell = next;
         }
-        let state = self.state.get_mut(entry);
-        state.fill(0);
-        state[CLOCK] = i64::MIN as u64;
-        if let Order::Time(_) = self.order {
-            state[NEWEST] = i64::MIN as u64;
-        }
+        state[self.links..self.results.end].fill(0);
         if self.side_count > 0 {
             self.sides.reach(entry);
             // New ones: a map or queue that has grown gives its memory back.
@@ -195,57 +180,74 @@ impl Track {
         }
     }
 
-    /// Event time of the newest row of a key, in a track by time.
+    /// Oldest and newest row.
     #[inline(always)]
-    pub fn newest(&self, entry: u32) -> i64 {
-        self.state.get(entry)[NEWEST] as i64
+    fn ends(&self, state: &[u64]) -> (u32, u32) {
+        (low(state[self.links]), high(state[self.links]))
     }
 
-    /// Asks for the state of a key; purely a hint.
+    /// Asks for the rows that the next one will meet: the newest, and the oldest of each window; purely a hint.
     #[inline]
-    pub fn prefetch_state(&self, entry: u32) {
-        if self.state.has(entry) {
-            prefetch(self.state.get(entry));
-        }
-    }
-
-    /// Asks for the oldest and newest rows of a key, whose state is near; purely a hint.
-    #[inline]
-    pub fn prefetch_rows(&self, entry: u32) {
-        if self.state.has(entry) {
-            let state = self.state.get(entry);
-            for cell in [low(state[LINKS]), high(state[LINKS])] {
-                if cell != NIL {
-                    prefetch(self.cells.get(cell));
+    pub fn prefetch_rows(&self, state: &[u64]) {
+        let tail = high(state[self.links]);
+        if tail != NIL {
+            prefetch(self.cells.get(tail));
+            for word in &state[self.first_window..self.results.start] {
+                if low(*word) != NIL {
+                    prefetch(self.cells.get(low(*word)));
                 }
             }
         }
     }
 
+    /// Asks for the rows that come after those that will leave at `time`; purely a hint.
+    #[inline]
+    pub fn prefetch_next(&self, state: &[u64], time: i64) {
+        for (window, word) in self.windows.iter().zip(&state[self.first_window..]) {
+            let (first, rows) = (low(*word), high(*word));
+            if first != NIL && rows > 1 {
+                let words = self.cells.get(first);
+                if self.order == Order::Arrival || (words[TIME] as i64) < time.saturating_sub(window.length) {
+                    prefetch(self.cells.get(low(words[CHAIN])));
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn flags(&self, words: &[u64]) -> u64 {
+        if self.arguments > FLAGS { words[FLAGS] } else { 0 }
+    }
+
     /// Moves the windows of a key to the time of a row.
     #[inline]
-    pub fn begin(&mut self, entry: u32, time: i64) {
-        let state = self.state.get_mut(entry);
-        if time < state[CLOCK] as i64 && (self.order != Order::Arrival || state[CLOCK] as i64 == UNKNOWN) {
-            return self.rebuild(entry, time);
+    pub fn begin(&mut self, state: &mut [u64], entry: u32, time: i64) {
+        self.end = high(state[self.links]);
+        if self.order != Order::Arrival && time < state[NEWEST] as i64 {
+            return self.go_back(state, entry, time);
         }
-        state[CLOCK] = if self.order == Order::Arrival { i64::MIN as u64 } else { time as u64 };
-        self.end = high(state[LINKS]);
+        self.advance(state, entry, time);
+    }
+
+    /// Takes out of the windows what has left them at `time`, the newest.
+    #[inline(always)]
+    fn advance(&mut self, state: &mut [u64], entry: u32, time: i64) {
         for index in 0..self.windows.len() {
-            let window = self.windows[index];
-            let (mut cell, mut rows) = (low(state[WINDOWS + index]), high(state[WINDOWS + index]));
+            let window = &self.windows[index];
+            let place = self.first_window + index;
+            let (mut cell, mut rows) = (low(state[place]), high(state[place]));
             let mut worn = false;
-            while cell != NIL {
+            while rows > 0 {
                 let words = self.cells.get(cell);
                 let stays = match self.order {
                     Order::Time(_) => words[TIME] as i64 >= time.saturating_sub(window.length),
-                    Order::Arrival => i64::from(rows) <= window.length - i64::from(!window.exclude),
+                    Order::Arrival => i64::from(rows) <= window.length,
                 };
                 if stays {
                     break;
                 }
-                for call in &self.calls[window.first_call..window.last_call] {
-                    if words[FLAGS] & call.mask == 0 {
+                for call in &self.calls[window.calls.clone()] {
+                    if self.flags(words) & call.mask == 0 {
                         let side = call.side.map(|side| &mut self.sides.get_mut(entry)[side]);
                         worn |= take_back(call, state, side, cell, words, &self.texts);
                     }
@@ -253,63 +255,89 @@ impl Track {
                 cell = low(words[CHAIN]);
                 rows -= 1;
             }
-            state[WINDOWS + index] = pair(cell, rows);
+            state[place] = pair(if rows == 0 { NIL } else { cell }, rows);
             if worn {
-                renew(&self.calls[window.first_call..window.last_call], state, &self.cells, cell, |side| {
-                    &self.sides.get(entry)[side]
-                });
+                self.renew(state, entry, index);
             }
         }
     }
 
-    /// Makes the windows of a key as they were at a time, from its rows.
+    /// Moves windows that stand at the newest row back to an older time.
     #[cold]
     #[inline(never)]
-    fn rebuild(&mut self, entry: u32, time: i64) {
-        let results = WINDOWS + self.windows.len();
-        self.state.get_mut(entry)[results..].fill(0);
-        if self.side_count > 0 {
-            self.sides.get_mut(entry).iter_mut().for_each(Side::clear);
-        }
-        let mut end = high(self.state.get(entry)[LINKS]);
-        if let Order::Time(_) = self.order {
-            while end != NIL && self.cells.get(end)[TIME] as i64 > time {
-                end = high(self.cells.get(end)[CHAIN]);
+    fn go_back(&mut self, state: &mut [u64], entry: u32, time: i64) {
+        let (head, tail) = self.ends(state);
+        let mut end = tail;
+        while end != NIL && self.cells.get(end)[TIME] as i64 > time {
+            if self.rewinds {
+                self.leave_newest(state, entry, end);
             }
+            end = if end == head { NIL } else { high(self.cells.get(end)[CHAIN]) };
         }
         self.end = end;
+        if !self.rewinds {
+            state[self.results.clone()].fill(0);
+            state[self.first_window..self.results.start].fill(0);
+            self.sides.get_mut(entry).iter_mut().for_each(Side::clear);
+        }
         for index in 0..self.windows.len() {
-            let window = self.windows[index];
-            let (mut first, mut rows, mut cell) = (NIL, 0u32, end);
-            while cell != NIL {
-                let words = self.cells.get(cell);
-                let inside = match self.order {
-                    Order::Time(_) => words[TIME] as i64 >= time.saturating_sub(window.length),
-                    Order::Arrival => i64::from(rows) < window.length - i64::from(!window.exclude),
-                };
-                if !inside {
-                    break;
-                }
-                (first, rows, cell) = (cell, rows + 1, high(words[CHAIN]));
+            self.reach_back(state, entry, index, time);
+        }
+    }
+
+    /// Takes the newest row out of the windows that hold it.
+    fn leave_newest(&mut self, state: &mut [u64], entry: u32, cell: u32) {
+        for (index, window) in self.windows.iter().enumerate() {
+            let place = self.first_window + index;
+            let (first, rows) = (low(state[place]), high(state[place]));
+            if rows == 0 {
+                continue;
             }
-            self.state.get_mut(entry)[WINDOWS + index] = pair(first, rows);
+            let words = self.cells.get(cell);
+            for call in &self.calls[window.calls.clone()] {
+                if self.flags(words) & call.mask == 0 {
+                    let side = call.side.map(|side| &mut self.sides.get_mut(entry)[side]);
+                    take_back(call, state, side, cell, words, &self.texts);
+                }
+            }
+            state[place] = pair(if rows == 1 { NIL } else { first }, rows - 1);
+        }
+    }
+
+    /// Takes rows into a window that stands at `time` as far back as it reaches.
+    fn reach_back(&mut self, state: &mut [u64], entry: u32, index: usize, time: i64) {
+        let head = low(state[self.links]);
+        let bound = time.saturating_sub(self.windows[index].length);
+        let place = self.first_window + index;
+        let (mut first, mut rows) = (low(state[place]), high(state[place]));
+        let before = |cells: &Words, cell: u32| if cell == head { NIL } else { high(cells.get(cell)[CHAIN]) };
+        let mut cell = if rows == 0 { self.end } else { before(&self.cells, first) };
+        let known = rows;
+        while cell != NIL && self.cells.get(cell)[TIME] as i64 >= bound {
+            (first, rows) = (cell, rows + 1);
+            if self.rewinds {
+                self.take_in(state, entry, index, cell);
+            }
+            cell = before(&self.cells, cell);
+        }
+        state[place] = pair(first, rows);
+        if !self.rewinds {
+            // Queues take rows in their order.
             let mut cell = first;
-            for _ in 0..rows {
-                self.take_in(entry, window, cell);
+            for _ in known..rows {
+                self.take_in(state, entry, index, cell);
                 cell = low(self.cells.get(cell)[CHAIN]);
             }
         }
-        let clock = if self.order == Order::Arrival { i64::MIN } else { time };
-        self.state.get_mut(entry)[CLOCK] = clock as u64;
+        self.renew(state, entry, index);
     }
 
     /// Adds a row to the results of a window.
-    #[inline]
-    fn take_in(&mut self, entry: u32, window: Window, cell: u32) {
+    #[inline(always)]
+    fn take_in(&mut self, state: &mut [u64], entry: u32, window: usize, cell: u32) {
         let words = self.cells.get(cell);
-        let state = self.state.get_mut(entry);
-        for call in &self.calls[window.first_call..window.last_call] {
-            if words[FLAGS] & call.mask != 0 {
+        for call in &self.calls[self.windows[window].calls.clone()] {
+            if self.flags(words) & call.mask != 0 {
                 continue;
             }
             let value = words[call.value];
@@ -317,15 +345,15 @@ impl Track {
             match call.side.map(|side| &mut self.sides.get_mut(entry)[side]) {
                 None => call.method.change(results, value, call.spec.ty, 1),
                 Some(Side::Values(values)) => {
-                    if values.add(given(call, value, &self.texts)) {
+                    if values.add(call.given(value, &self.texts)) {
                         call.method.change(results, value, call.spec.ty, 1);
                     }
                 }
                 Some(Side::Queue(queue)) => {
                     if matches!(call.spec.function, F::Min | F::Max) {
-                        let new = given(call, value, &self.texts);
+                        let new = call.given(value, &self.texts);
                         while let Some((_, old)) = queue.back() {
-                            if preferred(call.spec.function, compare(given(call, *old, &self.texts), new)) {
+                            if preferred(call.spec.function, compare(call.given(*old, &self.texts), new)) {
                                 break;
                             }
                             queue.pop_back();
@@ -337,77 +365,102 @@ impl Track {
         }
     }
 
+    /// Takes the row after the newest ones into all windows.
+    #[inline(always)]
+    fn follow(&mut self, state: &mut [u64], entry: u32, cell: u32) {
+        for index in 0..self.windows.len() {
+            let place = self.first_window + index;
+            let (first, rows) = (low(state[place]), high(state[place]));
+            state[place] = pair(if rows == 0 { cell } else { first }, rows + 1);
+            self.take_in(state, entry, index, cell);
+        }
+    }
+
+    /// Moves windows that stand at an older time forward to the newest row, by the rows from `cell` on.
+    #[cold]
+    #[inline(never)]
+    fn go_forward(&mut self, state: &mut [u64], entry: u32, mut cell: u32) {
+        let tail = high(state[self.links]);
+        while cell != NIL {
+            self.follow(state, entry, cell);
+            cell = if cell == tail { NIL } else { low(self.cells.get(cell)[CHAIN]) };
+        }
+        self.advance(state, entry, state[NEWEST] as i64);
+    }
+
     /// Forgets that the windows were moved for a row that does not come.
-    pub fn abort(&mut self, entry: u32) {
-        self.state.get_mut(entry)[CLOCK] = UNKNOWN as u64;
+    pub fn abort(&mut self, state: &mut [u64], entry: u32) {
+        let (head, tail) = self.ends(state);
+        if self.order == Order::Arrival || tail == NIL {
+            return;
+        }
+        if self.end != tail {
+            let next = if self.end == NIL { head } else { low(self.cells.get(self.end)[CHAIN]) };
+            return self.go_forward(state, entry, next);
+        }
+        self.go_back(state, entry, state[NEWEST] as i64);
     }
 
     /// Puts the current row in its place.
     #[inline]
-    pub fn commit(&mut self, entry: u32, row: Row<'_>) {
+    pub fn commit(&mut self, state: &mut [u64], entry: u32, row: Row<'_>) {
         let cell = self.allocate(row);
-        let end = self.end;
-        let state = self.state.get_mut(entry);
-        let (mut head, mut tail) = (low(state[LINKS]), high(state[LINKS]));
-        let next = if end == NIL { head } else { low(self.cells.get(end)[CHAIN]) };
-        self.cells.get_mut(cell)[CHAIN] = pair(next, end);
-        match end {
-            NIL => head = cell,
-            _ => {
+        let (end, (head, tail)) = (self.end, self.ends(state));
+        if end == tail {
+            // The newest, as nearly always.
+            self.cells.get_mut(cell)[CHAIN] = pair(NIL, end);
+            if end != NIL {
                 let chain = &mut self.cells.get_mut(end)[CHAIN];
                 *chain = pair(cell, high(*chain));
             }
-        }
-        match next {
-            NIL => tail = cell,
-            _ => {
-                let chain = &mut self.cells.get_mut(next)[CHAIN];
-                *chain = pair(low(*chain), cell);
-            }
-        }
-        state[LINKS] = pair(head, tail);
-        match self.order {
-            Order::Time(_) => state[NEWEST] = (state[NEWEST] as i64).max(row.time) as u64,
-            Order::Arrival => state[NEWEST] += 1,
-        }
-        if tail != cell {
-            state[CLOCK] = UNKNOWN as u64;
+            state[self.links] = pair(if end == NIL { cell } else { head }, cell);
+            self.follow(state, entry, cell);
         } else {
-            for index in 0..self.windows.len() {
-                let state = self.state.get_mut(entry);
-                let (first, rows) = (low(state[WINDOWS + index]), high(state[WINDOWS + index]));
-                state[WINDOWS + index] = pair(if first == NIL { cell } else { first }, rows + 1);
-                self.take_in(entry, self.windows[index], cell);
+            let next = if end == NIL { head } else { low(self.cells.get(end)[CHAIN]) };
+            self.cells.get_mut(cell)[CHAIN] = pair(next, end);
+            if end != NIL {
+                let chain = &mut self.cells.get_mut(end)[CHAIN];
+                *chain = pair(cell, high(*chain));
             }
+            let chain = &mut self.cells.get_mut(next)[CHAIN];
+            *chain = pair(low(*chain), cell);
+            state[self.links] = pair(if end == NIL { cell } else { head }, tail);
+            self.go_forward(state, entry, cell);
         }
-        self.trim(entry);
+        self.trim(state, row.time);
     }
 
     /// Frees the rows that no window will hold again.
-    #[inline]
-    fn trim(&mut self, entry: u32) {
-        loop {
-            let state = self.state.get_mut(entry);
-            let head = low(state[LINKS]);
-            let past = match self.order {
-                Order::Time(keep) => (self.cells.get(head)[TIME] as i64) < (state[NEWEST] as i64).saturating_sub(keep),
-                Order::Arrival => state[NEWEST] > self.most_rows,
-            };
-            let next = low(self.cells.get(head)[CHAIN]);
-            if !past || next == NIL {
-                return;
+    #[inline(always)]
+    fn trim(&mut self, state: &mut [u64], time: i64) {
+        let (mut head, tail) = self.ends(state);
+        match self.order {
+            Order::Time(keep) => {
+                let bound = time.max(state[NEWEST] as i64).saturating_sub(keep);
+                while head != tail && (self.cells.get(head)[TIME] as i64) < bound {
+                    head = self.drop_head(head);
+                }
             }
-            state[LINKS] = pair(next, high(state[LINKS]));
-            if self.order == Order::Arrival {
-                state[NEWEST] -= 1;
+            Order::Arrival => {
+                let rows = &mut state[self.links + 1];
+                *rows += 1;
+                if *rows > self.most_rows && head != tail {
+                    *rows -= 1;
+                    head = self.drop_head(head);
+                }
             }
-            let chain = &mut self.cells.get_mut(next)[CHAIN];
-            *chain = pair(low(*chain), NIL);
-            self.release(head);
         }
+        state[self.links] = pair(head, tail);
     }
 
-    #[inline]
+    #[inline(always)]
+    fn drop_head(&mut self, head: u32) -> u32 {
+        let next = low(self.cells.get(head)[CHAIN]);
+        self.release(head);
+        next
+    }
+
+    #[inline(always)]
     fn allocate(&mut self, row: Row<'_>) -> u32 {
         let cell = if self.free == NIL {
             assert!(self.used < u32::MAX, "a task keeps at most 2^32 - 2 rows in windows");
@@ -421,19 +474,21 @@ impl Track {
         };
         let words = self.cells.get_mut(cell);
         words[TIME] = row.time as u64;
-        words[FLAGS] = row.flags;
-        for ((argument, text), word) in self.kept.iter().zip(&mut words[ARGUMENTS..]) {
+        if self.arguments > FLAGS {
+            words[FLAGS] = row.flags;
+        }
+        for ((argument, text), word) in self.kept.iter().zip(&mut words[self.arguments..]) {
             let given = row.arguments[*argument];
             *word = if *text { self.texts.keep(TextWord(given)) } else { given };
         }
         cell
     }
 
-    #[inline]
+    #[inline(always)]
     fn release(&mut self, cell: u32) {
         let words = self.cells.get_mut(cell);
         if self.has_texts {
-            for ((_, text), word) in self.kept.iter().zip(&words[ARGUMENTS..]) {
+            for ((_, text), word) in self.kept.iter().zip(&words[self.arguments..]) {
                 if *text {
                     self.texts.free(*word);
                 }
@@ -445,35 +500,35 @@ impl Track {
 
     /// Number of rows in a call's window, without the current one.
     #[inline]
-    pub fn rows(&self, call: usize, entry: u32) -> u32 {
-        high(self.state.get(entry)[WINDOWS + self.calls[call].window])
+    pub fn rows(&self, call: usize, state: &[u64]) -> u32 {
+        high(state[self.first_window + self.calls[call].window])
     }
 
     /// The answer of a call for the current row.
     #[inline]
-    pub fn read(&self, call: usize, entry: u32, row: Row<'_>, arena: &Arena) -> Result<Option<u64>, Overflow> {
+    pub fn read(
+        &self,
+        call: usize,
+        state: &[u64],
+        entry: u32,
+        row: Row<'_>,
+        arena: &Arena,
+    ) -> Result<Option<u64>, Overflow> {
         let call = &self.calls[call];
-        let state = self.state.get(entry);
-        let exclude = self.windows[call.window].exclude;
-        let counts = !exclude && row.flags & call.mask == 0;
+        let counts = !self.windows[call.window].exclude && row.flags & call.mask == 0;
+        if call.method == Method::Rows {
+            return Ok(Some(u64::from(high(state[self.first_window + call.window])) + u64::from(counts)));
+        }
         let side = call.side.map(|side| &self.sides.get(entry)[side]);
         if call.method == Method::Choice {
             return Ok(self.choose(call, state, side, row, counts, arena));
         }
-        let mut words = [0; 6];
-        let n = call.method.words();
-        words[..n].copy_from_slice(&state[call.at..call.at + n]);
-        if counts {
-            let value = call.spec.argument.map_or(0, |argument| row.arguments[argument]);
-            let new = match side {
-                Some(Side::Values(values)) => !values.contains(current(call, value)),
+        let new = counts
+            && match side {
+                Some(Side::Values(values)) => !values.contains(call.current(call.word(row))),
                 _ => true,
             };
-            if new {
-                call.method.change(&mut words, value, call.spec.ty, 1);
-            }
-        }
-        accumulate::result(&call.spec, call.method, &words)
+        accumulate::result(&call.spec, call.method, &state[call.at..], new.then(|| call.word(row)))
     }
 
     /// The least, greatest, oldest or newest.
@@ -486,14 +541,13 @@ impl Track {
         counts: bool,
         arena: &Arena,
     ) -> Option<u64> {
-        let current_word = || call.spec.argument.map_or(0, |argument| row.arguments[argument]);
-        let current_value = || (row.flags & call.null == 0).then(current_word);
+        let current_value = || (row.flags & call.null == 0).then(|| call.word(row));
         let last = call.spec.function == F::Last;
         let queue = match side {
             Some(Side::Queue(queue)) => Some(queue),
             _ => None,
         };
-        let window = state[WINDOWS + call.window];
+        let window = state[self.first_window + call.window];
         let kept = match (queue, call.spec.function) {
             (Some(queue), F::Last) => queue.back().map(|found| found.0),
             (Some(queue), _) => queue.front().map(|found| found.0),
@@ -506,39 +560,45 @@ impl Track {
             return current_value();
         }
         let words = self.cells.get(kept);
-        if words[FLAGS] & call.null != 0 {
+        if self.flags(words) & call.null != 0 {
             return None;
         }
-        let value = given(call, words[call.value], &self.texts);
+        let value = call.given(words[call.value], &self.texts);
         if counts && matches!(call.spec.function, F::Min | F::Max) {
-            let new = current(call, current_word());
+            let new = call.current(call.word(row));
             if preferred(call.spec.function, compare(new, value)) {
                 return current_value();
             }
         }
         Some(value.text.map_or(value.word, |text| arena.store(text).0))
     }
-}
 
-/// A value of a kept row.
-#[inline(always)]
-fn given<'a>(call: &Call, word: u64, texts: &'a Texts) -> Given<'a> {
-    let text = (call.spec.ty == DataType::Text && call.value >= ARGUMENTS).then(|| texts.get(word));
-    Given { word, text, ty: call.spec.ty }
-}
-
-/// A value of the current row.
-#[inline(always)]
-fn current<'a>(call: &Call, word: u64) -> Given<'a> {
-    let text = (call.spec.ty == DataType::Text && call.value >= ARGUMENTS).then(|| TextWord(word).as_str());
-    Given { word, text, ty: call.spec.ty }
-}
-
-#[inline(always)]
-fn compare(a: Given<'_>, b: Given<'_>) -> Ordering {
-    match (a.text, b.text) {
-        (Some(a), Some(b)) => a.cmp(b),
-        _ => sortable(a.word, a.ty).cmp(&sortable(b.word, b.ty)),
+    /// Makes the worn results of a window anew from its rows.
+    #[cold]
+    #[inline(never)]
+    fn renew(&mut self, state: &mut [u64], entry: u32, window: usize) {
+        let first = low(state[self.first_window + window]);
+        for call in &self.calls[self.windows[window].calls.clone()] {
+            let results = &mut state[call.at..];
+            if !call.method.is_worn(results) {
+                continue;
+            }
+            let n = call.method.count(results);
+            results[..call.method.words()].fill(0);
+            let values = call.side.map(|side| &self.sides.get(entry)[side]);
+            if let Some(Side::Values(values)) = values {
+                values.words().for_each(|word| call.method.change(results, word, call.spec.ty, 1));
+            }
+            let mut cell = first;
+            while cell != NIL && call.method.count(results) < n {
+                let words = self.cells.get(cell);
+                if self.flags(words) & call.mask == 0 {
+                    call.method.change(results, words[call.value], call.spec.ty, 1);
+                }
+                cell = low(words[CHAIN]);
+            }
+            call.method.renewed(results);
+        }
     }
 }
 
@@ -548,7 +608,7 @@ fn take_back(call: &Call, state: &mut [u64], side: Option<&mut Side>, cell: u32,
     let value = words[call.value];
     let gone = match side {
         None => true,
-        Some(Side::Values(values)) => values.remove(given(call, value, texts)),
+        Some(Side::Values(values)) => values.remove(call.given(value, texts)),
         Some(Side::Queue(queue)) => {
             if queue.front().is_some_and(|front| front.0 == cell) {
                 queue.pop_front();
@@ -562,174 +622,4 @@ fn take_back(call: &Call, state: &mut [u64], side: Option<&mut Side>, cell: u32,
     let results = &mut state[call.at..];
     call.method.change(results, value, call.spec.ty, -1);
     call.method.is_worn(results)
-}
-
-/// Makes the worn results of a window anew from its rows.
-#[cold]
-fn renew<'a>(calls: &[Call], state: &mut [u64], cells: &Words, first: u32, side: impl Fn(usize) -> &'a Side) {
-    for call in calls {
-        let results = &mut state[call.at..];
-        if !call.method.is_worn(results) {
-            continue;
-        }
-        let n = call.method.count(results);
-        results[..call.method.words()].fill(0);
-        if let Some(Side::Values(values)) = call.side.map(&side) {
-            values.words().for_each(|word| call.method.change(results, word, call.spec.ty, 1));
-            continue;
-        }
-        let mut cell = first;
-        while cell != NIL && call.method.count(results) < n {
-            let words = cells.get(cell);
-            if words[FLAGS] & call.mask == 0 {
-                call.method.change(results, words[call.value], call.spec.ty, 1);
-            }
-            cell = low(words[CHAIN]);
-        }
-    }
-}
-
-/// Running results of all rows of a key.
-pub struct Whole {
-    calls: Vec<Call>,
-    exclude: Vec<bool>,
-    state: Words,
-    sides: Slab<Vec<Side>>,
-    side_count: usize,
-    texts: Texts,
-}
-
-/// Words of a choice among all rows: there is one (1; 2 for NULL), its value, its time.
-const CHOICE: usize = 3;
-
-impl Whole {
-    /// Calls over all rows; `exclude` says for each whether the current one is left out.
-    pub fn new(calls: &[CallSpec], exclude: &[bool]) -> Whole {
-        let (mut at, mut side_count) = (0, 0);
-        let call = |spec: &CallSpec| {
-            let method = Method::of(spec);
-            let row_call = matches!(spec.function, F::First | F::Last | F::Lag);
-            let distinct = spec.distinct && !matches!(method, Method::Choice | Method::Truth);
-            let (filtered, null) = (flag(spec.filtered), flag(spec.null));
-            let side = distinct.then(|| {
-                side_count += 1;
-                side_count - 1
-            });
-            let words = if method == Method::Choice { CHOICE } else { method.words() };
-            let mask = if row_call { filtered } else { filtered | null };
-            let spec = CallSpec { distinct, ..spec.clone() };
-            let value = if method == Method::Count && !distinct { FLAGS } else { ARGUMENTS };
-            let call = Call { spec, method, window: 0, at, value, side, mask, null };
-            at += words;
-            call
-        };
-        let calls: Vec<Call> = calls.iter().map(call).collect();
-        let (state, texts) = (Words::new(at), Texts::default());
-        Whole { calls, exclude: exclude.to_vec(), state, sides: Slab::new(), side_count, texts }
-    }
-
-    /// Makes the state of a key empty.
-    pub fn reset(&mut self, entry: u32) {
-        self.state.reach(entry);
-        let state = self.state.get_mut(entry);
-        for call in self.calls.iter().filter(|c| c.method == Method::Choice && c.spec.ty == DataType::Text) {
-            if state[call.at] == 1 {
-                self.texts.free(state[call.at + 1]);
-            }
-        }
-        state.fill(0);
-        if self.side_count > 0 {
-            self.sides.reach(entry);
-            let sides = self.calls.iter().filter(|c| c.side.is_some()).map(|c| Side::new(true, c.spec.ty));
-            *self.sides.get_mut(entry) = sides.collect();
-        }
-    }
-
-    /// Asks for the state of a key; purely a hint.
-    #[inline]
-    pub fn prefetch_state(&self, entry: u32) {
-        if self.state.has(entry) {
-            prefetch(self.state.get(entry));
-        }
-    }
-
-    /// Whether the current row replaces the chosen one.
-    fn replaces(&self, call: &Call, chosen: &[u64], row: Row<'_>, word: u64) -> bool {
-        if chosen[0] == 0 {
-            return true;
-        }
-        match call.spec.function {
-            F::Last => row.time >= chosen[2] as i64,
-            F::Min | F::Max => {
-                let order = compare(current(call, word), given(call, chosen[1], &self.texts));
-                preferred(call.spec.function, order)
-            }
-            _ => row.time < chosen[2] as i64,
-        }
-    }
-
-    /// The answer of a call for the current row.
-    #[inline]
-    pub fn read(&self, index: usize, entry: u32, row: Row<'_>, arena: &Arena) -> Result<Option<u64>, Overflow> {
-        let call = &self.calls[index];
-        let state = &self.state.get(entry)[call.at..];
-        let counts = !self.exclude[index] && row.flags & call.mask == 0;
-        let word = call.spec.argument.map_or(0, |argument| row.arguments[argument]);
-        if call.method == Method::Choice {
-            if counts && self.replaces(call, state, row, word) {
-                return Ok((row.flags & call.null == 0).then_some(word));
-            }
-            let kept = || match given(call, state[1], &self.texts).text {
-                Some(text) => arena.store(text).0,
-                None => state[1],
-            };
-            return Ok((state[0] == 1).then(kept));
-        }
-        let mut words = [0; 6];
-        let n = call.method.words();
-        words[..n].copy_from_slice(&state[..n]);
-        let known = |side: usize| match &self.sides.get(entry)[side] {
-            Side::Values(values) => values.contains(current(call, word)),
-            Side::Queue(_) => false,
-        };
-        if counts && !call.side.is_some_and(known) {
-            call.method.change(&mut words, word, call.spec.ty, 1);
-        }
-        accumulate::result(&call.spec, call.method, &words)
-    }
-
-    /// Adds the current row.
-    #[inline]
-    pub fn commit(&mut self, entry: u32, row: Row<'_>) {
-        for index in 0..self.calls.len() {
-            let call = &self.calls[index];
-            if row.flags & call.mask != 0 {
-                continue;
-            }
-            let word = call.spec.argument.map_or(0, |argument| row.arguments[argument]);
-            if call.method != Method::Choice {
-                let new = match call.side.map(|side| &mut self.sides.get_mut(entry)[side]) {
-                    Some(Side::Values(values)) => Values::add(values, current(call, word)),
-                    _ => true,
-                };
-                if new {
-                    let state = &mut self.state.get_mut(entry)[call.at..];
-                    call.method.change(state, word, call.spec.ty, 1);
-                }
-                continue;
-            }
-            if !self.replaces(call, &self.state.get(entry)[call.at..], row, word) {
-                continue;
-            }
-            let state = &mut self.state.get_mut(entry)[call.at..];
-            let text = call.spec.ty == DataType::Text;
-            if text && state[0] == 1 {
-                self.texts.free(state[1]);
-            }
-            let null = row.flags & call.null != 0;
-            state[0] = if null { 2 } else { 1 };
-            state[1] = if text && !null { self.texts.keep(TextWord(word)) } else { word };
-            state[2] = row.time as u64;
-        }
-    }
 }

@@ -4,12 +4,13 @@ use super::Plan;
 use crate::bolts::failure_text;
 use crate::component::{Bolt, BoltBuild, Flow, Step};
 use crate::expr::{AggregateFunction, Compiled, EntryStep, EvalError, Expr};
-use crate::store::{KeyReader, Keys};
+use crate::store::{Index, KeyReader, KeyRef};
 use crate::tuple::{DataType, Frame, RUN_TUPLES, Run, Slot, TextWord};
 use crate::window::{CallSpec, Rolling};
 
-/// Expired keys are looked for at so many places a tuple.
-const SWEEP: usize = 2;
+/// Expired keys are looked for at one place in so many tuples, and at so many places for each new key.
+const SWEEP_EVERY: u32 = 8;
+const SWEEP_NEW: usize = 4;
 
 /// No entry is known.
 const NONE: u32 = u32::MAX;
@@ -135,15 +136,19 @@ enum Work {
 /// One task of the bolt.
 pub struct Task {
     key: KeyReader,
-    keys: Keys,
+    /// Whether keys are words.
+    by_word: bool,
+    index: Index,
     rolling: Rolling,
+    ttl: i64,
     work: Vec<Work>,
     /// For each step the added column that it belongs to, for messages.
     names: Vec<String>,
     arguments: Vec<u64>,
-    /// Entries of the tuples of the run.
-    resolved: [u32; RUN_TUPLES],
+    /// Entries of the tuples of the run, none that was freed since.
+    resolved: [Resolved; RUN_TUPLES],
     run: usize,
+    until_sweep: u32,
 }
 
 impl Task {
@@ -203,15 +208,19 @@ impl Task {
             work
         });
         let work = work.collect();
+        let key = KeyReader::new(build.key.first().map_or(&[], |key| key));
         Task {
-            key: KeyReader::new(build.key.first().map_or(&[], |key| key)),
-            keys: Keys::new(plan.ttl),
+            by_word: key.is_word(),
+            index: Index::new(key.is_word()),
+            key,
+            ttl: plan.ttl,
             rolling: Rolling::new(&plan.windows, &calls, plan.lateness),
             work,
             names,
             arguments: vec![0; program.arguments.len()],
-            resolved: [NONE; RUN_TUPLES],
+            resolved: [UNRESOLVED; RUN_TUPLES],
             run: 0,
+            until_sweep: SWEEP_EVERY,
         }
     }
 
@@ -273,52 +282,133 @@ impl Task {
     }
 }
 
+/// A tuple of the run and the entry that its key had.
+#[derive(Clone, Copy)]
+struct Resolved {
+    /// The key where it is a word, else its hash.
+    word: u64,
+    entry: u32,
+}
+
+const UNRESOLVED: Resolved = Resolved { word: 0, entry: NONE };
+
+impl Task {
+    /// The entry of a tuple's key, and whether it has just been made; none if the key is NULL.
+    #[inline(always)]
+    fn entry(&mut self, frame: &Frame, resolved: Resolved) -> Option<(u32, bool)> {
+        if self.by_word {
+            let word = self.key.word(frame)?;
+            // An entry that was freed since has been taken out of what is resolved.
+            if resolved.entry != NONE && resolved.word == word {
+                return Some((resolved.entry, false));
+            }
+            return Some(find_or_insert(&mut self.index, KeyRef::new(&word.to_le_bytes())));
+        }
+        let key = self.key.read(frame)?;
+        if resolved.entry != NONE && resolved.word == key.hash && self.index.holds(resolved.entry, key) {
+            return Some((resolved.entry, false));
+        }
+        Some(find_or_insert(&mut self.index, key))
+    }
+
+    /// Frees keys that have expired: one place is looked at now and then, several for each new key, so that there are
+    /// never many more places than keys and rows that do not bring new keys pay next to nothing.
+    #[inline(always)]
+    fn sweep(&mut self, watermark: i64, inserted: bool) {
+        self.until_sweep = self.until_sweep.wrapping_sub(1);
+        if self.until_sweep == 0 || inserted {
+            self.sweep_places(watermark, if inserted { SWEEP_NEW } else { 1 });
+        }
+    }
+
+    #[inline(never)]
+    fn sweep_places(&mut self, watermark: i64, places: usize) {
+        self.until_sweep = SWEEP_EVERY;
+        if self.ttl == i64::MAX {
+            return;
+        }
+        for _ in 0..places {
+            let Some(entry) = self.index.turn() else { continue };
+            if watermark.saturating_sub(self.rolling.newest(entry)) > self.ttl {
+                self.free(entry);
+            }
+        }
+    }
+
+    #[cold]
+    fn free(&mut self, entry: u32) {
+        self.index.remove(entry);
+        self.rolling.reset(entry);
+        for resolved in &mut self.resolved[..self.run] {
+            if resolved.entry == entry {
+                *resolved = UNRESOLVED;
+            }
+        }
+    }
+}
+
+#[inline]
+fn find_or_insert(index: &mut Index, key: KeyRef<'_>) -> (u32, bool) {
+    match index.find(key) {
+        Some(entry) => (entry, false),
+        None => (index.insert(key), true),
+    }
+}
+
 impl Bolt for Task {
     fn resolve(&mut self, _input: usize, run: &Run) {
         self.run = run.len();
-        for index in 0..run.len() {
-            let found = self.key.read(run.frame(index)).and_then(|key| self.keys.find(key));
-            self.resolved[index] = found.unwrap_or(NONE);
-            if let Some(entry) = found {
+        for (index, resolved) in self.resolved[..run.len()].iter_mut().enumerate() {
+            let frame = run.frame(index);
+            *resolved = UNRESOLVED;
+            let found = if self.by_word {
+                self.key.word(frame).map(|word| (word, self.index.find(KeyRef::new(&word.to_le_bytes()))))
+            } else {
+                self.key.read(frame).map(|key| (key.hash, self.index.find(key)))
+            };
+            if let Some((word, Some(entry))) = found {
+                *resolved = Resolved { word, entry };
                 self.rolling.prefetch_state(entry);
             }
         }
-        for entry in &self.resolved[..run.len()] {
-            if *entry != NONE {
-                self.rolling.prefetch_rows(*entry);
-            }
+        // Each pass needs what the one before has asked for.
+        for resolved in self.resolved[..run.len()].iter().filter(|r| r.entry != NONE) {
+            self.rolling.prefetch_rows(resolved.entry);
+        }
+        for (index, resolved) in self.resolved[..run.len()].iter().enumerate().filter(|(_, r)| r.entry != NONE) {
+            self.rolling.prefetch_next(resolved.entry, run.frame(index).time());
         }
     }
 
     #[inline]
     fn step(&mut self, _input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
         let time = frame.time();
-        let rolling = &mut self.rolling;
-        self.keys.sweep(step.watermark, SWEEP, |entry| rolling.reset(entry));
-        let Some(key) = self.key.read(frame) else {
+        let resolved = if step.index < self.run { self.resolved[step.index] } else { UNRESOLVED };
+        let Some((entry, inserted)) = self.entry(frame, resolved) else {
             return step.error("null_key", "a column of the key is NULL");
         };
-        let resolved = if step.index < self.run { self.resolved[step.index] } else { NONE };
-        let (entry, fresh) = if resolved != NONE && self.keys.holds(resolved, key) {
-            (resolved, self.keys.touch(resolved, time))
-        } else {
-            self.keys.entry(key, time)
-        };
-        if fresh {
-            rolling.reset(entry);
-        } else if rolling.is_late(entry, time) {
+        if inserted {
+            self.rolling.reset(entry);
+        } else if self.ttl != i64::MAX && time.saturating_sub(self.rolling.newest(entry)) > self.ttl {
+            self.rolling.reset(entry);
+        } else if self.rolling.is_late(entry, time) {
             return Flow::Port(1);
         }
-        rolling.begin(entry, time);
-        match self.compute(entry, frame, step) {
+        self.rolling.begin(entry, time);
+        let flow = match self.compute(entry, frame, step) {
             Ok(flags) => {
                 self.rolling.commit(entry, time, &self.arguments, flags);
                 Flow::Next
             }
             Err((number, error)) => {
                 self.rolling.abort(entry);
+                if inserted {
+                    self.free(entry);
+                }
                 step.error(error.reason, failure_text(&self.names[number], &error))
             }
-        }
+        };
+        self.sweep(step.watermark, inserted);
+        flow
     }
 }

@@ -1,0 +1,177 @@
+//! The index of keys: which key has which entry.
+//!
+//! Keys are spread over so many tables that growing one moves some thousand pairs of (hash, entry number) and reads no
+//! key. A table holds the whole hash: for keys of one word that is the key itself, since xxh3 of eight bytes maps no
+//! two words to one hash (each of its steps can be undone; a test undoes them), and a look-up reads one pair.
+
+use super::{KeyRef, Slab};
+use hashbrown::HashTable;
+
+/// Tables, a power of two and a multiple of the 256 shards: with 20 million keys each holds ten thousand.
+const TABLES: usize = 2048;
+const TABLE_BITS: u32 = TABLES.ilog2();
+
+/// Longest key that is kept in place.
+const SHORT: usize = 22;
+
+/// A hash and the entry of its key, without padding between them.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    low: u32,
+    high: u32,
+    entry: u32,
+}
+
+impl Place {
+    #[inline(always)]
+    fn new(hash: u64, entry: u32) -> Place {
+        Place { low: hash as u32, high: (hash >> 32) as u32, entry }
+    }
+
+    #[inline(always)]
+    fn hash(self) -> u64 {
+        u64::from(self.high) << 32 | u64::from(self.low)
+    }
+}
+
+/// A key as it is stored.
+#[derive(Debug, Default)]
+enum Stored {
+    /// The entry is free.
+    #[default]
+    Free,
+    /// One word, told by its hash.
+    Word,
+    /// A short one.
+    Short(u8, [u8; SHORT]),
+    /// Any other.
+    Long(Box<[u8]>),
+}
+
+impl Stored {
+    fn new(bytes: &[u8]) -> Stored {
+        let mut short = [0; SHORT];
+        match short.get_mut(..bytes.len()) {
+            Some(place) => {
+                place.copy_from_slice(bytes);
+                Stored::Short(bytes.len() as u8, short)
+            }
+            None => Stored::Long(bytes.into()),
+        }
+    }
+
+    #[inline(always)]
+    fn is(&self, bytes: &[u8]) -> bool {
+        match self {
+            Stored::Short(len, short) => bytes == &short[..usize::from(*len)],
+            Stored::Long(stored) => **stored == *bytes,
+            Stored::Free | Stored::Word => false,
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Meta {
+    hash: u64,
+    key: Stored,
+}
+
+/// Which key has which entry. Entry numbers are dense, stable while the key lives, and used again after it was freed.
+pub struct Index {
+    tables: Box<[HashTable<Place>]>,
+    metas: Slab<Meta>,
+    /// Whether all keys are words, told by their hashes.
+    words: bool,
+    /// Entries ever used.
+    used: u32,
+    free: Vec<u32>,
+    hand: u32,
+}
+
+/// The hash that a table sees: the bits that chose the table lie where it does not look.
+#[inline(always)]
+fn spread(hash: u64) -> u64 {
+    hash.rotate_left(32)
+}
+
+#[inline(always)]
+fn table(hash: u64) -> usize {
+    (hash >> (64 - TABLE_BITS)) as usize
+}
+
+impl Index {
+    /// No keys; `words` if every key will be one word ([`super::KeyReader::is_word`]).
+    pub fn new(words: bool) -> Index {
+        let tables = (0..TABLES).map(|_| HashTable::new()).collect();
+        Index { tables, metas: Slab::new(), words, used: 0, free: Vec::new(), hand: 0 }
+    }
+
+    /// The entry of a key, if it has one.
+    #[inline]
+    pub fn find(&self, key: KeyRef<'_>) -> Option<u32> {
+        let is =
+            |place: &Place| place.hash() == key.hash && (self.words || self.metas.get(place.entry).key.is(key.bytes));
+        self.tables[table(key.hash)].find(spread(key.hash), is).map(|place| place.entry)
+    }
+
+    /// Whether `entry` is that of a key.
+    #[inline]
+    pub fn holds(&self, entry: u32, key: KeyRef<'_>) -> bool {
+        entry < self.used && {
+            let meta = self.metas.get(entry);
+            match meta.key {
+                Stored::Word => meta.hash == key.hash,
+                _ => meta.hash == key.hash && meta.key.is(key.bytes),
+            }
+        }
+    }
+
+    /// Gives a key that has none an entry.
+    #[inline(never)]
+    pub fn insert(&mut self, key: KeyRef<'_>) -> u32 {
+        let entry = self.free.pop().unwrap_or_else(|| {
+            assert!(self.used < u32::MAX, "a task has at most 2^32 - 1 keys");
+            self.used += 1;
+            self.used - 1
+        });
+        debug_assert!(!self.words || key.bytes.len() == 8, "keys of one word have eight bytes");
+        self.metas.reach(entry);
+        let stored = if self.words { Stored::Word } else { Stored::new(key.bytes) };
+        *self.metas.get_mut(entry) = Meta { hash: key.hash, key: stored };
+        let place = Place::new(key.hash, entry);
+        self.tables[table(key.hash)].insert_unique(spread(key.hash), place, |place| spread(place.hash()));
+        entry
+    }
+
+    /// Frees the entry of a key.
+    pub fn remove(&mut self, entry: u32) {
+        let hash = std::mem::take(self.metas.get_mut(entry)).hash;
+        if let Ok(found) = self.tables[table(hash)].find_entry(spread(hash), |known| known.entry == entry) {
+            found.remove();
+        }
+        self.free.push(entry);
+    }
+
+    /// Moves a hand to the next entry that was ever used, round and round: it, if a key has it.
+    #[inline]
+    pub fn turn(&mut self) -> Option<u32> {
+        let entry = if self.hand < self.used { self.hand } else { 0 };
+        self.hand = entry + 1;
+        (self.used > 0 && !matches!(self.metas.get(entry).key, Stored::Free)).then_some(entry)
+    }
+
+    /// Number of entries that were ever used at one time.
+    pub fn used(&self) -> usize {
+        self.used as usize
+    }
+
+    /// Number of keys.
+    pub fn len(&self) -> usize {
+        self.used as usize - self.free.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}

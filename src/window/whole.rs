@@ -1,0 +1,151 @@
+//! Running results of all rows of keys: words only, no rows.
+
+use super::accumulate::{self, Method};
+use super::call::{Call, Row, compare};
+use super::ordered::{Side, Texts, preferred};
+use super::{CallSpec, Length, Overflow};
+use crate::expr::AggregateFunction as F;
+use crate::store::Slab;
+use crate::tuple::{Arena, DataType, TextWord};
+use std::ops::Range;
+
+/// Running results of all rows of a key.
+pub struct Whole {
+    calls: Vec<Call>,
+    exclude: Vec<bool>,
+    /// Its words in the state of a key.
+    words: Range<usize>,
+    sides: Slab<Vec<Side>>,
+    side_count: usize,
+    texts: Texts,
+}
+
+/// Words of a choice among all rows: there is one (1; 2 for NULL), its value, its time.
+const CHOICE: usize = 3;
+
+impl Whole {
+    /// Calls over all rows, whose words begin at `at`; `exclude` says for each whether the current one is left out.
+    pub fn new(at: usize, calls: &[CallSpec], exclude: &[bool]) -> Whole {
+        let (mut next, mut side_count) = (at, 0);
+        let call = |spec: &CallSpec| {
+            let mut call = Call::new(spec, Length::All);
+            call.side = call.spec.distinct.then(|| {
+                side_count += 1;
+                side_count - 1
+            });
+            call.at = next;
+            next += if call.method == Method::Choice { CHOICE } else { call.method.words() };
+            call
+        };
+        let calls = calls.iter().map(call).collect();
+        Whole {
+            calls,
+            exclude: exclude.to_vec(),
+            words: at..next,
+            sides: Slab::new(),
+            side_count,
+            texts: Texts::default(),
+        }
+    }
+
+    /// The place after its words in the state of a key.
+    pub fn end(&self) -> usize {
+        self.words.end
+    }
+
+    /// Makes the state of a key empty.
+    pub fn reset(&mut self, state: &mut [u64], entry: u32) {
+        for call in self.calls.iter().filter(|c| c.method == Method::Choice && c.spec.ty == DataType::Text) {
+            if state[call.at] == 1 {
+                self.texts.free(state[call.at + 1]);
+            }
+        }
+        state[self.words.clone()].fill(0);
+        if self.side_count > 0 {
+            self.sides.reach(entry);
+            let sides = self.calls.iter().filter(|c| c.side.is_some()).map(|c| Side::new(true, c.spec.ty));
+            *self.sides.get_mut(entry) = sides.collect();
+        }
+    }
+
+    /// Whether the current row replaces the chosen one.
+    fn replaces(&self, call: &Call, chosen: &[u64], row: Row<'_>, word: u64) -> bool {
+        if chosen[0] == 0 {
+            return true;
+        }
+        match call.spec.function {
+            F::Last => row.time >= chosen[2] as i64,
+            F::Min | F::Max => {
+                let order = compare(call.current(word), call.given(chosen[1], &self.texts));
+                preferred(call.spec.function, order)
+            }
+            _ => row.time < chosen[2] as i64,
+        }
+    }
+
+    /// The answer of a call for the current row.
+    #[inline]
+    pub fn read(
+        &self,
+        index: usize,
+        state: &[u64],
+        entry: u32,
+        row: Row<'_>,
+        arena: &Arena,
+    ) -> Result<Option<u64>, Overflow> {
+        let call = &self.calls[index];
+        let state = &state[call.at..];
+        let counts = !self.exclude[index] && row.flags & call.mask == 0;
+        let word = call.word(row);
+        if call.method == Method::Choice {
+            if counts && self.replaces(call, state, row, word) {
+                return Ok((row.flags & call.null == 0).then_some(word));
+            }
+            let kept = || match call.given(state[1], &self.texts).text {
+                Some(text) => arena.store(text).0,
+                None => state[1],
+            };
+            return Ok((state[0] == 1).then(kept));
+        }
+        let known = |side: usize| match &self.sides.get(entry)[side] {
+            Side::Values(values) => values.contains(call.current(word)),
+            Side::Queue(_) => false,
+        };
+        let new = counts && !call.side.is_some_and(known);
+        accumulate::result(&call.spec, call.method, state, new.then_some(word))
+    }
+
+    /// Adds the current row.
+    #[inline]
+    pub fn commit(&mut self, state: &mut [u64], entry: u32, row: Row<'_>) {
+        for index in 0..self.calls.len() {
+            let call = &self.calls[index];
+            if row.flags & call.mask != 0 {
+                continue;
+            }
+            let word = call.word(row);
+            if call.method != Method::Choice {
+                let new = match call.side.map(|side| &mut self.sides.get_mut(entry)[side]) {
+                    Some(Side::Values(values)) => values.add(call.current(word)),
+                    _ => true,
+                };
+                if new {
+                    call.method.change(&mut state[call.at..], word, call.spec.ty, 1);
+                }
+                continue;
+            }
+            if !self.replaces(call, &state[call.at..], row, word) {
+                continue;
+            }
+            let state = &mut state[call.at..];
+            let text = call.spec.ty == DataType::Text;
+            if text && state[0] == 1 {
+                self.texts.free(state[1]);
+            }
+            let null = row.flags & call.null != 0;
+            state[0] = if null { 2 } else { 1 };
+            state[1] = if text && !null { self.texts.keep(TextWord(word)) } else { word };
+            state[2] = row.time as u64;
+        }
+    }
+}
