@@ -91,14 +91,7 @@ impl Words<'_> {
                 let mut from: Vec<String> = hops.map(|h| self.hop(h, pipeline)).collect();
                 from.sort();
                 from.dedup();
-                let _ = writeln!(
-                    out,
-                    "    {} ({}){} <- {}",
-                    found.id,
-                    found.kind,
-                    of(number, tasks),
-                    from.join("; ")
-                );
+                let _ = writeln!(out, "    {} ({}){} <- {}", found.id, found.kind, of(number, tasks), from.join("; "));
             }
         }
     }
@@ -184,11 +177,18 @@ impl Words<'_> {
                 let name = &self.checked.streams[edge.stream].name;
                 if let Some(hop) = hops.iter().copied().find(|h| splits(h)) {
                     behind = true;
-                    lost.push(format!("lost from {name} to {}: {} over several tasks", bolt.id, self.way(hop, hop.way)));
+                    lost.push(format!(
+                        "lost from {name} to {}: {} over several tasks",
+                        bolt.id,
+                        self.way(hop, hop.way)
+                    ));
                 } else if scattered[edge.stream] {
                     behind = true;
                     if hops.len() > 1 && bolt.plan.stateful() {
-                        lost.push(format!("lost from {name} to {}: tuples of one key come from several tasks", bolt.id));
+                        lost.push(format!(
+                            "lost from {name} to {}: tuples of one key come from several tasks",
+                            bolt.id
+                        ));
                     }
                 }
             }
