@@ -116,12 +116,15 @@ impl<'m> Checker<'m> {
         let read = self.read(&froms?, factory, &options)?;
         let key = self.key(&read, factory, &options);
         let filter = self.filter(&read, &options);
+        // A key with a problem of its own is no reason for others: the kind sees some key, and its plan is not used.
+        let stand_in: Vec<Vec<usize>> =
+            read.inputs.iter().map(|i| if i.columns.is_empty() { Vec::new() } else { vec![0] }).collect();
         let environment = self.environment.clone();
         let check = BoltCheck {
             name: &item.key.name,
             options,
             inputs: &read.inputs,
-            key: key.as_deref().unwrap_or(&[]),
+            key: key.as_deref().unwrap_or(&stand_in),
             environment: &environment,
             folder: &item.folder,
         };

@@ -23,6 +23,7 @@ use crate::expr::{Environment, Param, ReferenceTable};
 use crate::latency;
 use crate::problem::{Problem, Problems, Span, nearest};
 use crate::tuple::{Column, DataType, Value};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// Checks a model; none if there is any error.
@@ -37,6 +38,7 @@ pub fn check(model: &Model, registry: &Registry, problems: &Problems) -> Option<
         bolts: Vec::new(),
         streams: Vec::new(),
         broken: Vec::new(),
+        missing: RefCell::default(),
     };
     checker.names();
     checker.environment();
@@ -72,6 +74,8 @@ struct Checker<'a> {
     streams: Vec<Stream>,
     /// Components whose streams are not known because something is wrong with them.
     broken: Vec<String>,
+    /// Streams that were looked for in vain, each of which is reported once.
+    missing: RefCell<Vec<String>>,
 }
 
 /// The columns of every stream of errors of a bolt.
@@ -156,7 +160,7 @@ impl Checker<'_> {
         Some((Arc::new(table), plan))
     }
 
-    /// The number of a stream, with a problem if there is none of that name.
+    /// The number of a stream, with a problem if there is none of that name: one, wherever else it is named.
     fn stream(&self, name: &str, span: Span, component: &str) -> Option<StreamId> {
         if let Some(found) = self.streams.iter().position(|s| s.name == name) {
             return Some(found);
@@ -165,6 +169,10 @@ impl Checker<'_> {
         if self.broken.iter().any(|b| b == owner) {
             return None;
         }
+        if self.missing.borrow().iter().any(|m| m == name) {
+            return None;
+        }
+        self.missing.borrow_mut().push(name.to_owned());
         let all = self.streams.iter().map(|s| s.name.as_str());
         let later = self.model.bolts.iter().map(|b| b.key.name.as_str());
         let mut problem = Problem::error(format!("there is no stream `{name}`")).at(span).of(component);
@@ -173,7 +181,13 @@ impl Checker<'_> {
         }
         let own: Vec<&str> = all.clone().filter(|s| s.split('.').next() == Some(owner)).collect();
         let list = if own.is_empty() { all.filter(|s| !s.contains('.')).collect() } else { own };
-        self.problems.push(problem.hint(format!("the streams are {}", list.join(", "))));
+        if !list.is_empty() {
+            problem = problem.hint(format!("the streams are {}", list.join(", ")));
+        } else if self.model.spouts.is_empty() {
+            problem = problem
+                .hint("there is no spout: declare one as [spouts.NAME], or check the file that brings it and includes this one");
+        }
+        self.problems.push(problem);
         None
     }
 
