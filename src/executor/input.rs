@@ -24,7 +24,7 @@ pub struct Input {
     pub next: usize,
     /// Nodes whose keys can be looked up when a run arrives: (task, input).
     pub resolve: Vec<(u16, u16)>,
-    /// Its promise: no later tuple has an event time below it; [`ENDED`] at its end.
+    /// Its promise: no later tuple has an event time below it; `i64::MAX` at its end.
     pub watermark: i64,
     /// Whether it has come to its end.
     pub ended: bool,

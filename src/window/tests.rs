@@ -20,7 +20,7 @@ const TYPES: [DataType; 4] = [DataType::Bigint, DataType::Double, DataType::Text
 fn tuples() -> impl Strategy<Value = Vec<(usize, bool, Tuple)>> {
     let double = prop_oneof![
         4 => (-8i32..8).prop_map(|x| f64::from(x) * 0.5),
-        1 => prop_oneof![Just(-0.0), Just(1e17), Just(-1e17), Just(0.1)],
+        1 => prop_oneof![Just(-0.0), Just(1e17), Just(-1e17), Just(0.125)],
         1 => prop_oneof![Just(f64::NAN), Just(f64::INFINITY), Just(f64::NEG_INFINITY)],
     ];
     let tuple = (-LATENESS - 2..6, -5i64..5, double, 0u64..4, 0u64..2, prop_oneof![Just(0u64), 0u64..64])
@@ -85,7 +85,7 @@ fn calls() -> Vec<CallSpec> {
 }
 
 /// The rows of a window at the newest of `rows`, oldest first.
-fn inside<'a>(rows: &'a [Tuple], window: WindowSpec) -> Vec<&'a Tuple> {
+fn inside(rows: &[Tuple], window: WindowSpec) -> Vec<&Tuple> {
     let (current, before) = rows.split_last().unwrap();
     let candidates = if window.exclude_current { before } else { rows };
     let mut inside: Vec<&Tuple> = match window.length {
@@ -139,6 +139,10 @@ fn naive(call: &CallSpec, rows: &[Tuple]) -> Option<u64> {
     let number = |word: &u64| if call.ty == DataType::Double { f64::from_bits(*word) } else { *word as i64 as f64 };
     let sum = || match words.as_slice() {
         [one] => number(one),
+        words if words.iter().all(|w| number(w).is_finite()) => {
+            // All are multiples of 1/8: exact as whole numbers.
+            words.iter().map(|w| (number(w) * 8.0) as i128).sum::<i128>() as f64 / 8.0
+        }
         words => words.iter().map(number).sum::<f64>(),
     };
     let by = |a: &u64, b: &u64| match call.ty {
@@ -180,6 +184,8 @@ fn agree(call: &CallSpec, got: Option<u64>, wanted: Option<u64>, rows: usize) ->
                 || wanted.abs() >= 1e6
                 || got.abs() >= 1e6
         }
+        // Of zeros, which `distinct` takes for one value, either may stand for both.
+        (Some(got), Some(wanted)) if rough && call.distinct && got << 1 == 0 => wanted << 1 == 0,
         _ => got == wanted,
     }
 }
