@@ -1,4 +1,5 @@
 //! The integration tests, one module for each behaviour.
 
+mod engine;
 mod postgres;
 mod tidy;

@@ -4,8 +4,8 @@
 //! [`Run`], [`Slot`]) and the memory of text ([`Arena`]). Never knows components, expressions, threads or files.
 
 mod arena;
-mod encode;
 pub mod codec;
+mod encode;
 mod frame;
 mod types;
 mod value;
