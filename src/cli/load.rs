@@ -5,6 +5,7 @@ use crate::config::{self, Checked};
 use crate::problem::{Problems, Severity, Sources};
 use std::error::Error;
 use std::io::IsTerminal;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 /// Flags of all commands that load a topology.
@@ -15,7 +16,7 @@ pub struct Arguments {
     set: Vec<(String, String)>,
     /// Number of executors, instead of `threads` in [runtime].
     #[arg(long)]
-    threads: Option<usize>,
+    threads: Option<NonZeroUsize>,
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {
@@ -41,7 +42,7 @@ pub fn load(registry: &Registry, file: &Path, arguments: &Arguments) -> Option<C
     }
     let mut checked = checked?;
     if arguments.threads.is_some() {
-        checked.runtime.threads = arguments.threads.map(|n| n.max(1));
+        checked.runtime.threads = arguments.threads.map(NonZeroUsize::get);
     }
     Some(checked)
 }

@@ -177,6 +177,9 @@ impl<'a> Options<'a> {
     pub fn wrong(&self, name: &str, node: &Node, wanted: &str) {
         let found = match &node.value {
             NodeValue::Text(t) => format!("\"{}\"", t.text),
+            NodeValue::Integer(i) => i.to_string(),
+            NodeValue::Float(f) => f.to_string(),
+            NodeValue::Boolean(b) => b.to_string(),
             other => other.kind().to_owned(),
         };
         self.problem(

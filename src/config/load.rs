@@ -51,7 +51,6 @@ struct Merged {
     named: bool,
     params: Vec<ParamEntry>,
     loaded: Vec<PathBuf>,
-    any: bool,
 }
 
 impl Loader<'_> {
@@ -62,6 +61,9 @@ impl Loader<'_> {
         self.file(path, None, &[], &mut merged, sources, problems);
         let mut model = merged.model;
         model.params = merged.params.into_iter().map(|p| (p.key, p.node)).collect();
+        if model.incomplete {
+            return model;
+        }
         self.replace_params(&mut model, sources, problems);
         Substitution { env: self.env, problems }.apply(&mut model);
         model
@@ -99,18 +101,21 @@ impl Loader<'_> {
                     error.to_string()
                 };
                 problems.push(at(Problem::error(format!("cannot read {shown}: {why}"))));
+                merged.model.incomplete = true;
                 return;
             }
         };
         let file = sources.add(shown, text);
         let before = problems.len();
         let table = parse::parse(file, sources.text(file), problems);
-        merged.any |= problems.len() > before;
+        let broken = problems.len() > before;
+        merged.model.incomplete |= broken;
         let mut chain = chain.to_vec();
         chain.push(path.to_owned());
         let folder = path.parent().map(Path::to_owned).unwrap_or_default();
         let mut includes = Vec::new();
-        for (key, node) in table.entries {
+        // Of a file with errors of syntax it is not known what its keys belong to; what it includes is still looked at.
+        for (key, node) in table.entries.into_iter().filter(|(key, _)| !broken || key.name == "include") {
             section(key, node, &folder, &chain, merged, &mut includes, problems);
         }
         for (include, span) in includes {
@@ -131,6 +136,7 @@ impl Loader<'_> {
                         problem = problem.hint(format!("did you mean `{near}`?"));
                     }
                     let list = names.collect::<Vec<_>>().join(", ");
+                    let list = if list.is_empty() { "nothing".to_owned() } else { list };
                     problems.push(problem.hint(format!("[params] has: {list}")));
                 }
             }

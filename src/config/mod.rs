@@ -3,6 +3,7 @@
 //! Owns the text as the user wrote it ([`Model`]) and the pure function from it and a registry to a checked topology
 //! ([`Checked`]). Reports every problem at once. Never starts anything, never knows threads or plans.
 
+mod cell;
 mod check;
 mod checked;
 mod load;
@@ -11,6 +12,7 @@ mod parse;
 mod schema;
 mod substitute;
 
+pub use cell::cell;
 pub use check::check;
 pub use checked::{
     Checked, CheckedBolt, CheckedSpout, Edge, Grouping, Objective, Owner, Runtime, Stream, StreamId, Wait,

@@ -25,6 +25,8 @@ pub struct Model {
     pub latency: Vec<(Key, Node)>,
     /// `[[tests]]`, each a table.
     pub tests: Vec<Node>,
+    /// A file could not be read or is no TOML: what is here is not all, and to check it would only tell follow-ups.
+    pub incomplete: bool,
 }
 
 /// A named table of a section: a spout, a bolt, ...

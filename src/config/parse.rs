@@ -2,15 +2,26 @@
 
 use crate::component::{Key, Node, NodeValue, Table, TextNode};
 use crate::problem::{FileId, Problem, Problems, Span};
+use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Parses a file; every syntax error is a problem, and what could be read is given nevertheless.
 pub fn parse(file: FileId, text: &str, problems: &Problems) -> Table {
     let (table, errors) = DeTable::parse_recoverable(text);
+    let mut table_twice = None;
     for error in errors {
         let range = error.span().unwrap_or(0..0);
         let message = error.message().trim().to_owned();
+        if message == "duplicate key" {
+            let table = header(text, range.start);
+            // The keys of a table that is there twice are there twice as well.
+            if table_twice != Some(table) {
+                table_twice = (range.start < table.1).then_some(table);
+                problems.push(twice(file, text, range, table));
+            }
+            continue;
+        }
         let mut problem = Problem::error(message.clone()).at(Span::new(file, range));
         if message.contains("escape") {
             problem = problem.hint("use a literal string: '''...'''");
@@ -18,6 +29,43 @@ pub fn parse(file: FileId, text: &str, problems: &Problems) -> Table {
         problems.push(problem);
     }
     Parser { file, text }.table(table.get_ref())
+}
+
+/// First and last byte of the header line that `at` stands in or below; the start of the file where there is none.
+fn header(text: &str, at: usize) -> (usize, usize) {
+    let mut found = (0, 0);
+    let mut start = 0;
+    for line in text.split_inclusive('\n') {
+        if start > at {
+            break;
+        }
+        if line.trim_start().starts_with('[') {
+            found = (start, start + line.trim_end().len());
+        }
+        start += line.len();
+    }
+    found
+}
+
+/// A key, or a table, that is there twice, with its first place where that can be told.
+fn twice(file: FileId, text: &str, range: Range<usize>, table: (usize, usize)) -> Problem {
+    let name = text.get(range.clone()).unwrap_or_default();
+    let problem = Problem::error(format!("`{name}` is there twice")).at(Span::new(file, range.clone()));
+    let (from, to, prefix) = match range.start < table.1 {
+        true => (0, table.0, text.get(table.0..table.1).unwrap_or_default().trim_start()),
+        false => (table.1, range.start, name),
+    };
+    let mut start = from;
+    for line in text.get(from..to).unwrap_or_default().split_inclusive('\n') {
+        let indent = line.len() - line.trim_start().len();
+        let rest = line.trim_start().strip_prefix(prefix);
+        if rest.is_some_and(|r| r.trim_start().starts_with(['=', '.', '#']) || r.trim().is_empty()) {
+            let first = Span::new(file, start + indent..start + indent + prefix.len());
+            return problem.label("the second time").also(first, "the first time");
+        }
+        start += line.len();
+    }
+    problem
 }
 
 /// Parses one value, as `--set name=value` gives it; what is no TOML value is a string.
@@ -66,7 +114,7 @@ impl Parser<'_> {
     }
 
     /// Where a string's text starts, if it stands in the file letter for letter.
-    fn start_of(&self, text: &str, range: std::ops::Range<usize>) -> Option<u32> {
+    fn start_of(&self, text: &str, range: Range<usize>) -> Option<u32> {
         let raw = self.text.get(range.clone())?;
         let quotes = if raw.starts_with("'''") || raw.starts_with("\"\"\"") { 3 } else { 1 };
         let mut at = quotes;

@@ -1,14 +1,11 @@
 //! Comparing what left with what was expected, in words.
 
-use super::rows;
-use super::tap::Rows;
+use super::tap::{Row, Rows};
 use crate::component::{Node, NodeValue};
-use crate::config::{Checked, ExpectRow, StreamId, TestModel};
+use crate::config::{Checked, ExpectRow, StreamId, TestModel, cell};
 use crate::expr::{self, Scope, ScopeColumn};
 use crate::time;
 use crate::tuple::{Arena, Column, Layout, Run, Value};
-
-type Row = (i64, Vec<Value>);
 
 /// The differences between the rows of the taps and what the test expects, in words.
 pub fn compare(checked: &Checked, test: &TestModel, taps: &[(StreamId, Rows)]) -> Vec<String> {
@@ -65,7 +62,7 @@ fn mismatch(
             let Some(at) = columns.iter().position(|c| c.is(&key.name)) else {
                 return Some(format!("there is no column {}", key.name));
             };
-            match rows::cell(node, columns[at].ty, test.start) {
+            match cell(node, columns[at].ty, test.start) {
                 Ok(wanted) if same(&wanted, &row.1[at]) => None,
                 Ok(_) => Some(format!("{} is {}", columns[at].name, value_text(&row.1[at]))),
                 Err(message) => Some(format!("{}: {message}", key.name)),

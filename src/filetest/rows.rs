@@ -1,28 +1,8 @@
 //! Rows of a test: from what the user wrote to values.
 
-use crate::component::{Node, NodeValue, Table};
-use crate::config::{Checked, Owner, StreamId, TestModel};
-use crate::time;
+use crate::component::Table;
+use crate::config::{Checked, Owner, StreamId, TestModel, cell};
 use crate::tuple::{Column, DataType, Value};
-
-/// A cell as a value of a column's type; `start` is what `"+30s"` counts from. What is wrong, for people.
-pub fn cell(node: &Node, ty: DataType, start: i64) -> Result<Value, String> {
-    let wrong = || format!("{} is not a {ty}", node.value.kind());
-    Ok(match (&node.value, ty) {
-        (NodeValue::Boolean(b), DataType::Boolean) => Value::Boolean(*b),
-        (NodeValue::Integer(i), DataType::Bigint) => Value::Bigint(*i),
-        (NodeValue::Integer(i), DataType::Double) => Value::Double(*i as f64),
-        (NodeValue::Float(f), DataType::Double) => Value::Double(*f),
-        (NodeValue::Text(t), DataType::Text) => Value::Text(t.text.clone()),
-        (NodeValue::Text(t), DataType::Interval) => Value::Interval(time::parse_interval(&t.text)?),
-        (NodeValue::Text(t), DataType::Timestamp) => match t.text.strip_prefix('+') {
-            Some(after) => Value::Timestamp(start.saturating_add(time::parse_interval(after)?)),
-            None => Value::Timestamp(time::parse_timestamp(&t.text)?),
-        },
-        (NodeValue::Datetime(t), DataType::Timestamp) => Value::Timestamp(time::parse_timestamp(t)?),
-        _ => return Err(wrong()),
-    })
-}
 
 /// A row of a reference table; what does not convert is NULL (the check has reported it).
 pub fn table_row(columns: &[Column], row: &Table, start: i64) -> Vec<Value> {

@@ -142,10 +142,11 @@ impl Problems {
         self.0.borrow().is_empty()
     }
 
-    /// All of them, sorted by place; those without one come last.
+    /// All of them, sorted by place; those without one come last. What is found in two ways is there once.
     pub fn into_sorted(self) -> Vec<Problem> {
         let mut all = self.0.into_inner();
         all.sort_by_key(|p| (p.span.is_none(), p.span));
+        all.dedup();
         all
     }
 }

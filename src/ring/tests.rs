@@ -11,7 +11,8 @@ proptest! {
     ) {
         let (mut producer, mut consumer) = ring(capacity);
         let (mut sent, mut got) = (0usize, 0usize);
-        let mut turns = turns.into_iter().cycle();
+        // Whatever was drawn, sending, publishing and reading come up again and again.
+        let mut turns = turns.into_iter().chain([0, 2, 5]).cycle();
         while got < sizes.len() {
             match turns.next().unwrap_or(0) {
                 0 | 1 if sent < sizes.len() => {

@@ -36,7 +36,7 @@ impl<'m> Checker<'m> {
     /// Checks all bolts in the order of their inputs and adds their streams.
     pub(super) fn all_bolts(&mut self) {
         for item in self.in_order() {
-            if self.bolt(item).is_none() {
+            if self.lacks(item) || self.bolt(item).is_none() {
                 self.broken.push(item.key.name.clone());
             }
         }
@@ -44,7 +44,8 @@ impl<'m> Checker<'m> {
 
     /// The bolts, each after those that it reads; the ones on a cycle are reported and left out.
     fn in_order(&mut self) -> Vec<&'m Item> {
-        let mut left: Vec<&'m Item> = self.model.bolts.iter().collect();
+        let mut left: Vec<&'m Item> =
+            self.model.bolts.iter().filter(|item| !self.broken.contains(&item.key.name)).collect();
         let mut ordered: Vec<&'m Item> = Vec::new();
         loop {
             let waits =
@@ -90,7 +91,7 @@ impl<'m> Checker<'m> {
         }
         let start = way.iter().position(|w| w.key.name == at.key.name).unwrap_or(0);
         let mut names: Vec<&str> = way[start..].iter().map(|w| w.key.name.as_str()).collect();
-        names.reverse();
+        names[1..].reverse();
         let list = format!("{} -> {}", names.join(" -> "), names[0]);
         let mut problem = Problem::error(format!("these bolts read each other in a circle: {list}"))
             .at(way[start].key.span)
@@ -116,12 +117,15 @@ impl<'m> Checker<'m> {
         let read = self.read(&froms?, factory, &options)?;
         let key = self.key(&read, factory, &options);
         let filter = self.filter(&read, &options);
+        // A key with a problem of its own is no reason for others: the kind sees some key, and its plan is not used.
+        let stand_in: Vec<Vec<usize>> =
+            read.inputs.iter().map(|i| if i.columns.is_empty() { Vec::new() } else { vec![0] }).collect();
         let environment = self.environment.clone();
         let check = BoltCheck {
             name: &item.key.name,
             options,
             inputs: &read.inputs,
-            key: key.as_deref().unwrap_or(&[]),
+            key: key.as_deref().unwrap_or(&stand_in),
             environment: &environment,
             folder: &item.folder,
         };

@@ -23,10 +23,14 @@ use crate::expr::{Environment, Param, ReferenceTable};
 use crate::latency;
 use crate::problem::{Problem, Problems, Span, nearest};
 use crate::tuple::{Column, DataType, Value};
+use std::cell::RefCell;
 use std::sync::Arc;
 
 /// Checks a model; none if there is any error.
 pub fn check(model: &Model, registry: &Registry, problems: &Problems) -> Option<Checked> {
+    if model.incomplete {
+        return None;
+    }
     let mut checker = Checker {
         model,
         registry,
@@ -37,9 +41,12 @@ pub fn check(model: &Model, registry: &Registry, problems: &Problems) -> Option<
         bolts: Vec::new(),
         streams: Vec::new(),
         broken: Vec::new(),
+        lacking: Vec::new(),
+        missing: RefCell::default(),
     };
     checker.names();
     checker.environment();
+    checker.schemas();
     let runtime = runtime::runtime(model, problems);
     checker.all_spouts();
     checker.all_bolts();
@@ -72,6 +79,10 @@ struct Checker<'a> {
     streams: Vec<Stream>,
     /// Components whose streams are not known because something is wrong with them.
     broken: Vec<String>,
+    /// How an expression names parameters and reference tables that something is wrong with: `$name`, `name[`.
+    lacking: Vec<String>,
+    /// Streams that were looked for in vain, each of which is reported once.
+    missing: RefCell<Vec<String>>,
 }
 
 /// The columns of every stream of errors of a bolt.
@@ -91,7 +102,7 @@ fn error_columns(of_spout: bool) -> Vec<OutputColumn> {
 
 impl Checker<'_> {
     /// Ids are well-formed, and no spout and bolt share one.
-    fn names(&self) {
+    fn names(&mut self) {
         let model = self.model;
         for item in model.spouts.iter().chain(&model.bolts).chain(&model.tables).chain(&model.schemas) {
             let name = &item.key.name;
@@ -115,6 +126,7 @@ impl Checker<'_> {
                         .also(spout.key.span, "the spout")
                         .hint("rename one of them: both would emit the stream of that name"),
                 );
+                self.broken.push(bolt.key.name.clone());
             }
         }
     }
@@ -124,18 +136,24 @@ impl Checker<'_> {
         for (key, node) in &self.model.params {
             match param(node) {
                 Some(param) => environment.params.push((key.name.clone(), param)),
-                None => self.problems.push(
-                    Problem::error(format!("the parameter `{}` cannot be {}", key.name, node.value.kind()))
-                        .at(node.span)
-                        .hint("a parameter is a string, a number, a boolean, a date and time, or a list of them"),
-                ),
+                None => {
+                    self.lacking.push(format!("${}", key.name));
+                    self.problems.push(
+                        Problem::error(format!("the parameter `{}` cannot be {}", key.name, node.value.kind()))
+                            .at(node.span)
+                            .hint("a parameter is a string, a number, a boolean, a date and time, or a list of them"),
+                    );
+                }
             }
         }
         let bare = environment.clone();
         for item in &self.model.tables {
-            if let Some((table, plan)) = self.table(item, &bare) {
-                environment.tables.push(table.clone());
-                self.tables.push((table, plan));
+            match self.table(item, &bare) {
+                Some((table, plan)) => {
+                    environment.tables.push(table.clone());
+                    self.tables.push((table, plan));
+                }
+                None => self.lacking.push(format!("{}[", item.key.name)),
             }
         }
         self.environment = Arc::new(environment);
@@ -156,15 +174,43 @@ impl Checker<'_> {
         Some((Arc::new(table), plan))
     }
 
-    /// The number of a stream, with a problem if there is none of that name.
-    fn stream(&self, name: &str, span: Span, component: &str) -> Option<StreamId> {
-        if let Some(found) = self.streams.iter().position(|s| s.name == name) {
-            return Some(found);
+    /// Schemas have no other keys than these. Their fields are checked where they are used.
+    fn schemas(&self) {
+        for item in &self.model.schemas {
+            let component = format!("schemas.{}", item.key.name);
+            let options =
+                Options { component: &component, span: item.key.span, table: &item.table, problems: self.problems };
+            known_keys(&options, &[], &["time", "fields", "doc"]);
         }
+    }
+
+    /// Whether a component uses a parameter or table that something is wrong with.
+    fn lacks(&self, item: &Item) -> bool {
+        item.table.entries.iter().any(|(_, node)| self.names_lacking(node))
+    }
+
+    fn names_lacking(&self, node: &Node) -> bool {
+        match &node.value {
+            NodeValue::Text(text) => self.lacking.iter().any(|name| text.text.contains(name.as_str())),
+            NodeValue::Array(nodes) => nodes.iter().any(|n| self.names_lacking(n)),
+            NodeValue::Table(table) => table.entries.iter().any(|(_, n)| self.names_lacking(n)),
+            _ => false,
+        }
+    }
+
+    /// The number of a stream, with a problem if there is none of that name: one, wherever else it is named.
+    fn stream(&self, name: &str, span: Span, component: &str) -> Option<StreamId> {
         let owner = name.split('.').next().unwrap_or(name);
         if self.broken.iter().any(|b| b == owner) {
             return None;
         }
+        if let Some(found) = self.streams.iter().position(|s| s.name == name) {
+            return Some(found);
+        }
+        if self.missing.borrow().iter().any(|m| m == name) {
+            return None;
+        }
+        self.missing.borrow_mut().push(name.to_owned());
         let all = self.streams.iter().map(|s| s.name.as_str());
         let later = self.model.bolts.iter().map(|b| b.key.name.as_str());
         let mut problem = Problem::error(format!("there is no stream `{name}`")).at(span).of(component);
@@ -173,7 +219,13 @@ impl Checker<'_> {
         }
         let own: Vec<&str> = all.clone().filter(|s| s.split('.').next() == Some(owner)).collect();
         let list = if own.is_empty() { all.filter(|s| !s.contains('.')).collect() } else { own };
-        self.problems.push(problem.hint(format!("the streams are {}", list.join(", "))));
+        if !list.is_empty() {
+            problem = problem.hint(format!("the streams are {}", list.join(", ")));
+        } else if self.model.spouts.is_empty() {
+            problem = problem
+                .hint("there is no spout: declare one as [spouts.NAME], or check the file that brings it and includes this one");
+        }
+        self.problems.push(problem);
         None
     }
 
@@ -256,6 +308,7 @@ fn known_keys(options: &Options<'_>, specs: &[OptionSpec], common: &[&str]) -> b
         }
         let mut list: Vec<&str> = names().collect();
         list.sort_unstable();
+        list.dedup();
         options.problem(problem.hint(format!("it can have: {}", list.join(", "))));
     }
     misplaced(options, &names().collect::<Vec<_>>());

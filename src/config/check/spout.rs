@@ -4,7 +4,7 @@ use super::super::checked::{CheckedSpout, Owner};
 use super::super::model::Item;
 use super::{Checker, error_columns, known_keys};
 use crate::component::{ColumnSource, Node, NodeValue, Options, OutputColumn, Registry, SpoutCheck, SpoutPlan, Table};
-use crate::problem::{Problem, nearest};
+use crate::problem::{Problem, Problems, nearest};
 use crate::tuple::Column;
 use std::sync::Arc;
 
@@ -18,18 +18,39 @@ pub const KEYS: &[(&str, &str)] = &[
     ("doc", "what it is for"),
 ];
 
+/// The keys of every spout that are read here; the others are its kind's.
+struct Own {
+    disorder: i64,
+    idle: Option<i64>,
+    tasks: Option<usize>,
+}
+
+impl Own {
+    fn of(item: &Item, problems: &Problems) -> Own {
+        let component = format!("spouts.{}", item.key.name);
+        let options = Options { component: &component, span: item.key.span, table: &item.table, problems };
+        Own {
+            disorder: options.duration("disorder").unwrap_or(0),
+            idle: options.duration("idle"),
+            tasks: options.integer("tasks", 1).map(|n| n as usize),
+        }
+    }
+}
+
 impl Checker<'_> {
     /// Checks all spouts and adds their streams.
     pub(super) fn all_spouts(&mut self) {
         for item in &self.model.spouts {
-            match self.spout(item) {
-                Some((kind, plan, merged)) => self.add_spout(item, kind, plan, &merged),
+            let own = Own::of(item, self.problems);
+            let found = if self.lacks(item) { None } else { self.spout(item) };
+            match found {
+                Some((kind, plan)) => self.add_spout(item, kind, plan, own),
                 None => self.broken.push(item.key.name.clone()),
             }
         }
     }
 
-    fn spout(&self, item: &Item) -> Option<(String, Arc<dyn SpoutPlan>, Table)> {
+    fn spout(&self, item: &Item) -> Option<(String, Arc<dyn SpoutPlan>)> {
         let component = format!("spouts.{}", item.key.name);
         let merged = self.with_schema(item, &component)?;
         let options = Options { component: &component, span: item.key.span, table: &merged, problems: self.problems };
@@ -39,7 +60,7 @@ impl Checker<'_> {
         let complete = known_keys(&options, factory.options(), &common);
         let check = SpoutCheck { name: &item.key.name, options, environment: &self.environment, folder: &item.folder };
         let plan: Arc<dyn SpoutPlan> = factory.check(&check).filter(|_| complete)?.into();
-        Some((kind.to_owned(), plan, merged))
+        Some((kind.to_owned(), plan))
     }
 
     /// The spout's table with the fields and the time of its schema; its own win.
@@ -61,23 +82,15 @@ impl Checker<'_> {
             match key.name.as_str() {
                 "time" if merged.get("time").is_none() => merged.entries.push((key.clone(), node.clone())),
                 "fields" => add_fields(&mut merged, key.clone(), node),
-                "time" | "doc" => {}
-                other => options.problem(
-                    Problem::error(format!("`schemas.{name}` has no key `{other}`"))
-                        .at(key.span)
-                        .hint("a schema has `time`, `fields` and `doc`"),
-                ),
+                // Unknown keys have been reported, once for all spouts.
+                _ => {}
             }
         }
         Some(merged)
     }
 
-    fn add_spout(&mut self, item: &Item, kind: String, plan: Arc<dyn SpoutPlan>, table: &Table) {
-        let component = format!("spouts.{}", item.key.name);
-        let options = Options { component: &component, span: item.key.span, table, problems: self.problems };
-        let disorder = options.duration("disorder").unwrap_or(0);
-        let idle = options.duration("idle");
-        let tasks = options.integer("tasks", 1).map(|n| n as usize);
+    fn add_spout(&mut self, item: &Item, kind: String, plan: Arc<dyn SpoutPlan>, own: Own) {
+        let Own { disorder, idle, tasks } = own;
         let owner = Owner::Spout(self.spouts.len());
         let first = self.streams.len();
         let computed = |columns: &[Column]| -> Vec<OutputColumn> {

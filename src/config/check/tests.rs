@@ -1,10 +1,13 @@
 //! `[[tests]]`: from tables to tests, with streams and columns looked up.
 
+use super::super::cell;
 use super::super::model::{ExpectRow, GivenRow, TestModel};
 use super::Checker;
 use crate::component::{Node, NodeValue, OptionSpec, Options, Table};
+use crate::expr::{Scope, ScopeColumn};
 use crate::problem::{Problem, Span, nearest};
 use crate::time;
+use crate::tuple::Column;
 
 /// The keys of a test.
 pub const OPTIONS: &[OptionSpec] = &[
@@ -48,18 +51,18 @@ impl Checker<'_> {
         let name = options.text("name").unwrap_or("").to_owned();
         let mut given = Vec::new();
         for row in list(&options, "given") {
-            self.given(row, &options, &mut given);
+            self.given(row, start, &options, &mut given);
         }
         given.sort_by_key(|row: &GivenRow| row.at);
-        let expect = list(&options, "expect").into_iter().filter_map(|row| self.expect(row, &options)).collect();
+        let expect = list(&options, "expect").into_iter().filter_map(|row| self.expect(row, start, &options)).collect();
         let none = options.texts("expect_none").unwrap_or_default();
         let none = none.into_iter().filter(|(name, node)| self.stream(name, node.span, "tests").is_some());
         Some(TestModel {
             name,
             span,
             start,
-            defaults: self.defaults(&options),
-            tables: self.table_rows(&options),
+            defaults: self.defaults(start, &options),
+            tables: self.table_rows(start, &options),
             given,
             expect,
             expect_none: none.map(|(name, node)| (name.to_owned(), node.span)).collect(),
@@ -73,21 +76,24 @@ impl Checker<'_> {
         })
     }
 
-    fn defaults(&self, options: &Options<'_>) -> Vec<(String, Table)> {
+    fn defaults(&self, start: i64, options: &Options<'_>) -> Vec<(String, Table)> {
         let Some(table) = options.table("defaults") else { return Vec::new() };
         let mut defaults = Vec::new();
         for (key, node) in &table.entries {
-            if let Some(row) = self.row(&key.name, key.span, node) {
+            if let Some(row) = self.row(&key.name, key.span, node, start) {
                 defaults.push((key.name.clone(), row));
             }
         }
         defaults
     }
 
-    fn table_rows(&self, options: &Options<'_>) -> Vec<(String, Vec<Table>)> {
+    fn table_rows(&self, start: i64, options: &Options<'_>) -> Vec<(String, Vec<Table>)> {
         let Some(tables) = options.table("tables") else { return Vec::new() };
         let mut found = Vec::new();
         for (key, node) in &tables.entries {
+            if self.lacking.contains(&format!("{}[", key.name)) {
+                continue;
+            }
             let Some((table, _)) = self.tables.iter().find(|(t, _)| t.name == key.name) else {
                 let names = self.tables.iter().map(|(t, _)| t.name.as_str());
                 let mut problem = Problem::error(format!("there is no table `{}`", key.name)).at(key.span);
@@ -102,16 +108,15 @@ impl Checker<'_> {
                 continue;
             };
             let rows: Vec<Table> = rows.iter().filter_map(|r| r.as_table().cloned()).collect();
-            for (cell, _) in rows.iter().flat_map(|r| &r.entries) {
-                self.column(&cell.name, cell.span, &table.name, table.columns.iter().map(|c| c.name.as_str()));
-            }
+            let columns: Vec<&Column> = table.columns.iter().collect();
+            rows.iter().for_each(|row| self.cells(row, &table.name, &columns, start));
             found.push((key.name.clone(), rows));
         }
         found
     }
 
     /// A row of a stream: its columns are looked up.
-    fn row(&self, stream: &str, span: Span, node: &Node) -> Option<Table> {
+    fn row(&self, stream: &str, span: Span, node: &Node, start: i64) -> Option<Table> {
         let id = self.stream(stream, span, "tests")?;
         let Some(row) = node.as_table() else {
             self.problems.push(
@@ -121,23 +126,32 @@ impl Checker<'_> {
             );
             return None;
         };
-        let columns = || self.streams[id].columns.iter().map(|c| c.column.name.as_str());
-        row.entries.iter().for_each(|(key, _)| self.column(&key.name, key.span, stream, columns()));
+        let columns: Vec<&Column> = self.streams[id].columns.iter().map(|c| &c.column).collect();
+        self.cells(row, stream, &columns, start);
         Some(row.clone())
     }
 
-    fn column<'a>(&self, name: &str, span: Span, stream: &str, columns: impl Iterator<Item = &'a str> + Clone) {
-        if columns.clone().any(|c| c.eq_ignore_ascii_case(name)) {
-            return;
+    /// The cells of a row belong to columns and have their types.
+    fn cells(&self, row: &Table, owner: &str, columns: &[&Column], start: i64) {
+        for (key, node) in &row.entries {
+            if let Some(column) = columns.iter().find(|c| c.is(&key.name)) {
+                if let Err(why) = cell(node, column.ty, start) {
+                    let message = format!("`{}` of `{owner}` is a {}: {why}", column.name, column.ty);
+                    self.problems.push(Problem::error(message).at(node.span).of("tests"));
+                }
+                continue;
+            }
+            let names = || columns.iter().map(|c| c.name.as_str());
+            let message = format!("`{owner}` has no column `{}`", key.name);
+            let mut problem = Problem::error(message).at(key.span).of("tests");
+            if let Some(near) = nearest(&key.name, names()) {
+                problem = problem.label(format!("did you mean `{near}`?"));
+            }
+            self.problems.push(problem.hint(format!("its columns are {}", names().collect::<Vec<_>>().join(", "))));
         }
-        let mut problem = Problem::error(format!("`{stream}` has no column `{name}`")).at(span).of("tests");
-        if let Some(near) = nearest(name, columns.clone()) {
-            problem = problem.label(format!("did you mean `{near}`?"));
-        }
-        self.problems.push(problem.hint(format!("its columns are {}", columns.collect::<Vec<_>>().join(", "))));
     }
 
-    fn given(&self, node: &Node, options: &Options<'_>, given: &mut Vec<GivenRow>) {
+    fn given(&self, node: &Node, start: i64, options: &Options<'_>, given: &mut Vec<GivenRow>) {
         let Some(table) = node.as_table() else {
             options.wrong("given", node, "a list of rows { at = \"0s\", STREAM = { column = value } }");
             return;
@@ -154,7 +168,7 @@ impl Checker<'_> {
             vec![None]
         } else {
             let one = |(key, node): &(crate::component::Key, Node)| {
-                self.row(&key.name, key.span, node).map(|row| (key.name.clone(), row))
+                self.row(&key.name, key.span, node, start).map(|row| (key.name.clone(), row))
             };
             fed.into_iter().map(one).filter(Option::is_some).collect()
         };
@@ -164,7 +178,7 @@ impl Checker<'_> {
         }
     }
 
-    fn expect(&self, node: &Node, options: &Options<'_>) -> Option<ExpectRow> {
+    fn expect(&self, node: &Node, start: i64, options: &Options<'_>) -> Option<ExpectRow> {
         let Some(table) = node.as_table() else {
             options.wrong("expect", node, "a list of rows { at = \"0s\", STREAM = { column = value } }");
             return None;
@@ -176,8 +190,13 @@ impl Checker<'_> {
             return None;
         };
         match &cells.value {
-            NodeValue::Text(_) => drop(self.stream(&key.name, key.span, "tests")?),
-            _ => drop(self.row(&key.name, key.span, cells)?),
+            NodeValue::Text(_) => {
+                let stream = &self.streams[self.stream(&key.name, key.span, "tests")?];
+                let columns: Vec<_> =
+                    stream.columns.iter().map(|c| ScopeColumn { stream: &stream.name, column: &c.column }).collect();
+                row.condition(&key.name, &Scope { columns: &columns, environment: &self.environment });
+            }
+            _ => drop(self.row(&key.name, key.span, cells, start)?),
         }
         Some(ExpectRow { at: row.duration("at"), stream: key.name.clone(), row: cells.clone(), span: node.span })
     }

@@ -5,6 +5,9 @@
 //! 2. The other columns are converted, the added ones are evaluated, each after what it uses.
 //! 3. Columns of the stream are copied into the frame of the run as words; texts stay where they are.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Failure, Reading, Target, null_failure, read};
 use crate::expr::{Compiled, EvalError};
 use crate::tuple::codec::Converter;

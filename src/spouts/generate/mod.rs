@@ -43,29 +43,29 @@ impl SpoutFactory for Generate {
     }
 
     fn doc(&self) -> &'static str {
-        "Makes up card payments or car readings at a fixed rate or as fast as possible."
+        "makes up card payments or car readings at a fixed rate or as fast as possible"
     }
 
     fn options(&self) -> &'static [OptionSpec] {
         const OPTIONS: &[OptionSpec] = &[
-            OptionSpec::required("what", "What is generated: \"payments\" (cards) or \"obd\" (cars)."),
+            OptionSpec::required("what", "what is generated: \"payments\" (cards) or \"obd\" (cars)"),
             OptionSpec::optional(
                 "rate",
-                "How many tuples are due in what time, such as \"100000/s\"; absent: as fast as possible.",
+                "how many tuples are due in what time, such as \"100000/s\"; absent: as fast as possible",
             ),
-            OptionSpec::optional("count", "How many tuples there are in all; absent: they never end."),
-            OptionSpec::optional("seed", "Another seed gives other tuples (0)."),
-            OptionSpec::optional("event_step", "How far event time advances with each tuple (1 / rate, or \"10us\")."),
-            OptionSpec::optional("start", "Event time of the first tuple (2024-01-01 00:00:00)."),
-            OptionSpec::optional("cards", "Payments: how many cards there are (1000000)."),
-            OptionSpec::optional("skew", "Payments: exponent of Zipf's law for the cards, 0 for all alike (1.0)."),
+            OptionSpec::optional("count", "how many tuples there are in all; absent: they never end"),
+            OptionSpec::optional("seed", "another seed gives other tuples (0)"),
+            OptionSpec::optional("event_step", "how far event time advances with each tuple (1 / rate, or \"10us\")"),
+            OptionSpec::optional("start", "event time of the first tuple (2024-01-01 00:00:00)"),
+            OptionSpec::optional("cards", "payments: how many cards there are (1000000)"),
+            OptionSpec::optional("skew", "payments: exponent of Zipf's law for the cards, 0 for all alike (1.0)"),
             OptionSpec::optional(
                 "cards_as",
-                "Payments: type of `card`, \"bigint\" or \"text\" of 16 digits (\"bigint\").",
+                "payments: type of `card`, \"bigint\" or \"text\" of 16 digits (\"bigint\")",
             ),
-            OptionSpec::optional("cars", "Cars: how many there are (1000)."),
-            OptionSpec::optional("cars_as", "Cars: type of `car`, \"bigint\" or \"text\" (\"bigint\")."),
-            OptionSpec::optional("splits", "Into how many splits the tuples are dealt, for reading in parallel (1)."),
+            OptionSpec::optional("cars", "cars: how many there are (1000)"),
+            OptionSpec::optional("cars_as", "cars: type of `car`, \"bigint\" or \"text\" (\"bigint\")"),
+            OptionSpec::optional("splits", "into how many splits the tuples are dealt, for reading in parallel (1)"),
         ];
         OPTIONS
     }
