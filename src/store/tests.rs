@@ -95,3 +95,77 @@ fn a_keyed_value_starts_anew_after_its_ttl() {
     counts.sweep(32, 1);
     assert!(counts.is_empty());
 }
+
+/// Undoes a xor with the word itself, shifted: bits above `shift` are known from the start.
+fn unshift(word: u64, shift: u32, plus: u64) -> u64 {
+    let mut x = word;
+    for _ in 0..64 / shift + 1 {
+        x = word ^ ((x >> shift).wrapping_add(plus));
+    }
+    x
+}
+
+/// The word whose xxh3 (no seed) this is, among words of eight bytes.
+fn undone(hash: u64) -> u64 {
+    const PRIME: u64 = 0x9FB2_1C65_1E98_DF25;
+    let inverse = (0..6).fold(PRIME, |x, _| x.wrapping_mul(2u64.wrapping_sub(PRIME.wrapping_mul(x))));
+    let mut h = unshift(hash, 28, 0).wrapping_mul(inverse);
+    h = unshift(h, 35, 8).wrapping_mul(inverse);
+    // x ^ rotl(x, 24) ^ rotl(x, 49) 64 times is x: over bits, its 64th power is the identity.
+    for _ in 0..63 {
+        h = h ^ h.rotate_left(24) ^ h.rotate_left(49);
+    }
+    h
+}
+
+proptest! {
+    #[test]
+    fn no_two_words_have_one_hash(word in any::<u64>()) {
+        // The hash begins with a xor with a constant, and the halves of the word change places.
+        let of = |word: u64| undone(KeyRef::new(&word.to_le_bytes()).hash);
+        let constant = of(0);
+        prop_assert_eq!(of(word) ^ constant, word.rotate_left(32));
+    }
+
+    #[test]
+    fn an_index_of_words_is_a_map(actions in prop::collection::vec((0u64..60, any::<bool>()), 0..400)) {
+        let mut index = Index::new(true);
+        let mut model: HashMap<u64, u32> = HashMap::new();
+        for (word, insert) in actions {
+            let bytes = word.to_le_bytes();
+            let key = KeyRef::new(&bytes);
+            prop_assert_eq!(index.find(key), model.get(&word).copied());
+            match (model.get(&word).copied(), insert) {
+                (None, true) => {
+                    let entry = index.insert(key);
+                    prop_assert!(model.values().all(|known| *known != entry) && index.holds(entry, key));
+                    model.insert(word, entry);
+                }
+                (Some(entry), false) => {
+                    index.remove(entry);
+                    prop_assert!(!index.holds(entry, key));
+                    model.remove(&word);
+                }
+                _ => {}
+            }
+            let turned: Vec<u32> = (0..index.used()).filter_map(|_| index.turn()).collect();
+            prop_assert_eq!(turned.len(), model.len());
+        }
+    }
+}
+
+#[test]
+fn words_stand_still_and_are_zero_at_first() {
+    for stride in [1, 3, 8, 9] {
+        let mut words = Words::new(stride);
+        let far = (40 << 20) / (words.stride() as u32 * 8);
+        words.reach(0);
+        words.get_mut(0).fill(7);
+        let at = words.get(0).as_ptr();
+        words.reach(far);
+        assert!(words.has(far) && words.get(far).iter().all(|w| *w == 0));
+        words.get_mut(far).fill(9);
+        assert_eq!((words.get(0).as_ptr(), words.get(0)[0], words.get(1)[0]), (at, 7, 0));
+        assert_eq!(words.get(0).as_ptr() as usize % 64, 0);
+    }
+}

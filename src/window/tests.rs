@@ -101,6 +101,19 @@ fn inside(rows: &[Tuple], window: WindowSpec) -> Vec<&Tuple> {
     inside
 }
 
+/// Every double of the tests is a whole number of these parts, and so are their sums.
+const FIXED: f64 = (1u64 << 60) as f64;
+
+fn fixed(x: f64) -> i128 {
+    let (whole, part) = (x.trunc(), x.fract());
+    (whole as i128) * (1 << 60) + (part * FIXED) as i128
+}
+
+/// How many doubles lie between two.
+fn steps(a: f64, b: f64) -> u64 {
+    ordered::sortable(a.to_bits(), DataType::Double).abs_diff(ordered::sortable(b.to_bits(), DataType::Double))
+}
+
 /// A result as it is compared: texts by number.
 fn naive(call: &CallSpec, rows: &[Tuple]) -> Option<u64> {
     let is = |row: &Tuple, flag: Option<u8>| flag.is_some_and(|flag| row.flags >> flag & 1 == 1);
@@ -137,8 +150,10 @@ fn naive(call: &CallSpec, rows: &[Tuple]) -> Option<u64> {
     }
     let n = words.len() as f64;
     let number = |word: &u64| if call.ty == DataType::Double { f64::from_bits(*word) } else { *word as i64 as f64 };
+    let finite = call.ty == DataType::Double && words.iter().all(|w| number(w).is_finite());
     let sum = || match words.as_slice() {
         [one] => number(one),
+        words if finite => words.iter().map(|w| fixed(number(w))).sum::<i128>() as f64 / FIXED,
         words if words.iter().all(|w| number(w).is_finite()) => {
             // All are multiples of 1/8: exact as whole numbers.
             words.iter().map(|w| (number(w) * 8.0) as i128).sum::<i128>() as f64 / 8.0
@@ -170,31 +185,62 @@ fn naive(call: &CallSpec, rows: &[Tuple]) -> Option<u64> {
     })
 }
 
-/// Whether results agree: bit for bit, but for sums of doubles, whose naive form is the less exact one.
+/// Whether results agree: bit for bit, but for doubles that are sums. Those are the exact sum, rounded (the last digit
+/// may differ where it was rounded twice, that of a mean by one more); deviations are compared as far as naive ones go.
 fn agree(call: &CallSpec, got: Option<u64>, wanted: Option<u64>, rows: usize) -> bool {
     let spread = matches!(call.function, F::StddevSamp | F::VarPop);
-    let rough = spread || (matches!(call.function, F::Sum | F::Avg) && call.ty == DataType::Double);
+    let sum = matches!(call.function, F::Sum | F::Avg) && call.ty == DataType::Double;
     match (got, wanted) {
-        (Some(got), Some(wanted)) if rough && (rows > 1 || spread) => {
+        (Some(got), Some(wanted)) if spread => {
             let (got, wanted) = (f64::from_bits(got), f64::from_bits(wanted));
-            // Of values up to 1e17 the naive sum keeps 16 digits.
             let near = (got - wanted).abs() <= if wanted.abs() > 1e3 { wanted.abs() * 1e-9 } else { 1e-9 };
-            near || got.to_bits() == wanted.to_bits()
-                || (got.is_nan() && wanted.is_nan())
-                || wanted.abs() >= 1e6
-                || got.abs() >= 1e6
+            near || (got.is_nan() && wanted.is_nan()) || wanted.abs() >= 1e6 || got.abs() >= 1e6
         }
-        // Of zeros, which `distinct` takes for one value, either may stand for both.
-        (Some(got), Some(wanted)) if rough && call.distinct && got << 1 == 0 => wanted << 1 == 0,
+        (Some(got), Some(wanted)) if sum && (rows > 1 || call.distinct) => {
+            let (got, wanted) = (f64::from_bits(got), f64::from_bits(wanted));
+            // Of zeros, either may stand for both.
+            (got == 0.0 && wanted == 0.0) || steps(got, wanted) <= if call.function == F::Avg { 2 } else { 1 }
+        }
         _ => got == wanted,
     }
 }
 
+/// Which calls a test has: they decide what a row keeps and whether windows can be moved back.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Mix {
+    All,
+    /// None that keeps candidates.
+    WithoutQueues,
+    /// Sums and counts of columns that are never NULL.
+    Plain,
+}
+
+fn mixed(mix: Mix) -> Vec<CallSpec> {
+    let queue = |c: &CallSpec| {
+        matches!(c.function, F::Min | F::Max) || (matches!(c.function, F::First | F::Last) && c.filtered.is_some())
+    };
+    let plain = |c: &CallSpec| c.filtered.is_none() && !c.distinct && matches!(c.function, F::Count | F::Sum);
+    let keeps = |c: &CallSpec| match mix {
+        Mix::All => true,
+        Mix::WithoutQueues => !queue(c),
+        Mix::Plain => plain(c),
+    };
+    let mut calls: Vec<CallSpec> = calls().into_iter().filter(keeps).collect();
+    if mix == Mix::Plain {
+        calls.iter_mut().for_each(|call| call.null = None);
+    }
+    calls
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
     #[test]
-    fn every_answer_is_that_of_the_rows_of_its_own_window(rows in tuples(), large in any::<bool>()) {
-        let (windows, calls) = (windows(), calls());
+    fn every_answer_is_that_of_the_rows_of_its_own_window(
+        rows in tuples(),
+        large in any::<bool>(),
+        mix in prop_oneof![Just(Mix::All), Just(Mix::WithoutQueues), Just(Mix::Plain)],
+    ) {
+        let (windows, calls) = (windows(), mixed(mix));
         let mut rolling = Rolling::new(&windows, &calls, LATENESS);
         let mut seen: [Vec<Tuple>; 2] = Default::default();
         rolling.reset(0);
@@ -202,6 +248,9 @@ proptest! {
         for (key, fails, mut tuple) in rows {
             if !large && f64::from_bits(tuple.words[1]).abs() >= 1e6 {
                 tuple.words[1] = 0.25f64.to_bits();
+            }
+            if mix == Mix::Plain {
+                tuple.flags = 0;
             }
             let entry = key as u32;
             let late = seen[key].iter().map(|r| r.time).max().is_some_and(|newest| tuple.time < newest - LATENESS);
@@ -284,4 +333,19 @@ fn a_sum_outside_of_its_type_is_an_overflow_that_leaves_no_trace() {
 fn ten_tenths_are_one() {
     let values: Vec<(i64, f64)> = (0..10).map(|t| (t, 0.1)).collect();
     assert_eq!(sums(&values)[9], Ok(Some(1.0)));
+}
+
+#[test]
+fn small_sums_survive_a_large_one_that_passes_by() {
+    let got = sums(&[(0, 1e25), (1, 0.1), (2, 0.2), (3, 0.3), (11, 0.0), (14, 0.0)]);
+    // The exact sum, rounded once; added one by one they would be 0.6000000000000001.
+    assert_eq!(got[4], Ok(Some(0.6)));
+    assert_eq!(got[5], Ok(Some(0.0)));
+}
+
+#[test]
+fn large_values_that_cancel_leave_zero() {
+    let values: Vec<(i64, f64)> = (0..10_000).map(|t| (t / 1000, if t % 2 == 0 { 1e300 } else { -1e300 })).collect();
+    let got = sums(&values);
+    assert_eq!((got[9_998], got[9_999]), (Ok(Some(1e300)), Ok(Some(0.0))));
 }

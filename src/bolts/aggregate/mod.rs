@@ -57,57 +57,61 @@ impl BoltFactory for Aggregate {
     }
 
     fn check(&self, check: &BoltCheck<'_>) -> Option<Box<dyn BoltPlan>> {
-        let options = &check.options;
-        let input = check.inputs.first()?;
-        for name in ["at", "order"] {
-            if let Some(node) = options.node(name) {
-                let problem = Problem::error(format!("`{name}` of `{}` is not available yet", options.component));
-                options.problem(problem.at(node.span).label("not available yet"));
-            }
-        }
-        let all: Vec<usize> = (0..input.columns.len()).collect();
-        let kept = columns::keep(options, &input.name, &input.columns, &all);
-        let scope_columns = columns::scope_columns(input);
-        let scope = Scope { columns: &scope_columns, environment: check.environment };
-        let added = options.adds(&scope, true);
-        let windows = windows::declared(options);
-        let lateness = options.duration("lateness").unwrap_or(0).saturating_add(input.disorder);
-        let (names, entries) = added?;
-        let windows = windows::choose(options, &names, &entries.calls, windows?)?;
-        let ttl = windows::ttl(check, &names, &entries.calls, &windows, lateness)?;
-        let mut main: Vec<OutputColumn> = kept?
-            .into_iter()
-            .filter(|at| !names.iter().any(|(name, _)| input.columns[*at].is(name)))
-            .map(|at| passed(&input.columns, at))
-            .collect();
-        let first_added = main.len();
-        main.extend(names.iter().zip(&entries.expressions).map(computed));
-        let mut outputs = vec![OutputStream { suffix: "", columns: main }];
-        if windows.specs.iter().any(|w| matches!(w.length, Length::Time(_))) {
-            let columns = all.iter().map(|at| passed(&input.columns, *at)).collect();
-            outputs.push(OutputStream { suffix: "late", columns });
-        }
-        let plan = Plan {
-            outputs,
-            first_added,
-            columns: input.columns.len(),
-            names: names.iter().map(|(name, _)| (*name).to_owned()).collect(),
-            entries,
-            windows: windows.specs,
-            of_call: windows.of_call,
-            lateness,
-            ttl,
-        };
-        if task::Program::size(&plan) > 64 {
-            let problem = Problem::error(format!(
-                "`{}` has more than 64 different arguments and filters of aggregates",
-                options.component
-            ));
-            options.problem(problem.at(options.span).hint("compute some of them in a second bolt"));
-            return None;
-        }
-        Some(Box::new(plan))
+        Some(Box::new(plan(check)?))
     }
+}
+
+fn plan(check: &BoltCheck<'_>) -> Option<Plan> {
+    let options = &check.options;
+    let input = check.inputs.first()?;
+    for name in ["at", "order"] {
+        if let Some(node) = options.node(name) {
+            let problem = Problem::error(format!("`{name}` of `{}` is not available yet", options.component));
+            options.problem(problem.at(node.span).label("not available yet"));
+        }
+    }
+    let all: Vec<usize> = (0..input.columns.len()).collect();
+    let kept = columns::keep(options, &input.name, &input.columns, &all);
+    let scope_columns = columns::scope_columns(input);
+    let scope = Scope { columns: &scope_columns, environment: check.environment };
+    let added = options.adds(&scope, true);
+    let windows = windows::declared(options);
+    let lateness = options.duration("lateness").unwrap_or(0).saturating_add(input.disorder);
+    let (names, entries) = added?;
+    let windows = windows::choose(options, &names, &entries.calls, windows?)?;
+    let ttl = windows::ttl(check, &names, &entries.calls, &windows, lateness)?;
+    let mut main: Vec<OutputColumn> = kept?
+        .into_iter()
+        .filter(|at| !names.iter().any(|(name, _)| input.columns[*at].is(name)))
+        .map(|at| passed(&input.columns, at))
+        .collect();
+    let first_added = main.len();
+    main.extend(names.iter().zip(&entries.expressions).map(computed));
+    let mut outputs = vec![OutputStream { suffix: "", columns: main }];
+    if windows.specs.iter().any(|w| matches!(w.length, Length::Time(_))) {
+        let columns = all.iter().map(|at| passed(&input.columns, *at)).collect();
+        outputs.push(OutputStream { suffix: "late", columns });
+    }
+    let plan = Plan {
+        outputs,
+        first_added,
+        columns: input.columns.len(),
+        names: names.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        entries,
+        windows: windows.specs,
+        of_call: windows.of_call,
+        lateness,
+        ttl,
+    };
+    if task::Program::size(&plan) > 64 {
+        let problem = Problem::error(format!(
+            "`{}` has more than 64 different arguments and filters of aggregates",
+            options.component
+        ));
+        options.problem(problem.at(options.span).hint("compute some of them in a second bolt"));
+        return None;
+    }
+    Some(plan)
 }
 
 fn passed(columns: &[Column], at: usize) -> OutputColumn {
@@ -132,6 +136,18 @@ struct Plan {
     of_call: Vec<usize>,
     lateness: i64,
     ttl: i64,
+}
+
+impl Plan {
+    /// The call that an entry is, if it is nothing else.
+    fn call_of(&self, entry: usize) -> Option<usize> {
+        self.entries.expressions[entry].as_column()?.checked_sub(self.columns + self.entries.expressions.len())
+    }
+
+    /// The first entry that is nothing but this call.
+    fn entry_of(&self, call: usize) -> Option<usize> {
+        (0..self.entries.expressions.len()).find(|entry| self.call_of(*entry) == Some(call))
+    }
 }
 
 impl BoltPlan for Plan {
@@ -179,6 +195,14 @@ impl BoltPlan for Plan {
             FOREVER => "state of a key is kept for ever".to_owned(),
             ttl => format!("state of a key is freed {} after its last row", text(ttl)),
         });
+        let (key, rows) = task::bytes(self);
+        let mut line = format!("state takes {key} bytes a key");
+        for (bytes, kind) in rows.into_iter().zip(["row in windows of time", "row in windows of rows"]) {
+            if let Some(bytes) = bytes {
+                line.push_str(&format!(", {bytes} bytes a {kind}"));
+            }
+        }
+        lines.push(line);
         lines
     }
 

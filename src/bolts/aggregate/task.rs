@@ -59,7 +59,9 @@ impl Program {
         for step in &plan.entries.order {
             let index = match *step {
                 EntryStep::Expression(entry) => {
-                    program.parts.push(Part::Entry(entry));
+                    if plan.call_of(entry).is_none_or(|call| plan.entry_of(call) != Some(entry)) {
+                        program.parts.push(Part::Entry(entry));
+                    }
                     continue;
                 }
                 EntryStep::Call(index) => index,
@@ -90,6 +92,29 @@ impl Program {
         program.arguments.len() + program.filters.len()
     }
 
+    fn filter_flag(&self, at: usize) -> u8 {
+        (self.arguments.len() + at) as u8
+    }
+
+    /// The windows of a task.
+    fn rolling(&self, plan: &Plan) -> Rolling {
+        let calls = plan.entries.calls.iter().enumerate().map(|(at, call)| {
+            let (argument, filter) = self.of_call[at];
+            // A filtered row counts as little as one with NULL.
+            let null = argument.filter(|at| self.arguments[*at].expr.nullable());
+            CallSpec {
+                function: call.function,
+                distinct: call.distinct,
+                window: plan.of_call[at],
+                argument,
+                ty: call.argument.as_ref().map_or(DataType::Bigint, Expr::data_type),
+                null: null.map(|at| at as u8),
+                filtered: filter.map(|at| self.filter_flag(at)),
+            }
+        });
+        Rolling::new(&plan.windows, &calls.collect::<Vec<_>>(), plan.lateness)
+    }
+
     fn filter(&mut self, expr: &Expr, entry: usize) -> usize {
         let identity = format!("{expr:?}");
         self.filters.iter().position(|known| known.identity == identity).unwrap_or_else(|| {
@@ -111,6 +136,11 @@ impl Program {
             }
         }
     }
+}
+
+/// Bytes of state for a key, and for a row in windows of time and of rows.
+pub fn bytes(plan: &Plan) -> (usize, [Option<usize>; 2]) {
+    Program::new(plan).rolling(plan).bytes()
 }
 
 enum Source {
@@ -158,22 +188,13 @@ impl Task {
         let slots = |number: usize| match number.checked_sub(plan.columns) {
             None => build.inputs[0][number],
             Some(entry) if entry < entries => build.outputs[0][plan.first_added + entry],
-            Some(call) => build.scratch[call - entries],
-        };
-        let filter_flag = |at: usize| (program.arguments.len() + at) as u8;
-        let calls = plan.entries.calls.iter().enumerate().map(|(at, call)| {
-            let (argument, filter) = program.of_call[at];
-            CallSpec {
-                function: call.function,
-                distinct: call.distinct,
-                window: plan.of_call[at],
-                argument,
-                ty: call.argument.as_ref().map_or(DataType::Bigint, Expr::data_type),
-                null: argument.map(|at| at as u8),
-                filtered: filter.map(filter_flag),
+            // A column that is nothing but a call is written by the call.
+            Some(entry_or_call) => {
+                let call = entry_or_call - entries;
+                plan.entry_of(call).map_or(build.scratch[call], |entry| build.outputs[0][plan.first_added + entry])
             }
-        });
-        let calls: Vec<CallSpec> = calls.collect();
+        };
+        let filter_flag = |at: usize| program.filter_flag(at);
         let mut names = Vec::new();
         let work = program.parts.iter().map(|part| {
             let (work, entry) = match *part {
@@ -193,7 +214,7 @@ impl Task {
                     (Work::Argument { at, flag: 1 << at, unless, source, empty }, argument.entry)
                 }
                 Part::Call(at) => {
-                    let (call, slot) = (&plan.entries.calls[at], build.scratch[at]);
+                    let (call, slot) = (&plan.entries.calls[at], slots(plan.columns + entries + at));
                     let default = call.default.as_ref().map(|expr| expr.compile(&slots));
                     let lag = call.function == AggregateFunction::Lag;
                     let work = if lag {
@@ -214,7 +235,7 @@ impl Task {
             index: Index::new(key.is_word()),
             key,
             ttl: plan.ttl,
-            rolling: Rolling::new(&plan.windows, &calls, plan.lateness),
+            rolling: program.rolling(plan),
             work,
             names,
             arguments: vec![0; program.arguments.len()],
@@ -293,6 +314,12 @@ struct Resolved {
 const UNRESOLVED: Resolved = Resolved { word: 0, entry: NONE };
 
 impl Task {
+    /// Places of keys, used or free.
+    #[cfg(test)]
+    pub(super) fn places(&self) -> usize {
+        self.index.used()
+    }
+
     /// The entry of a tuple's key, and whether it has just been made; none if the key is NULL.
     #[inline(always)]
     fn entry(&mut self, frame: &Frame, resolved: Resolved) -> Option<(u32, bool)> {
@@ -387,9 +414,8 @@ impl Bolt for Task {
         let Some((entry, inserted)) = self.entry(frame, resolved) else {
             return step.error("null_key", "a column of the key is NULL");
         };
-        if inserted {
-            self.rolling.reset(entry);
-        } else if self.ttl != i64::MAX && time.saturating_sub(self.rolling.newest(entry)) > self.ttl {
+        let expired = || self.ttl != i64::MAX && time.saturating_sub(self.rolling.newest(entry)) > self.ttl;
+        if inserted || expired() {
             self.rolling.reset(entry);
         } else if self.rolling.is_late(entry, time) {
             return Flow::Port(1);

@@ -1,6 +1,10 @@
-use super::Aggregate;
-use crate::bolts::rig::Rig;
-use crate::tuple::{DataType, Value};
+use super::{Aggregate, plan, task::Task};
+use crate::bolts::rig::{self, Rig};
+use crate::component::{Bolt, BoltBuild, BoltCheck, BoltPlan, Flow, InputStream, Options, Step};
+use crate::expr::Environment;
+use crate::problem::{Problems, Span};
+use crate::tuple::{Arena, Column, DataType, Layout, Run, Slot, Value};
+use proptest::prelude::*;
 
 fn rig() -> Rig {
     Rig::new(&[("s", &[("k", DataType::Text), ("x", DataType::Bigint)])])
@@ -62,4 +66,96 @@ fn windows_are_checked() {
     assert!(problems("window = { rolling = 'x' }\nadd.n = 'count(*)'").contains("rolling"));
     assert!(problems("order = 'time'\nadd.n = 'count(*)'").contains("not available yet"));
     assert_eq!(problems("add.n = 'count(*)'"), "");
+}
+
+/// A task over (k bigint, x bigint) with its run.
+fn task(toml: &str) -> (Task, Run, [Slot; 2], Vec<Slot>) {
+    let table = rig::table(toml);
+    let problems = Problems::new();
+    let columns = ["k", "x"].map(|name| Column::new(name, DataType::Bigint));
+    let inputs = [InputStream { name: "s".to_owned(), columns: columns.to_vec(), disorder: 0 }];
+    let plan = plan(&BoltCheck {
+        name: "b",
+        options: Options { component: "bolts.b", span: Span::default(), table: &table, problems: &problems },
+        inputs: &inputs,
+        key: &[vec![0]],
+        environment: &Environment::default(),
+        folder: std::path::Path::new("."),
+    })
+    .unwrap();
+    let layout = Layout::new(16);
+    let input = [layout.slot(0), layout.slot(1)];
+    let main: Vec<Slot> = (0..plan.outputs()[0].columns.len()).map(|at| layout.slot(at)).collect();
+    let outputs = [main.clone(), input.to_vec()];
+    let scratch: Vec<Slot> = (0..plan.scratch()).map(|at| layout.slot(15 - at)).collect();
+    let key = [vec![(input[0], DataType::Bigint)]];
+    let inputs = [input.to_vec()];
+    let build =
+        BoltBuild { name: "b", inputs: &inputs, outputs: &outputs, scratch: &scratch, key: &key, task: 0, tasks: 1 };
+    (Task::new(&plan, &build), Run::new(layout), input, main)
+}
+
+/// Steps through a run of (time, key, x), looked up first or not: the added columns, none for an error.
+fn follow(
+    task: &mut Task,
+    run: &mut Run,
+    slots: (&[Slot; 2], &[Slot]),
+    rows: &[(i64, i64, i64)],
+    resolve: bool,
+) -> Vec<Option<Vec<u64>>> {
+    run.clear();
+    for (time, key, x) in rows {
+        let (frame, _) = run.push();
+        frame.set_time(*time);
+        frame.set(slots.0[0], *key as u64);
+        frame.set(slots.0[1], *x as u64);
+    }
+    if resolve {
+        task.resolve(0, run);
+    }
+    let arena = Arena::new();
+    let mut out = Vec::new();
+    for index in 0..run.len() {
+        let (mut failure, mut deadline) = (None, i64::MAX);
+        let frame = run.frame_mut(index);
+        let watermark = frame.time();
+        let at = if resolve { index } else { crate::tuple::RUN_TUPLES };
+        let mut step = Step { index: at, watermark, arena: &arena, failure: &mut failure, deadline: &mut deadline };
+        let passed = task.step(0, frame, &mut step) == Flow::Next;
+        out.push(passed.then(|| slots.1[2..].iter().map(|slot| frame.word(*slot)).collect()));
+    }
+    out
+}
+
+#[test]
+fn keys_that_never_return_give_their_places_to_new_ones() {
+    let (mut task, mut run, input, main) = task("window = { rolling = '1ms' }\nadd.n = 'count(*)'\nadd.s = 'sum(x)'");
+    for start in (0..400_000i64).step_by(64) {
+        let rows: Vec<(i64, i64, i64)> = (start..start + 64).map(|t| (t, t, 1)).collect();
+        let out = follow(&mut task, &mut run, (&input, &main), &rows, true);
+        assert!(out.iter().all(|row| row.as_deref() == Some(&[1, 1][..])));
+    }
+    // A key lives for 1,000 rows.
+    assert!(task.places() < 3_000, "{} places", task.places());
+}
+
+proptest! {
+    #[test]
+    fn looking_keys_up_first_changes_no_answer(
+        runs in prop::collection::vec(prop::collection::vec((0i64..4, 0i64..12, -1i64..6), 1..20), 1..12),
+    ) {
+        let toml = "window = { rolling = '10us' }\nttl = '12us'\nadd.n = 'count(*)'\nadd.s = 'sum(x)'\nadd.q = '100 / x'\nadd.l = 'coalesce(lag(x), 9)'";
+        let (mut one, mut one_run, input, main) = task(toml);
+        let (mut other, mut other_run, ..) = task(toml);
+        let mut now = 0;
+        for run in runs {
+            let rows: Vec<(i64, i64, i64)> = run.iter().map(|(ahead, key, x)| {
+                now += ahead;
+                (now, *key, *x)
+            }).collect();
+            let resolved = follow(&mut one, &mut one_run, (&input, &main), &rows, true);
+            let plain = follow(&mut other, &mut other_run, (&input, &main), &rows, false);
+            prop_assert_eq!(resolved, plain);
+        }
+    }
 }
