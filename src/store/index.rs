@@ -4,8 +4,8 @@
 //! key. A table holds the whole hash: for keys of one word that is the key itself, since xxh3 of eight bytes maps no
 //! two words to one hash (each of its steps can be undone; a test undoes them), and a look-up reads one pair.
 
+use super::table::Table;
 use super::{KeyRef, Slab};
-use hashbrown::HashTable;
 
 /// Tables, a power of two and a multiple of the 256 shards: with 20 million keys each holds ten thousand.
 const TABLES: usize = 2048;
@@ -13,26 +13,6 @@ const TABLE_BITS: u32 = TABLES.ilog2();
 
 /// Longest key that is kept in place.
 const SHORT: usize = 22;
-
-/// A hash and the entry of its key, without padding between them.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    low: u32,
-    high: u32,
-    entry: u32,
-}
-
-impl Place {
-    #[inline(always)]
-    fn new(hash: u64, entry: u32) -> Place {
-        Place { low: hash as u32, high: (hash >> 32) as u32, entry }
-    }
-
-    #[inline(always)]
-    fn hash(self) -> u64 {
-        u64::from(self.high) << 32 | u64::from(self.low)
-    }
-}
 
 /// A key as it is stored.
 #[derive(Debug, Default)]
@@ -78,7 +58,7 @@ struct Meta {
 
 /// Which key has which entry. Entry numbers are dense, stable while the key lives, and used again after it was freed.
 pub struct Index {
-    tables: Box<[HashTable<Place>]>,
+    tables: Box<[Table]>,
     metas: Slab<Meta>,
     /// Whether all keys are words, told by their hashes.
     words: bool,
@@ -86,12 +66,6 @@ pub struct Index {
     used: u32,
     free: Vec<u32>,
     hand: u32,
-}
-
-/// The hash that a table sees: the bits that chose the table lie where it does not look.
-#[inline(always)]
-fn spread(hash: u64) -> u64 {
-    hash.rotate_left(32)
 }
 
 #[inline(always)]
@@ -102,16 +76,28 @@ fn table(hash: u64) -> usize {
 impl Index {
     /// No keys; `words` if every key will be one word ([`super::KeyReader::is_word`]).
     pub fn new(words: bool) -> Index {
-        let tables = (0..TABLES).map(|_| HashTable::new()).collect();
+        let tables = (0..TABLES).map(|_| Table::default()).collect();
         Index { tables, metas: Slab::new(), words, used: 0, free: Vec::new(), hand: 0 }
     }
 
     /// The entry of a key, if it has one.
     #[inline]
     pub fn find(&self, key: KeyRef<'_>) -> Option<u32> {
-        let is =
-            |place: &Place| place.hash() == key.hash && (self.words || self.metas.get(place.entry).key.is(key.bytes));
-        self.tables[table(key.hash)].find(spread(key.hash), is).map(|place| place.entry)
+        let is = |entry| self.words || self.metas.get(entry).key.is(key.bytes);
+        self.tables[table(key.hash)].find(key.hash, is)
+    }
+
+    /// Asks for the place in which [`Index::guess`] will look first; purely a hint.
+    #[inline(always)]
+    pub fn prefetch(&self, hash: u64) {
+        self.tables[table(hash)].prefetch(hash);
+    }
+
+    /// The entry of a key by its hash alone: where keys are words the one of the key, else nearly always
+    /// ([`Index::holds`] tells).
+    #[inline(always)]
+    pub fn guess(&self, hash: u64) -> Option<u32> {
+        self.tables[table(hash)].find(hash, |_| true)
     }
 
     /// Whether `entry` is that of a key.
@@ -138,17 +124,14 @@ impl Index {
         self.metas.reach(entry);
         let stored = if self.words { Stored::Word } else { Stored::new(key.bytes) };
         *self.metas.get_mut(entry) = Meta { hash: key.hash, key: stored };
-        let place = Place::new(key.hash, entry);
-        self.tables[table(key.hash)].insert_unique(spread(key.hash), place, |place| spread(place.hash()));
+        self.tables[table(key.hash)].insert(key.hash, entry);
         entry
     }
 
     /// Frees the entry of a key.
     pub fn remove(&mut self, entry: u32) {
         let hash = std::mem::take(self.metas.get_mut(entry)).hash;
-        if let Ok(found) = self.tables[table(hash)].find_entry(spread(hash), |known| known.entry == entry) {
-            found.remove();
-        }
+        self.tables[table(hash)].remove(hash, entry);
         self.free.push(entry);
     }
 

@@ -1,14 +1,16 @@
 //! Keyed state: which key has which entry.
 //!
 //! Owns the canonical form of keys ([`KeyReader`]), their index ([`Index`]; [`Keys`] with a time to live) and memory by
-//! entry number that never moves ([`Slab`], [`Words`]). What an entry means is the business of whoever uses it. Never reads a clock: time is the event
-//! time of tuples. Invariant: a live key has exactly one entry, a live entry exactly one key.
+//! entry number that never moves ([`Slab`], [`Words`]). What an entry means is the business of whoever uses it. Never
+//! reads a clock: time is the event time of tuples. Invariant: a live key has exactly one entry, a live entry exactly
+//! one key.
 
 mod index;
 mod keys;
 mod pages;
 mod reader;
 mod slab;
+mod table;
 #[cfg(test)]
 mod tests;
 

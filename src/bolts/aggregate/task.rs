@@ -385,16 +385,23 @@ fn find_or_insert(index: &mut Index, key: KeyRef<'_>) -> (u32, bool) {
 impl Bolt for Task {
     fn resolve(&mut self, _input: usize, run: &Run) {
         self.run = run.len();
-        for (index, resolved) in self.resolved[..run.len()].iter_mut().enumerate() {
+        let mut hashes = [0; RUN_TUPLES];
+        for (index, (resolved, hash)) in self.resolved[..run.len()].iter_mut().zip(&mut hashes).enumerate() {
             let frame = run.frame(index);
-            *resolved = UNRESOLVED;
             let found = if self.by_word {
-                self.key.word(frame).map(|word| (word, self.index.find(KeyRef::new(&word.to_le_bytes()))))
+                self.key.word(frame).map(|word| (word, KeyRef::new(&word.to_le_bytes()).hash))
             } else {
-                self.key.read(frame).map(|key| (key.hash, self.index.find(key)))
+                self.key.read(frame).map(|key| (key.hash, key.hash))
             };
-            if let Some((word, Some(entry))) = found {
-                *resolved = Resolved { word, entry };
+            // What a NULL key finds is not looked at.
+            let word;
+            (word, *hash) = found.unwrap_or_default();
+            *resolved = Resolved { word, entry: NONE };
+            self.index.prefetch(*hash);
+        }
+        for (resolved, hash) in self.resolved[..run.len()].iter_mut().zip(hashes) {
+            if let Some(entry) = self.index.guess(hash) {
+                resolved.entry = entry;
                 self.rolling.prefetch_state(entry);
             }
         }
