@@ -1,5 +1,9 @@
 //! The integration tests, one module for each behaviour.
 
+mod answers;
 mod bad_config;
+mod bad_input;
+mod commands;
 mod postgres;
+mod program;
 mod tidy;
