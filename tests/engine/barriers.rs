@@ -29,7 +29,7 @@ fn run(text: &str, world: &World, bolts: &[&str], executors: usize, seed: u64) {
     let mut rig = Rig::new(text, world, executors, seed);
     let mut asked = 0;
     let mut random = Random(seed);
-    let mut wait = random.below(40);
+    let mut wait = random.below(6);
     for n in 0..200_000 {
         let executor = random.below(executors);
         rig.step(executor);
@@ -43,7 +43,7 @@ fn run(text: &str, world: &World, bolts: &[&str], executors: usize, seed: u64) {
         if wait == 0 && asked < 12 && rig.executors.iter().flat_map(|e| &e.pipelines).all(passed) {
             asked += 1;
             rig.control.barrier.store(asked, Relaxed);
-            wait = random.below(60);
+            wait = random.below(6);
         }
     }
     world.close_all();
