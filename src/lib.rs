@@ -1,4 +1,200 @@
-//! Sferic: a record-at-a-time, low-latency event processor.
+//! Sferic decides on every event within microseconds: a record-at-a-time event processor in one binary.
+//!
+//! A topology of spouts and bolts is declared in one TOML file, runs on pinned threads joined by lock-free rings, and
+//! reports the latency of every tuple. This page is the architecture document.
+//!
+//! # The life of a tuple
+//!
+//! 1. [`config::load_file`] reads the file and what it includes into a [`config::Model`]; [`config::check`] asks the
+//!    factories of a [`component::Registry`] about each component and gives a [`config::Checked`], or every problem at
+//!    once. Nothing has been started.
+//! 2. [`topology::plan`] is pure: a checked topology and a [`topology::CoreBudget`] become executors, pipelines and
+//!    channels. [`topology::explain`] prints it.
+//! 3. [`topology::assemble`] allocates everything, opens every split and makes the [`executor::Executor`]s;
+//!    [`topology::run`] puts threads around them, pins them, and keeps house (signals, reloads, short reports).
+//! 4. A [`component::Spout`] decodes records of its split straight into [`tuple::Frame`]s of its pipeline: one word for
+//!    each column, one NULL bit, text as an address and a length in one word. Each is stamped with its due time.
+//! 5. [`executor::Pipeline`] takes a run of up to 64 frames. Keys of stateful bolts are looked up for the whole run and
+//!    their state is prefetched ([`component::Bolt::resolve`]); then each tuple goes through the
+//!    [`executor::Program`]: `where`, the bolt's [`component::Bolt::step`], `having`, and the targets of the stream that
+//!    it leaves on. Bolts read the slots of their inputs and write slots of their own, so nothing is copied and branches
+//!    do not disturb each other.
+//! 6. Where a tuple must go to another executor, its header and the columns that are read there are packed into the
+//!    [`ring`] of that edge; the reader's frames point into the ring until their run is over.
+//! 7. Where its way ends, its age is recorded ([`latency::Recorder`]), once for the pipeline and once for each sink that
+//!    it reached. [`latency::Report`] is what a person reads in the end.
+//!
+//! # The code
+//!
+//! Imports run downwards only; a test holds that.
+//!
+//! | layer | modules |
+//! | --- | --- |
+//! | 0 | [`tuple`]: values, frames, codecs · [`time`]: intervals, timestamps, clocks · [`ring`] · [`latency`]: histograms, reports · [`problem`]: what is wrong in a file, and where |
+//! | 1 | [`expr`]: SQL expressions · [`window`]: rolling windows, pure · [`store`]: keys and their entries |
+//! | 2 | [`component`]: the traits of spouts and bolts, factories, options, the registry |
+//! | 3 | [`spouts`], [`bolts`]: one module each, and one list of factories |
+//! | 4 | [`executor`]: pipelines, programs, channels, steps, waiting |
+//! | 5 | [`config`]: what a file may say |
+//! | 6 | [`topology`]: plan, assemble, run, explain, report: the only place where config meets executor |
+//! | 7 | [`filetest`]: tests in topology files, on a virtual clock |
+//! | 8 | [`cli`]: one file for each command |
+//!
+//! # What is never there
+//!
+//! - On the way of a tuple: no lock, no system call, no allocation in the steady state, no comparison of names, and one
+//!   read of the clock, at its end.
+//! - [`expr`] and [`window`] never read a clock, a file or a thread.
+//! - [`executor::Executor::step`] never sleeps, spins or parks, and time reaches it through a [`time::Clock`]. The
+//!   thread around it decides how to wait; tests and file tests step it themselves.
+//! - A full channel never waits inside a call: what does not fit stays with the sender, and the pipeline reads nothing
+//!   new before it has gone. A task with many rows is suspended between two of them.
+//! - A channel is one ring for one edge between two pipelines, never shared, and the graph of pipelines has no cycle: so
+//!   the deepest pipeline can always move.
+//! - No record is lost silently: what cannot be decoded or computed leaves on a stream of errors, counted by reason, and
+//!   the report shows that the books balance.
+//! - Nothing depends on whether a timer has already fired: an operator compares times first, a timer only emits.
+//!
+//! # Where this differs from the design it was built from
+//!
+//! - The memory of text: a text is one word (48 bits of address, 16 of length), so that a column is always one slot.
+//! - A program is a graph of nodes and targets walked with a stack of its own, not a flat list with jumps: the same
+//!   price for a chain, and united inputs, several tasks in one pipeline and suspended rows need no second mechanism.
+//! - A sender keeps what does not fit in a buffer of its own and publishes once a run: one copy more, no waiting at all.
+//! - A rolling window by time answers a late tuple with the tuple's *own* window; windows by rows and `lag` go by
+//!   arrival. (The other reading, judging a late row at the key's latest time, would count rows that lie in its future.)
+//! - State lives in memory: the store behind the keys is the next step, and nothing is committed yet. Barriers flow and
+//!   align, but nobody asks for epochs.
+//!
+//! # Your own kinds
+//!
+//! A binary with kinds of its own registers them beside Sferic's, and its users write `kind = "mine"` in the same files.
+//!
+//! ```
+//! use sferic::component::*;
+//! use sferic::tuple::{Column, DataType, Frame, Slot};
+//!
+//! /// A spout that counts: `kind = "counter"`, `upto = 5`.
+//! struct Counter;
+//! struct CounterPlan { upto: u64, columns: Vec<Column> }
+//! struct CounterSpout { next: u64, upto: u64, slot: Slot, split: u32 }
+//!
+//! impl SpoutFactory for Counter {
+//!     fn kind(&self) -> &'static str { "counter" }
+//!     fn doc(&self) -> &'static str { "counts" }
+//!     fn options(&self) -> &'static [OptionSpec] {
+//!         &[OptionSpec::required("upto", "the last number")]
+//!     }
+//!     fn check(&self, check: &SpoutCheck<'_>) -> Option<Box<dyn SpoutPlan>> {
+//!         // A wrong value has been reported by the getter.
+//!         let upto = check.options.integer("upto", 0)? as u64;
+//!         Some(Box::new(CounterPlan { upto, columns: vec![Column::new("n", DataType::Bigint).not_null()] }))
+//!     }
+//! }
+//!
+//! impl SpoutPlan for CounterPlan {
+//!     fn columns(&self) -> &[Column] { &self.columns }
+//!     fn time(&self) -> Option<usize> { None }
+//!     fn finite(&self) -> bool { true }
+//!     fn splits(&self) -> Result<Vec<SplitName>, ComponentError> { Ok(vec!["all".to_owned()]) }
+//!     fn open(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Spout>, ComponentError> {
+//!         Ok(Box::new(CounterSpout { next: build.position, upto: self.upto, slot: build.columns[0], split: build.split_id }))
+//!     }
+//! }
+//!
+//! impl Spout for CounterSpout {
+//!     fn poll(&mut self, intake: &mut Intake<'_>) -> Result<Polled, ComponentError> {
+//!         if self.next >= self.upto {
+//!             return Ok(Polled::End);
+//!         }
+//!         while self.next < self.upto && !intake.run.is_full() {
+//!             let (frame, _) = intake.run.push();
+//!             frame.set_due(intake.now);
+//!             frame.set_time(intake.wall);
+//!             frame.set_origin(self.split, self.next);
+//!             self.next += 1;
+//!             frame.set(self.slot, self.next);
+//!         }
+//!         Ok(Polled::Some)
+//!     }
+//!     fn position(&self) -> u64 { self.next }
+//! }
+//!
+//! /// A bolt that doubles: `kind = "double"`, `column = "n"`.
+//! struct Double;
+//! struct DoublePlan { at: usize, outputs: Vec<OutputStream> }
+//! struct DoubleTask { from: Slot, to: Slot }
+//!
+//! impl BoltFactory for Double {
+//!     fn kind(&self) -> &'static str { "double" }
+//!     fn doc(&self) -> &'static str { "doubles a column" }
+//!     fn options(&self) -> &'static [OptionSpec] {
+//!         &[OptionSpec::required("column", "the column")]
+//!     }
+//!     fn check(&self, check: &BoltCheck<'_>) -> Option<Box<dyn BoltPlan>> {
+//!         let name = check.options.text("column")?;
+//!         let input = &check.inputs[0];
+//!         let Some(at) = input.columns.iter().position(|c| c.is(name)) else {
+//!             let node = check.options.node("column")?;
+//!             check.options.wrong("column", node, "a column of its input");
+//!             return None;
+//!         };
+//!         // All columns of the input stay where they are; one new slot is ours.
+//!         let mut columns: Vec<_> = input.columns.iter().enumerate()
+//!             .map(|(n, c)| OutputColumn { column: c.clone(), source: ColumnSource::Input(n) })
+//!             .collect();
+//!         columns.push(OutputColumn { column: Column::new("doubled", DataType::Bigint), source: ColumnSource::Computed });
+//!         Some(Box::new(DoublePlan { at, outputs: vec![OutputStream { suffix: "", columns }] }))
+//!     }
+//! }
+//!
+//! impl BoltPlan for DoublePlan {
+//!     fn outputs(&self) -> &[OutputStream] { &self.outputs }
+//!     fn build(&self, build: &BoltBuild<'_>) -> Result<Box<dyn Bolt>, ComponentError> {
+//!         let to = *build.outputs[0].last().expect("the new column is the last");
+//!         Ok(Box::new(DoubleTask { from: build.inputs[0][self.at], to }))
+//!     }
+//! }
+//!
+//! impl Bolt for DoubleTask {
+//!     fn step(&mut self, _input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
+//!         let doubled = match frame.get(self.from).map(|word| (word as i64).checked_mul(2)) {
+//!             Some(None) => return step.error("overflow", "the doubled number is out of range"),
+//!             Some(Some(number)) => Some(number as u64),
+//!             None => None,
+//!         };
+//!         frame.put(self.to, doubled);
+//!         Flow::Next
+//!     }
+//! }
+//!
+//! let registry = sferic::registry().spout(Counter).bolt(Double);
+//! // A program of your own would now say: sferic::cli::main(&registry)
+//! let file = r#"
+//!     [spouts.numbers]
+//!     kind = "counter"
+//!     upto = 5
+//!
+//!     [bolts.twice]
+//!     kind = "double"
+//!     from = "numbers"
+//!     column = "n"
+//!     where = "n <> 3"
+//!
+//!     [[tests]]
+//!     name = "twice two is four, and three is left out"
+//!     given  = [ { at = "0s", numbers = { n = 2 } }, { at = "1s", numbers = { n = 3 } } ]
+//!     expect = [ { at = "0s", twice = { n = 2, doubled = 4 } } ]
+//! "#;
+//! let (mut sources, problems) = (sferic::problem::Sources::new(), sferic::problem::Problems::new());
+//! let model = sferic::config::load_text("numbers.toml", file, &mut sources, &problems);
+//! let checked = sferic::config::check(&model, &registry, &problems);
+//! let found = sources.render(&problems.into_sorted(), false);
+//! let checked = checked.unwrap_or_else(|| panic!("{found}"));
+//! let outcome = sferic::filetest::run(&checked, &checked.tests[0])?;
+//! assert_eq!(outcome.differences, Vec::<String>::new());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 #![deny(missing_docs)]
 

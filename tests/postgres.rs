@@ -178,7 +178,11 @@ fn literal(value: &Value) -> String {
         Value::Null => "NULL".to_owned(),
         Value::Boolean(b) => b.to_string(),
         Value::Bigint(i) => format!("'{i}'"),
-        Value::Double(d) => format!("'{}'", expr::text::format_double(*d)),
+        Value::Double(d) => {
+            let mut text = String::new();
+            sferic::tuple::format_double(*d, &mut text);
+            format!("'{text}'")
+        }
         Value::Text(t) => format!("'{}'", t.replace('\'', "''")),
         Value::Timestamp(t) => format!("timestamp 'epoch' + {t} * interval '1 microsecond'"),
         Value::Interval(i) => format!("{i} * interval '1 microsecond'"),

@@ -22,8 +22,8 @@ const LAYERS: [(&str, u8); 15] = [
     ("filetest", 7),
 ];
 
-/// Imports inside layer 0 that are meant: texts of times, and clocks.
-const ALLOWED: [(&str, &str); 2] = [("tuple", "time"), ("latency", "time")];
+/// Imports inside a layer that are meant: texts of times, clocks, and windows of aggregate calls over keyed slabs.
+const ALLOWED: [(&str, &str); 4] = [("tuple", "time"), ("latency", "time"), ("window", "expr"), ("window", "store")];
 
 fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();

@@ -55,6 +55,10 @@ impl BoltPlan for FilterPlan {
         &self.outputs
     }
 
+    fn reads(&self, _input: usize) -> Option<Vec<usize>> {
+        Some(Vec::new())
+    }
+
     fn build(&self, _build: &BoltBuild<'_>) -> Result<Box<dyn Bolt>, ComponentError> {
         Ok(Box::new(Pass))
     }

@@ -107,6 +107,11 @@ impl BoltPlan for Plan {
         &self.outputs
     }
 
+    fn reads(&self, _input: usize) -> Option<Vec<usize>> {
+        let read = self.entries.expressions.iter().flat_map(|e| e.columns());
+        Some(read.copied().filter(|c| *c < self.columns).collect())
+    }
+
     fn build(&self, build: &BoltBuild<'_>) -> Result<Box<dyn Bolt>, ComponentError> {
         let slots = |number: usize| match number.checked_sub(self.columns) {
             None => build.inputs[0][number],

@@ -1,6 +1,6 @@
 //! Channels: packed records of tuples and control items between two pipelines.
 //!
-//! Owns the form of a record: a header (due time, event time, origin, path), NULL bits, one word for each column that is
+//! Owns the form of a record: a header (due time, event time, origin, path, watermark), NULL bits, one word for each column that is
 //! read downstream, the bytes of texts behind them. The reader's frames point into the ring until the run is over.
 
 use crate::ring;
@@ -11,12 +11,15 @@ const TUPLE_SAMPLED: u32 = 2;
 const WATERMARK: u32 = 3;
 const BARRIER: u32 = 4;
 const END: u32 = 5;
+const IDLE: u32 = 6;
 
 /// What is in a channel beside tuples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Item {
     /// No later tuple of the channel has an event time below it.
     Watermark(i64),
+    /// The sender's inputs are silent: until it says something else, it does not hold time back.
+    Idle,
     /// All tuples of this epoch came before it.
     Barrier(u64),
     /// Nothing follows. `true`: the sources have ended; `false`: they were told to stop (a drain).
@@ -26,8 +29,8 @@ pub enum Item {
 /// Columns of a channel: slot and type, in the order of the record.
 pub type Columns = Vec<(Slot, DataType)>;
 
-/// Words before the column words: due, time, split, position, path.
-const HEADER: usize = 5;
+/// Words before the column words: due, time, split, position, path, watermark.
+const HEADER: usize = 6;
 
 /// Words of a record without its texts.
 pub fn record_words(columns: usize) -> usize {
@@ -40,17 +43,21 @@ pub struct Sender {
     columns: Columns,
     sent: u64,
     watermark: i64,
+    idle: bool,
 }
 
 impl Sender {
     /// Sends these columns of frames of the sending pipeline.
     pub fn new(ring: ring::Producer, columns: Columns) -> Sender {
-        Sender { ring, columns, sent: 0, watermark: i64::MIN }
+        Sender { ring, columns, sent: 0, watermark: i64::MIN, idle: false }
     }
 
-    /// Packs a tuple; with `sampled`, the time of sending (nanoseconds) goes with it.
-    pub fn tuple(&mut self, frame: &Frame, sampled: Option<u64>) {
+    /// Packs a tuple. With it goes the watermark that it comes behind, so that the receiver's timers fire before it as
+    /// they would in the sender's pipeline; with `sampled`, the time of sending (nanoseconds) too.
+    pub fn tuple(&mut self, frame: &Frame, watermark: i64, sampled: Option<u64>) {
         self.sent += 1;
+        self.idle = false;
+        self.watermark = self.watermark.max(watermark);
         self.ring.begin(if sampled.is_some() { TUPLE_SAMPLED } else { TUPLE });
         let out = self.ring.body();
         out.extend_from_slice(&[
@@ -59,6 +66,7 @@ impl Sender {
             frame.split() as u64,
             frame.position(),
             frame.path(),
+            self.watermark as u64,
         ]);
         out.extend(sampled);
         let nulls = out.len();
@@ -84,9 +92,17 @@ impl Sender {
 
     /// Sends a watermark if it is a new one.
     pub fn watermark(&mut self, watermark: i64) {
-        if watermark > self.watermark {
-            self.watermark = watermark;
-            self.ring.push(WATERMARK, &[watermark as u64]);
+        if watermark > self.watermark || self.idle {
+            self.watermark = self.watermark.max(watermark);
+            self.idle = false;
+            self.ring.push(WATERMARK, &[self.watermark as u64]);
+        }
+    }
+
+    /// Says once that the inputs are silent.
+    pub fn idle(&mut self) {
+        if !std::mem::replace(&mut self.idle, true) {
+            self.ring.push(IDLE, &[]);
         }
     }
 
@@ -153,12 +169,16 @@ impl Receiver {
     }
 
     /// Unpacks tuples into an empty run until it is full, nothing is there, or a control item comes, which is returned.
-    /// Calls `waited` with the time of sending of sampled tuples. Texts point into the ring until
+    /// Appends the watermark that each tuple came behind to `watermarks`. Calls `waited` with the time of sending of
+    /// sampled tuples. Texts point into the ring until
     /// [`Receiver::release`].
-    pub fn receive(&mut self, run: &mut Run, mut waited: impl FnMut(u64)) -> Option<Item> {
+    pub fn receive(&mut self, run: &mut Run, watermarks: &mut Vec<i64>, mut waited: impl FnMut(u64)) -> Option<Item> {
         let mut item = None;
         let columns = &self.columns;
         self.unreleased += self.ring.read(|tag, body| {
+            if tag <= TUPLE_SAMPLED {
+                watermarks.push(body[HEADER - 1] as i64);
+            }
             match tag {
                 TUPLE => unpack(columns, &body[..HEADER], &body[HEADER..], run),
                 TUPLE_SAMPLED => {
@@ -166,6 +186,7 @@ impl Receiver {
                     unpack(columns, &body[..HEADER], &body[HEADER + 1..], run);
                 }
                 WATERMARK => item = Some(Item::Watermark(body[0] as i64)),
+                IDLE => item = Some(Item::Idle),
                 BARRIER => item = Some(Item::Barrier(body[0])),
                 _ => item = Some(Item::End(body[0] != 0)),
             }
@@ -174,9 +195,11 @@ impl Receiver {
         item
     }
 
-    /// The run is over: what was read is given back to the sender.
-    pub fn release(&mut self) {
-        self.ring.release(std::mem::take(&mut self.unreleased));
+    /// The run is over: what was read is given back to the sender; whether that was anything.
+    pub fn release(&mut self) -> bool {
+        let words = std::mem::take(&mut self.unreleased);
+        self.ring.release(words);
+        words > 0
     }
 
     /// Whether nothing is there.

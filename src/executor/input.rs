@@ -119,6 +119,8 @@ pub struct Channel {
     pub receiver: Receiver,
     /// A control item that came behind the tuples of the run.
     pub item: Option<Item>,
+    /// The watermark that each tuple of the run came behind.
+    pub watermarks: Vec<i64>,
     /// Sampled time from being sent to being read.
     pub wait: Recorder,
     /// Tuples read.
@@ -130,7 +132,7 @@ pub struct Channel {
 /// What asking an input gave.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Asked {
-    /// Tuples, rejects or a control item.
+    /// Tuples, rejects or a control item; or room that the sender waits for was given back.
     Something,
     /// Nothing now; until this time (nanoseconds), if it is known.
     Nothing(Option<u64>),
@@ -173,10 +175,12 @@ impl Input {
     /// The split cannot be read on; the input has ended.
     pub fn ask(&mut self, now: u64, wall: i64) -> Result<Asked, ComponentError> {
         debug_assert!(!self.has_tuples() && !self.ended);
-        self.release();
+        let released = self.release();
         match &mut self.source {
             Source::Split(split) => {
                 if now < split.due_ns {
+                    self.silent(now);
+                    let Source::Split(split) = &self.source else { unreachable!("it is a split") };
                     return Ok(Asked::Nothing(Some(split.due_ns)));
                 }
                 split.due_ns = 0;
@@ -199,13 +203,14 @@ impl Input {
                 Ok(Asked::Something)
             }
             Source::Channel(channel) => {
-                let Channel { receiver, item, wait, tuples, .. } = &mut **channel;
+                let Channel { receiver, item, watermarks, wait, tuples, .. } = &mut **channel;
                 if item.is_some() {
                     return Ok(Asked::Something);
                 }
-                *item = receiver.receive(&mut self.run, |sent| wait.record(now, now.saturating_sub(sent)));
+                *item = receiver.receive(&mut self.run, watermarks, |sent| wait.record(now, now.saturating_sub(sent)));
                 *tuples += self.run.len() as u64;
-                if self.run.is_empty() && item.is_none() {
+                self.idle &= self.run.is_empty();
+                if self.run.is_empty() && item.is_none() && !released {
                     return Ok(Asked::Nothing(None));
                 }
                 Ok(Asked::Something)
@@ -213,13 +218,13 @@ impl Input {
         }
     }
 
-    /// The tuples of the run are used up: their memory is given back.
-    pub fn release(&mut self) {
+    /// The tuples of the run are used up: their memory is given back; whether a sender got room by that.
+    pub fn release(&mut self) -> bool {
         self.run.clear();
         self.next = 0;
-        if let Source::Channel(channel) = &mut self.source {
-            channel.receiver.release();
-        }
+        let Source::Channel(channel) = &mut self.source else { return false };
+        channel.watermarks.clear();
+        channel.receiver.release()
     }
 
     /// The next tuple has this event time: what the input now promises.
@@ -228,6 +233,16 @@ impl Input {
         let promise = time.saturating_sub(self.disorder);
         if promise > self.watermark {
             self.watermark = promise;
+        }
+    }
+
+    /// Tuple `index` of the run, which has this event time, is about to be followed: what the input now promises. A
+    /// split's own tuples say how far it is; a channel may carry several splits, so its sender says it.
+    #[inline(always)]
+    pub fn reached(&mut self, index: usize, time: i64) {
+        match &self.source {
+            Source::Split(_) => self.saw(time),
+            Source::Channel(channel) => self.watermark = self.watermark.max(channel.watermarks[index]),
         }
     }
 

@@ -49,6 +49,17 @@ enum Ending {
     Announced,
 }
 
+/// What was left half done because a channel is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Suspended {
+    /// The last followed tuple of this input.
+    Tuple(usize),
+    /// A timer's row, in the scratch frame.
+    Timer,
+    /// Timers that the watermark has passed; the scratch frame has their due time.
+    Timers,
+}
+
 /// A pipeline.
 pub struct Pipeline {
     /// Its number in the plan.
@@ -71,10 +82,15 @@ pub struct Pipeline {
     scratch: Run,
     watermark: i64,
     turn: usize,
-    /// Where the suspended tuple is: its input, or the scratch frame.
-    suspended: Option<Option<usize>>,
+    suspended: Option<Suspended>,
+    /// Deadline of the timer that fired last.
+    fired: i64,
     until_sample: u32,
     barrier: u64,
+    /// The barrier that is to be put behind the tuples of the splits.
+    injected: u64,
+    /// The barrier that some inputs have delivered and some have not.
+    aligning: Option<u64>,
     ending: Ending,
     /// Whether sources were told to stop.
     draining: bool,
@@ -104,8 +120,11 @@ impl Pipeline {
             watermark: i64::MIN,
             turn: 0,
             suspended: None,
+            fired: i64::MIN,
             until_sample: 0,
             barrier: 0,
+            injected: 0,
+            aligning: None,
             ending: Ending::Running,
             draining: false,
         }
@@ -143,11 +162,17 @@ impl Pipeline {
     }
 
     /// A barrier is put behind the tuples of the splits that have been followed so far; those that were read but not
-    /// followed come after it.
+    /// followed come after it, and so does nothing that a tuple before it has still to make: it waits for a tuple that
+    /// is suspended.
     pub fn inject_barrier(&mut self, epoch: u64) {
+        self.injected = epoch;
+    }
+
+    fn inject(&mut self) {
+        let epoch = std::mem::take(&mut self.injected);
         let mut any = false;
         for input in &mut self.inputs {
-            if matches!(input.source, Source::Split(_)) && !(input.ended && !input.has_tuples()) {
+            if matches!(input.source, Source::Split(_)) && (!input.ended || input.has_tuples()) {
                 input.aligned = true;
                 any = true;
             }
@@ -174,16 +199,26 @@ impl Pipeline {
             self.flush();
             return Ok(Progress::Some);
         }
+        if self.injected > 0 {
+            self.inject();
+            moved = true;
+        }
         let (asked, due) = self.ask()?;
         moved |= asked;
-        if let Some(input) = self.choose() {
+        // Before the next tuple: an input that always has tuples must not keep items of the others waiting.
+        moved |= self.take_items();
+        if let Some(epoch) = self.aligning {
+            // What ends after the others have delivered the barrier counts as having delivered it.
+            self.align(epoch);
+        }
+        if self.suspended.is_none()
+            && let Some(input) = self.choose()
+        {
             self.follow_run(input);
-            moved = true;
-        } else if self.take_items() {
             moved = true;
         }
         self.hand_on();
-        self.flush();
+        moved |= self.flush();
         if self.ending == Ending::Announced && !self.program.senders.iter().any(|s| s.pending()) {
             return Ok(Progress::Ended);
         }
@@ -191,7 +226,11 @@ impl Pipeline {
     }
 
     fn flush(&mut self) -> bool {
-        self.program.senders.iter_mut().fold(false, |moved, sender| sender.flush() || moved)
+        let mut moved = false;
+        for sender in &mut self.program.senders {
+            moved |= sender.flush();
+        }
+        moved
     }
 
     /// Asks the inputs that have nothing left and may be read; whether any gave something, and when the next is due.
@@ -276,10 +315,13 @@ impl Pipeline {
             if time > limit {
                 break;
             }
-            input.saw(time);
+            input.reached(index, time);
             let watermark = input.watermark;
             if watermark > self.watermark {
                 self.move_time(Some(n));
+                if self.suspended.is_some() {
+                    return;
+                }
             }
             let input = &mut self.inputs[n];
             input.next += 1;
@@ -287,6 +329,7 @@ impl Pipeline {
                 arena: &self.arena,
                 index: if resolved { index } else { RUN_TUPLES },
                 watermark: self.watermark,
+                promise: self.watermark,
                 clock: &*self.clock,
             };
             let frame = input.run.frame_mut(index);
@@ -301,7 +344,7 @@ impl Pipeline {
             };
             let due = frame.due();
             if followed == Followed::Suspended {
-                self.suspended = Some(Some(n));
+                self.suspended = Some(Suspended::Tuple(n));
                 return;
             }
             targets = input.targets.clone();
@@ -353,28 +396,51 @@ impl Pipeline {
             let (frame, _) = self.scratch.push();
             frame.set_due(due);
             frame.set_origin(u32::MAX, self.program.deadline as u64);
-            let around =
-                Around { arena: &self.arena, index: RUN_TUPLES, watermark: self.watermark, clock: &*self.clock };
+            if self.program.deadline < self.watermark && self.program.congested() {
+                self.suspended = Some(Suspended::Timers);
+                break;
+            }
+            self.fired = self.program.deadline.min(self.watermark);
+            let around = Around {
+                arena: &self.arena,
+                index: RUN_TUPLES,
+                watermark: self.watermark,
+                promise: self.fired,
+                clock: &*self.clock,
+            };
             match self.program.fire(frame, &around) {
                 None => break,
                 Some(Followed::Done) => self.decide(due),
                 Some(Followed::Suspended) => {
                     // The rest of the timers fires when time next moves or the pipeline is resumed.
-                    self.suspended = Some(None);
+                    self.suspended = Some(Suspended::Timer);
                     break;
                 }
             }
         }
     }
 
-    fn resume(&mut self, at: Option<usize>) {
-        let around = Around { arena: &self.arena, index: RUN_TUPLES, watermark: self.watermark, clock: &*self.clock };
+    fn resume(&mut self, at: Suspended) {
+        let mut around = Around {
+            arena: &self.arena,
+            index: RUN_TUPLES,
+            watermark: self.watermark,
+            promise: self.watermark,
+            clock: &*self.clock,
+        };
         let frame: &mut Frame = match at {
-            Some(n) => {
+            Suspended::Tuple(n) => {
                 let index = self.inputs[n].next - 1;
                 self.inputs[n].run.frame_mut(index)
             }
-            None => self.scratch.frame_mut(0),
+            Suspended::Timer => {
+                around.promise = self.fired;
+                self.scratch.frame_mut(0)
+            }
+            Suspended::Timers => {
+                let due = self.scratch.frame(0).due();
+                return self.fire(due);
+            }
         };
         let due = frame.due();
         if self.program.resume(frame, &around) == Followed::Suspended {
@@ -382,7 +448,7 @@ impl Pipeline {
             return;
         }
         self.decide(due);
-        if at.is_none() && self.watermark > self.program.deadline {
+        if at == Suspended::Timer && self.watermark > self.program.deadline {
             self.fire(due);
         }
     }
@@ -406,8 +472,13 @@ impl Pipeline {
             let (frame, _) = self.scratch.push();
             sides::fill(frame, &self.arena, split, side, &reject, self.watermark, self.clock.nanos());
             let due = frame.due();
-            let around =
-                Around { arena: &self.arena, index: RUN_TUPLES, watermark: self.watermark, clock: &*self.clock };
+            let around = Around {
+                arena: &self.arena,
+                index: RUN_TUPLES,
+                watermark: self.watermark,
+                promise: self.watermark,
+                clock: &*self.clock,
+            };
             let mut followed = self.program.follow::<false>(frame, targets, &around);
             while followed == Followed::Suspended {
                 // A reject makes few rows; they may wait in the channel's buffer.
@@ -425,6 +496,9 @@ impl Pipeline {
         let mut taken = false;
         for n in 0..self.inputs.len() {
             let input = &mut self.inputs[n];
+            if self.suspended.is_some() {
+                break;
+            }
             if input.has_tuples() {
                 continue;
             }
@@ -433,8 +507,13 @@ impl Pipeline {
                 None => continue,
                 Some(Item::Watermark(watermark)) => {
                     input.watermark = input.watermark.max(watermark);
+                    input.idle = false;
                     channel.item = None;
                     self.move_time(None);
+                }
+                Some(Item::Idle) => {
+                    input.idle = true;
+                    channel.item = None;
                 }
                 Some(Item::End(complete)) => {
                     channel.item = None;
@@ -456,9 +535,11 @@ impl Pipeline {
 
     /// Closes the epoch when every input has delivered its barrier or has ended.
     fn align(&mut self, epoch: u64) {
+        self.aligning = Some(epoch);
         if !self.inputs.iter().all(|i| i.aligned || i.ended && !i.has_tuples()) {
             return;
         }
+        self.aligning = None;
         for task in &mut self.program.tasks {
             task.bolt.barrier(epoch);
         }
@@ -484,6 +565,9 @@ impl Pipeline {
         let ended = self.inputs.iter().all(|i| i.ended && !i.has_tuples());
         if !ended && self.inputs.iter().any(|i| i.ended || i.idle) {
             self.move_time(None);
+            if self.suspended.is_some() {
+                return;
+            }
         }
         if ended && self.ending == Ending::Running {
             if !self.draining {
@@ -500,8 +584,13 @@ impl Pipeline {
             }
             self.ending = Ending::Announced;
         } else if !ended {
+            let idle = self.inputs.iter().all(|i| (i.ended || i.idle) && !i.has_tuples());
             for sender in &mut self.program.senders {
-                sender.watermark(self.watermark);
+                if idle {
+                    sender.idle();
+                } else {
+                    sender.watermark(self.watermark);
+                }
             }
         }
     }

@@ -102,6 +102,9 @@ pub struct Around<'a> {
     pub index: usize,
     /// The pipeline's watermark.
     pub watermark: i64,
+    /// What channels are told of time: the watermark, or, while a timer's row is followed, its deadline, since other
+    /// timers that the watermark has passed are still to fire.
+    pub promise: i64,
     /// Reads the clock where service times are sampled.
     pub clock: &'a dyn crate::time::Clock,
 }
@@ -203,7 +206,16 @@ impl Program {
                         None => continue,
                     }
                 }
+                let depth = self.stack.len();
                 let next = self.take::<TIMED>(target, frame, around);
+                if self.stack.len() > depth {
+                    // Rows wait in the task: all of them are followed before what comes after it.
+                    if cursor.start < cursor.end {
+                        self.stack.insert(depth, Level::Targets(cursor));
+                    }
+                    cursor = next;
+                    continue;
+                }
                 if next.start < next.end {
                     if cursor.start < cursor.end {
                         self.stack.push(Level::Targets(cursor));
@@ -393,7 +405,7 @@ impl Program {
             Choice::One(Destination::Target(target)) => Some(target),
             Choice::One(Destination::Sender(sender)) => {
                 self.forwarded = true;
-                self.senders[sender as usize].tuple(frame, sampled());
+                self.senders[sender as usize].tuple(frame, around.promise, sampled());
                 None
             }
             Choice::All => {
@@ -402,7 +414,7 @@ impl Program {
                     match *destination {
                         Destination::Sender(sender) => {
                             self.forwarded = true;
-                            self.senders[sender as usize].tuple(frame, sampled());
+                            self.senders[sender as usize].tuple(frame, around.promise, sampled());
                         }
                         Destination::Target(target) if first.is_none() => first = Some(target),
                         Destination::Target(target) => self.stack.push(Level::Targets(target..target + 1)),

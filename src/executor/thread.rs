@@ -179,7 +179,10 @@ impl Executor {
             snapshot.tasks.extend(pipeline.program.tasks.iter().map(|t| (t.component, t.meter.clone())));
             for Input { source, .. } in &pipeline.inputs {
                 match source {
-                    Source::Split(split) => snapshot.splits.push((split.component, split.meter.clone())),
+                    Source::Split(split) => {
+                        let meter = TaskMeter { refused: split.spout.filtered(), ..split.meter.clone() };
+                        snapshot.splits.push((split.component, meter));
+                    }
                     Source::Channel(c) => snapshot.channels.push((c.id, c.tuples, c.wait.clone())),
                 }
             }

@@ -2,8 +2,9 @@
 
 use super::fault::{Cx, Fault};
 use super::number;
-use super::text::{build, write_double};
+use super::text::build;
 use crate::time;
+use crate::tuple::format_double;
 use crate::tuple::{DataType, TextWord};
 use std::fmt::Write;
 
@@ -35,7 +36,7 @@ pub(crate) fn print(word: u64, ty: DataType, out: &mut String) {
         DataType::Boolean => out.push_str(if word != 0 { "true" } else { "false" }),
         // Writing to a String does not fail.
         DataType::Bigint => drop(write!(out, "{}", word as i64)),
-        DataType::Double => write_double(f64::from_bits(word), out),
+        DataType::Double => format_double(f64::from_bits(word), out),
         DataType::Text => out.push_str(TextWord(word).as_str()),
         DataType::Timestamp => time::format_timestamp(word as i64, out),
         DataType::Interval => time::format_interval(word as i64, out),

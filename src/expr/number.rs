@@ -2,6 +2,7 @@
 //! NaN equals NaN and is greater than everything else.
 
 use super::fault::{Cx, Fault};
+use crate::tuple::decimal;
 use std::cmp::Ordering;
 
 /// Compares two doubles: NaN equals NaN and is the greatest, the zeros are equal.
@@ -174,36 +175,6 @@ pub(crate) fn to_i64(cx: &Cx<'_>, value: f64) -> i64 {
     }
     cx.fail(Fault::Overflow);
     0
-}
-
-/// A finite double as its shortest decimal digits `d` and exponent `e`: `0.d * 10^e`. Zero has no digits.
-pub(crate) fn decimal(value: f64, digits: &mut [u8; 20]) -> (usize, i32) {
-    let mut buffer = ryu::Buffer::new();
-    let text = buffer.format_finite(value.abs()).as_bytes();
-    let (mut len, mut exponent, mut seen_point, mut at) = (0usize, 0i32, false, 0);
-    while at < text.len() {
-        match text[at] {
-            b'.' => seen_point = true,
-            b'e' => {
-                let tail = std::str::from_utf8(&text[at + 1..]).unwrap_or("0");
-                exponent += tail.parse::<i32>().unwrap_or(0);
-                break;
-            }
-            b'0' if len == 0 => exponent -= i32::from(seen_point),
-            digit => {
-                if len < digits.len() {
-                    digits[len] = digit;
-                    len += 1;
-                }
-                exponent += i32::from(!seen_point);
-            }
-        }
-        at += 1;
-    }
-    while len > 0 && digits[len - 1] == b'0' {
-        len -= 1;
-    }
-    (len, exponent)
 }
 
 /// `round(x, places)` (halves away from zero) and `trunc(x, places)`, of the number as it prints in decimal.

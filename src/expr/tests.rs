@@ -98,7 +98,11 @@ fn shown(text: &str) -> String {
         Ok(Value::Text(text)) => format!("'{text}'"),
         Ok(Value::Boolean(b)) => b.to_string(),
         Ok(Value::Bigint(i)) => i.to_string(),
-        Ok(Value::Double(d)) => format!("{}d", text::format_double(d)),
+        Ok(Value::Double(d)) => {
+            let mut out = String::new();
+            crate::tuple::format_double(d, &mut out);
+            out + "d"
+        }
         Ok(Value::Timestamp(t)) => format!("ts {t}"),
         Ok(Value::Interval(i)) => format!("iv {i}"),
     }

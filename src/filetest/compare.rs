@@ -1,13 +1,11 @@
 //! Comparing what left with what was expected, in words.
 
-use super::tap::Rows;
+use super::tap::{Row, Rows};
 use crate::component::{Node, NodeValue};
 use crate::config::{Checked, ExpectRow, StreamId, TestModel, cell};
 use crate::expr::{self, Scope, ScopeColumn};
 use crate::time;
 use crate::tuple::{Arena, Column, Layout, Run, Value};
-
-type Row = (i64, Vec<Value>);
 
 /// The differences between the rows of the taps and what the test expects, in words.
 pub fn compare(checked: &Checked, test: &TestModel, taps: &[(StreamId, Rows)]) -> Vec<String> {

@@ -4,13 +4,16 @@ use crate::component::{Bolt, BoltBuild, BoltPlan, ComponentError, Flow, OutputSt
 use crate::tuple::{DataType, Frame, Slot, Value};
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// Rows that a tap has seen: event time and values.
+/// Event time and values of a row.
+pub type Row = (i64, Vec<Value>);
+
+/// Rows that a tap has seen.
 #[derive(Clone, Default)]
-pub struct Rows(Arc<Mutex<Vec<(i64, Vec<Value>)>>>);
+pub struct Rows(Arc<Mutex<Vec<Row>>>);
 
 impl Rows {
     /// All rows so far.
-    pub fn all(&self) -> Vec<(i64, Vec<Value>)> {
+    pub fn all(&self) -> Vec<Row> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -60,8 +60,15 @@ impl Report {
     }
 
     fn sources(&self, width: usize, out: &mut String) {
-        let mut table =
-            Table::new(&[("in", KEPT), ("kind", 1), ("records", KEPT), ("tuples", 2), ("rate", KEPT), ("refused", 3)]);
+        let mut table = Table::new(&[
+            ("in", KEPT),
+            ("kind", 1),
+            ("records", KEPT),
+            ("tuples", 2),
+            ("rate", KEPT),
+            ("filtered", 3),
+            ("refused", 3),
+        ]);
         for spout in &self.spouts {
             table.row(vec![
                 spout.id.clone(),
@@ -69,6 +76,7 @@ impl Report {
                 count_text(spout.records),
                 if spout.tuples == spout.records { String::new() } else { count_text(spout.tuples) },
                 rate_text(spout.records, self.elapsed_ns),
+                nonzero(spout.filtered),
                 nonzero(total(&spout.errors)),
             ]);
         }

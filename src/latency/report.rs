@@ -105,6 +105,8 @@ pub struct SpoutReport {
     pub records: u64,
     /// Tuples made of them.
     pub tuples: u64,
+    /// Records that the spout's `where` refused.
+    pub filtered: u64,
     /// Records that became no tuple, by reason.
     #[serde(serialize_with = "as_map")]
     pub errors: Vec<(String, u64)>,

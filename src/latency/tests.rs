@@ -254,6 +254,7 @@ fn made_up() -> Report {
             splits: 2,
             records: 12_345_678,
             tuples: 12_345_666,
+            filtered: 0,
             errors: counts(&[("bad_value", 11), ("not_null", 1)]),
             service: summary(96_450, 90, 200, 9000),
         }],

@@ -39,6 +39,8 @@ pub struct Consumer {
     ring: rtrb::Consumer<u64>,
     /// Records handed over by address that are being read; freed by `release`.
     far: Vec<Box<[u64]>>,
+    /// Words that were read and not yet released.
+    unreleased: usize,
 }
 
 /// A ring that holds `words` words (at least as many as its smallest records need).
@@ -46,7 +48,7 @@ pub fn ring(words: usize) -> (Producer, Consumer) {
     let capacity = words.max(FAR_WORDS);
     let (producer, consumer) = rtrb::RingBuffer::new(capacity);
     let producer = Producer { ring: producer, pending: Vec::new(), open: None, taken: 0, at: 0, capacity, full: 0 };
-    (producer, Consumer { ring: consumer, far: Vec::new() })
+    (producer, Consumer { ring: consumer, far: Vec::new(), unreleased: 0 })
 }
 
 impl Producer {
@@ -101,7 +103,8 @@ impl Producer {
         self.ring.is_abandoned()
     }
 
-    /// Moves as many waiting records as fit into the ring and publishes them at once; the number of records moved.
+    /// Moves as many waiting records as fit into the ring and publishes them at once; the number of records moved
+    /// (filling alone counts as one: the reader has something to give back).
     #[inline]
     pub fn flush(&mut self) -> usize {
         if !self.pending() {
@@ -144,7 +147,7 @@ impl Producer {
         if used > 0 {
             self.fill(used);
         }
-        records
+        records.max(usize::from(used > 0))
     }
 
     /// Words that a record of `len` words takes in the ring.
@@ -190,14 +193,15 @@ impl Producer {
 impl Consumer {
     /// Gives the records that are there, in order, to `each` (tag, body) until it answers false; the words given stand
     /// still until [`Consumer::release`]. The record at which it answered false counts as read. The number of words
-    /// that must be released later.
+    /// that must be released later. A record is given once, released or not.
     pub fn read(&mut self, mut each: impl FnMut(u32, &[u64]) -> bool) -> usize {
         let there = self.ring.slots();
         let Ok(chunk) = self.ring.read_chunk(there) else { return 0 };
         let (first, second) = chunk.as_slices();
-        let mut read = 0;
+        let (mut read, mut skip) = (0, self.unreleased);
         for half in [first, second] {
-            let mut rest = half;
+            let mut rest = &half[skip.min(half.len())..];
+            skip = skip.saturating_sub(half.len());
             while let Some(&head) = rest.first() {
                 if head == FILLING {
                     read += rest.len();
@@ -216,11 +220,13 @@ impl Consumer {
                 };
                 read += words;
                 if !each((record[0] >> LEN_BITS) as u32, &record[1..]) {
+                    self.unreleased += read;
                     return read;
                 }
                 rest = &rest[words..];
             }
         }
+        self.unreleased += read;
         read
     }
 
@@ -230,6 +236,7 @@ impl Consumer {
         if words > 0 {
             let chunk = self.ring.read_chunk(words).expect("words were read, so they are there");
             chunk.commit_all();
+            self.unreleased -= words;
         }
     }
 
@@ -248,8 +255,8 @@ impl Consumer {
 impl Drop for Consumer {
     fn drop(&mut self) {
         // Far records that nobody read are owned by their addresses in the ring.
-        let words = self.read(|_, _| true);
-        self.release(words);
+        self.read(|_, _| true);
+        self.release(self.unreleased);
     }
 }
 

@@ -12,6 +12,7 @@ use crate::executor::{
 use crate::ring;
 use crate::store::KeyReader;
 use crate::time::Clock;
+use crate::tuple::RUN_TUPLES;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -365,7 +366,14 @@ impl Assembly<'_> {
         let target = self.local_target(growing, channel.bolt, channel.edge, channel.task);
         let start = growing.targets.len() as u32;
         growing.targets.push(target);
-        let channel = Channel { receiver, item: None, wait: Default::default(), tuples: 0, id };
+        let channel = Channel {
+            receiver,
+            item: None,
+            watermarks: Vec::with_capacity(RUN_TUPLES),
+            wait: Default::default(),
+            tuples: 0,
+            id,
+        };
         Input::new(Source::Channel(Box::new(channel)), start..start + 1, self.slots.layout())
     }
 

@@ -4,6 +4,7 @@ mod assemble;
 mod budget;
 mod columns;
 mod explain;
+mod partition;
 mod place;
 mod plan;
 mod report;

@@ -1,7 +1,8 @@
 //! The planner: a checked topology and a core budget become executors, pipelines and channels. Pure.
 //!
 //! 1. Every component gets tasks and every task an executor ([`super::place`]).
-//! 2. Every edge becomes, for each sending task, a way to choose among receiving tasks ([`Way`]).
+//! 2. Every edge becomes, for each sending task, a way to choose among receiving tasks ([`Way`]); a stream that is
+//!    divided by the receiver's key already goes straight on.
 //! 3. Every task starts as a pipeline of its own; an edge between tasks of one executor fuses their pipelines unless
 //!    that would make the graph of pipelines cyclic (there would then be a way out of the pipeline and back into it).
 //! 4. What is not fused becomes a channel: one for each edge, sending pipeline and receiving task.
@@ -9,6 +10,7 @@
 
 use super::budget::CoreBudget;
 use super::columns;
+use super::partition;
 use super::place::{self, Placement};
 use crate::component::SpoutPlan;
 use crate::config::{Checked, Grouping, Owner, StreamId};
@@ -162,11 +164,16 @@ pub fn senders(checked: &Checked, entries: &[Entry], placement: &Placement, stre
 
 fn hops(checked: &Checked, entries: &[Entry], placement: &Placement) -> Vec<Hop> {
     let mut hops = Vec::new();
+    let partitions = partition::partitions(checked, placement);
     for (b, bolt) in checked.bolts.iter().enumerate() {
         let executors = &placement.bolts[b];
         let all: Vec<usize> = (0..executors.len()).collect();
         for (e, edge) in bolt.edges.iter().enumerate() {
             let keyed = bolt.key.iter().any(|k| !k.is_empty());
+            let input = if bolt.united { 0 } else { e };
+            let key: Option<Vec<usize>> = bolt.key[input].iter().map(|c| edge.columns[*c]).collect();
+            let divided = partitions[edge.stream].as_ref();
+            let divided = divided.is_some_and(|p| Some(&p.columns) == key.as_ref() && p.executors == *executors);
             for from in senders(checked, entries, placement, edge.stream) {
                 let here = placement.executor(from);
                 let local: Vec<usize> = all.iter().copied().filter(|t| executors[*t] == here).collect();
@@ -177,6 +184,10 @@ fn hops(checked: &Checked, entries: &[Entry], placement: &Placement) -> Vec<Hop>
                     Some(Grouping::Shuffle) => (Way::Rotate, all.clone()),
                     Some(Grouping::Direct(_)) => (Way::Direct, all.clone()),
                     Some(Grouping::PartialKey) => (Way::TwoChoice, all.clone()),
+                    Some(Grouping::Fields) | None if keyed && divided => match from {
+                        TaskId::Bolt(_, task) => (Way::One, vec![task]),
+                        TaskId::Entry(..) => (Way::Hash, all.clone()),
+                    },
                     Some(Grouping::Fields) => (Way::Hash, all.clone()),
                     Some(Grouping::None | Grouping::LocalOrShuffle) => (Way::Rotate, near),
                     None if keyed => (Way::Hash, all.clone()),

@@ -107,8 +107,9 @@ fn spouts(facts: &Facts<'_>) -> Vec<SpoutReport> {
             id: entry.id.clone(),
             kind: entry.spout.map_or(String::new(), |s| facts.checked.spouts[s].kind.clone()),
             splits: entry.splits.len(),
-            records: meter.tuples_in + errors.iter().map(|(_, n)| n).sum::<u64>(),
+            records: meter.tuples_in + meter.refused + errors.iter().map(|(_, n)| n).sum::<u64>(),
             tuples: meter.tuples_in,
+            filtered: meter.refused,
             errors,
             service: meter.service.as_ref().map(|s| s.summary()).unwrap_or_default(),
         }

@@ -190,6 +190,17 @@ fn modified(path: std::path::PathBuf) -> Option<SystemTime> {
 
 type Result3 = (Snapshot, Sections, Result<(), ComponentError>);
 
+/// Stops the other executors when this one panics: they would wait for its tuples for ever.
+struct StopOthers(Arc<Control>);
+
+impl Drop for StopOthers {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.abort.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
 /// The threads of the executors.
 struct Threads {
     handles: Vec<std::thread::JoinHandle<Result3>>,
@@ -209,6 +220,7 @@ impl Threads {
                 // The receiver waits for exactly one message of each executor.
                 let _ = told.send((executor.index, core, pinned));
                 drop(go.lock());
+                let _stops_others = StopOthers(control.clone());
                 let mut sections = Sections::default();
                 let result = if control.abort.load(Ordering::Relaxed) { Ok(()) } else { executor.run(&mut sections) };
                 (executor.snapshot(), sections, result)

@@ -11,7 +11,7 @@ mod types;
 mod value;
 
 pub use arena::{Arena, TextWord};
-pub use encode::{Cell, Encoder, Format, format_double, format_rfc3339, json_string, json_value};
+pub use encode::{Cell, Encoder, Format, decimal, format_double, format_rfc3339, json_string, json_value};
 pub use frame::{Frame, Layout, RUN_TUPLES, Run, Slot};
 pub use types::{Column, DataType};
 pub use value::Value;

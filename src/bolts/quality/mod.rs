@@ -185,6 +185,17 @@ impl BoltPlan for Plan {
         true
     }
 
+    fn reads(&self, input: usize) -> Option<Vec<usize>> {
+        let mut read = vec![self.on[input].0];
+        if input + 1 == self.on.len() {
+            read.extend(self.positive.columns());
+            read.extend(self.amount.map(|(column, _)| column));
+        } else {
+            read.extend(self.by.as_ref().map(|by| by[input].0));
+        }
+        Some(read)
+    }
+
     fn describe(&self) -> Vec<String> {
         vec!["keeps 25 bytes for each id of the truth and of the alerts until the end".to_owned()]
     }

@@ -176,6 +176,21 @@ impl BoltPlan for Plan {
         self.holding().next().is_some()
     }
 
+    fn reads(&self, input: usize) -> Option<Vec<usize>> {
+        let mut read: Vec<usize> = Vec::new();
+        for rule in self.rules.iter().filter(|r| r.input == input && r.mode != Mode::Off) {
+            read.extend(rule.when.iter().flat_map(|e| e.columns()));
+            if let Score::Computed(score) = &rule.score {
+                read.extend(score.columns());
+            }
+            read.extend(rule.reason.iter().flat_map(|t| t.columns()));
+        }
+        if self.kept.iter().any(|common| common.from.len() > 1) {
+            read.extend(self.kept.iter().filter_map(|common| common.from[input]));
+        }
+        Some(read)
+    }
+
     fn describe(&self) -> Vec<String> {
         let mut words = vec![format!("{} rules", self.rules.len())];
         for mode in [Mode::Shadow, Mode::Off] {

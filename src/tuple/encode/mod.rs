@@ -15,14 +15,16 @@
 //! | interval | as PostgreSQL prints it: `2 days 01:30:00` | the same as a string |
 
 mod csv;
+mod double;
 mod json;
 mod plain;
 
 #[cfg(test)]
 mod tests;
 
+pub use double::{decimal, format_double};
 pub use json::{json_string, json_value};
-pub use plain::{format_double, format_rfc3339};
+pub use plain::format_rfc3339;
 
 use super::{Column, DataType, Frame, Slot, TextWord, Value};
 
