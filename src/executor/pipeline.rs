@@ -172,7 +172,7 @@ impl Pipeline {
         let epoch = std::mem::take(&mut self.injected);
         let mut any = false;
         for input in &mut self.inputs {
-            if matches!(input.source, Source::Split(_)) && !(input.ended && !input.has_tuples()) {
+            if matches!(input.source, Source::Split(_)) && (!input.ended || input.has_tuples()) {
                 input.aligned = true;
                 any = true;
             }
@@ -226,7 +226,11 @@ impl Pipeline {
     }
 
     fn flush(&mut self) -> bool {
-        self.program.senders.iter_mut().fold(false, |moved, sender| sender.flush() || moved)
+        let mut moved = false;
+        for sender in &mut self.program.senders {
+            moved |= sender.flush();
+        }
+        moved
     }
 
     /// Asks the inputs that have nothing left and may be read; whether any gave something, and when the next is due.
