@@ -54,6 +54,8 @@ fn write(folder: &Path, times: i64) -> (PathBuf, PathBuf, u64) {
             writeln!(csv, "{at},{rest}").expect("a string");
             write!(json, "{{\"{}\":{at}", names[0]).expect("a string");
             for (name, value) in names[1..].iter().zip(fields(rest)) {
+                // A JSON number has no zeros in front.
+                let value = if *name == "cc_num" { value.trim_start_matches('0') } else { value };
                 let number = value.parse::<f64>().is_ok() && *name != "trans_num";
                 let quote = if number { "" } else { "\"" };
                 write!(json, ",\"{name}\":{quote}{value}{quote}").expect("a string");

@@ -62,7 +62,7 @@ pub struct Size {
     pub cards: usize,
     /// Payments drawn by Zipf's law before they repeat.
     pub drawn: usize,
-    /// Payments before the first round: each card once, and a full window.
+    /// Payments before the first round: each card once, and two full windows, so that memory no longer grows.
     pub warm: u64,
     pub rounds: usize,
     /// Payments of a round.
@@ -81,7 +81,7 @@ fn main() {
         tiny,
         cards: 1_000_000,
         drawn: 2_000_000,
-        warm: 11_500_000,
+        warm: 21_500_000,
         rounds: 15,
         round: 500_000,
         cells: 1 << 25,

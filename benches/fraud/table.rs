@@ -21,6 +21,7 @@ impl Table {
             Some(false) => "NOT MET",
         };
         let ratio = ratio.map_or(String::new(), |r| format!("{r:.2}"));
+        eprintln!("  {aim}: {measured} {by_hand} {ratio} {met}");
         self.rows.push([aim.to_owned(), measured, by_hand, ratio, met.to_owned()]);
     }
 
