@@ -90,7 +90,7 @@ fn hops(c: &mut Criterion) {
         let mut program = chain(tasks, layout);
         let mut follow = || {
             for index in 0..64 {
-                let around = sferic::executor::Around { arena: &arena, index, watermark: 0, clock: &clock };
+                let around = sferic::executor::Around { arena: &arena, index, watermark: 0, clock: &clock, promise: 0 };
                 program.follow::<false>(run.frame_mut(index), 0..1, &around);
             }
             program.tasks[usize::from(tasks) - 1].meter.tuples_in
