@@ -1,6 +1,10 @@
 //! The integration tests, one module for each behaviour.
 
+mod answers;
 mod bad_config;
+mod bad_input;
+mod commands;
 mod engine;
 mod postgres;
+mod program;
 mod tidy;

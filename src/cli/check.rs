@@ -21,14 +21,18 @@ pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
     for file in &arguments.files {
         match load::load(registry, file, &arguments.load) {
             Some(checked) => super::print(&format!(
-                "{}: ok ({} spouts, {} bolts, {} tests)\n",
+                "{}: ok ({}, {}, {})\n",
                 file.display(),
-                checked.spouts.len(),
-                checked.bolts.len(),
-                checked.tests.len()
+                count(checked.spouts.len(), "spout"),
+                count(checked.bolts.len(), "bolt"),
+                count(checked.tests.len(), "test")
             )),
             None => wrong = true,
         }
     }
     if wrong { ExitCode::from(WRONG) } else { ExitCode::SUCCESS }
+}
+
+fn count(n: usize, word: &str) -> String {
+    format!("{n} {word}{}", if n == 1 { "" } else { "s" })
 }

@@ -14,6 +14,7 @@ mod test;
 use crate::component::Registry;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Decides on every event within microseconds: topologies of spouts and bolts, declared in one TOML file.
 #[derive(Parser)]
@@ -50,6 +51,11 @@ const FAILED: u8 = 1;
 /// std::process::ExitCode::from(sferic::cli::main(&sferic::registry()));
 /// ```
 pub fn main(registry: &Registry) -> ExitCode {
+    let code = command(registry);
+    if OUTPUT_LOST.load(Ordering::Relaxed) { ExitCode::from(FAILED) } else { code }
+}
+
+fn command(registry: &Registry) -> ExitCode {
     match Arguments::parse().command {
         Command::Run(arguments) => run::run(registry, &arguments),
         Command::Check(arguments) => check::run(registry, &arguments),
@@ -60,9 +66,17 @@ pub fn main(registry: &Registry) -> ExitCode {
     }
 }
 
-/// Prints to standard output; a closed one is no error of ours.
+/// Whether something could not be printed, which a command then does not call a success.
+static OUTPUT_LOST: AtomicBool = AtomicBool::new(false);
+
+/// Prints to standard output; that nobody reads it any more is no error of ours, a full disk is one.
 fn print(text: &str) {
-    use std::io::Write;
+    use std::io::{ErrorKind, Write};
     let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe && !OUTPUT_LOST.swap(true, Ordering::Relaxed) => {
+            eprintln!("error: cannot write to standard output: {error}");
+        }
+        _ => {}
+    }
 }

@@ -4,13 +4,14 @@ use super::{FAILED, WRONG, load};
 use crate::component::Registry;
 use crate::latency::Interim;
 use crate::time;
-use crate::topology::{self, RunOptions};
+use crate::topology::{self, RunError, RunOptions};
 use signal_hook::consts::{SIGINT, SIGTERM};
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Flags.
 #[derive(clap::Args)]
@@ -41,6 +42,29 @@ fn duration(text: &str) -> Result<Duration, String> {
 /// Width of a text report where the terminal's is not known.
 const WIDTH: usize = 110;
 
+/// How long executors have to stop at once: one may be held in a system call, such as a write that nobody reads.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Ends the process when a second signal has not ended the run.
+#[derive(Default)]
+struct Patience {
+    since: Cell<Option<Instant>>,
+}
+
+impl Patience {
+    fn watch(&self, signals: usize) {
+        if signals < 2 {
+            return;
+        }
+        let since = self.since.get().unwrap_or_else(Instant::now);
+        self.since.set(Some(since));
+        if since.elapsed() >= PATIENCE {
+            eprintln!("error: stopped at once, without a report: an executor is held up by its input or output");
+            std::process::exit(i32::from(FAILED));
+        }
+    }
+}
+
 /// Runs a topology and prints its report.
 pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
     let Some(checked) = load::load(registry, &arguments.file, &arguments.load) else { return ExitCode::from(WRONG) };
@@ -57,6 +81,7 @@ pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
             eprintln!("warning: signal {signal} cannot be handled: {error}");
         }
     }
+    let patience = Patience::default();
     let json = arguments.format == "json";
     let interim = |interim: &Interim| {
         if json {
@@ -68,7 +93,11 @@ pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
     let options = RunOptions {
         every: arguments.every.filter(|d| !d.is_zero()),
         interim: &interim,
-        stop: &|| signals.load(Ordering::Relaxed),
+        stop: &|| {
+            let signals = signals.load(Ordering::Relaxed);
+            patience.watch(signals);
+            signals
+        },
         jitter: Some(arguments.jitter).filter(|d| !d.is_zero()),
         warn: &|text| eprintln!("warning: {text}"),
     };
@@ -76,7 +105,7 @@ pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
         Ok(ran) => ran,
         Err(error) => {
             load::print_error(&error);
-            return ExitCode::from(FAILED);
+            return ExitCode::from(if matches!(error, RunError::Budget(_)) { WRONG } else { FAILED });
         }
     };
     let text = if json { format!("{}\n", ran.report.to_json()) } else { ran.report.render(WIDTH) };

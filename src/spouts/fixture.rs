@@ -111,7 +111,9 @@ pub(super) fn run(spout: &mut dyn Spout, columns: &[Column], waits: usize) -> Al
         assert!(all.rejects.len() - rejects <= crate::tuple::RUN_TUPLES);
         match polled {
             Ok(Polled::Some) => waited = 0,
-            Ok(Polled::Nothing(_)) => waited += 1,
+            // It says itself that there will be more.
+            Ok(Polled::Nothing(Some(_))) => std::thread::yield_now(),
+            Ok(Polled::Nothing(None)) => waited += 1,
             Ok(Polled::End) => return all,
             Err(failure) => {
                 all.failure = Some(failure.message);

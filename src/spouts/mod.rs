@@ -3,6 +3,7 @@
 //! Owns the kinds `file` and `stdin` and the reader of reference tables. Never knows the graph, executors or the config
 //! file's layout. Invariant: a spout never waits: what is not there yet is asked for again at the next poll.
 
+mod blocks;
 pub mod decoder;
 pub mod fields;
 mod file;

@@ -1,16 +1,15 @@
 //! Kind `stdin`: records of standard input.
 //!
-//! A thread of its own reads into blocks, because a read may wait for ever and executors may not; a bounded channel makes
-//! it wait when the topology does. Standard input cannot be read again: after a restart positions go on where they were,
+//! A thread of its own reads, because a read may wait for ever and executors may not. Standard input cannot be read again: after a restart positions go on where they were,
 //! with what is then written to it.
 
-use super::decoder::{DecoderCheck, DecoderPlan, Feed, Pace, RECORD_OPTIONS, Read, Source};
-use super::file::{check_pace, describe_io};
+use super::blocks::Blocks;
+use super::decoder::{DecoderCheck, DecoderPlan, Feed, Pace, RECORD_OPTIONS};
+use super::file::check_pace;
 use super::joined;
 use crate::component::{ComponentError, OptionSpec, SplitName, Spout, SpoutBuild, SpoutCheck, SpoutFactory, SpoutPlan};
 use crate::tuple::Column;
-use std::io::{self, Read as _};
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::io;
 
 const OWN: [OptionSpec; 2] = [
     OptionSpec::optional(
@@ -20,9 +19,6 @@ const OWN: [OptionSpec; 2] = [
     OptionSpec::optional("limit", "read at most so many rows"),
 ];
 static OPTIONS: [OptionSpec; 19] = joined(&OWN, &RECORD_OPTIONS);
-
-const BLOCK_BYTES: usize = 64 * 1024;
-const BLOCKS: usize = 8;
 
 /// The kind `stdin`.
 pub struct StdinFactory;
@@ -84,112 +80,12 @@ impl SpoutPlan for StdinPlan {
     }
 
     fn open(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Spout>, ComponentError> {
-        let source = Blocks::spawn(io::stdin())?;
+        let source = Blocks::spawn("standard input", io::stdin(), 0, false)?;
         let decoder = self.decoder.decoder(build.columns, build.split, build.split_id);
         let mut feed = Feed::new(build.split, Box::new(source), build.position, decoder, self.pace.clone());
         if let Some(limit) = self.limit {
             feed.limit(limit);
         }
         Ok(Box::new(feed))
-    }
-}
-
-/// What a thread reads, block by block.
-struct Blocks {
-    blocks: Receiver<io::Result<Vec<u8>>>,
-    block: Vec<u8>,
-    used: usize,
-    position: u64,
-}
-
-impl Blocks {
-    /// Starts a thread that reads until the end, an error, or nobody wants the blocks any more.
-    fn spawn(reader: impl io::Read + Send + 'static) -> Result<Blocks, ComponentError> {
-        let (sender, blocks) = sync_channel(BLOCKS);
-        std::thread::Builder::new()
-            .name("stdin".to_owned())
-            .spawn(move || read_blocks(reader, &sender))
-            .map_err(|e| ComponentError::io("no thread can be started to read standard input", e))?;
-        Ok(Blocks { blocks, block: Vec::new(), used: 0, position: 0 })
-    }
-}
-
-fn read_blocks(mut reader: impl io::Read, sender: &SyncSender<io::Result<Vec<u8>>>) {
-    loop {
-        let mut block = vec![0; BLOCK_BYTES];
-        let read = match reader.read(&mut block) {
-            Ok(0) => return,
-            Ok(n) => {
-                block.truncate(n);
-                Ok(block)
-            }
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => Err(error),
-        };
-        let failed = read.is_err();
-        if sender.send(read).is_err() || failed {
-            return;
-        }
-    }
-}
-
-impl Source for Blocks {
-    fn read(&mut self, into: &mut [u8]) -> Result<Read, ComponentError> {
-        if self.used == self.block.len() {
-            self.block = match self.blocks.try_recv() {
-                Ok(block) => block.map_err(|e| describe_io(e, self.position))?,
-                Err(TryRecvError::Empty) => return Ok(Read::Wait),
-                Err(TryRecvError::Disconnected) => return Ok(Read::End),
-            };
-            self.used = 0;
-        }
-        let n = (&self.block[self.used..]).read(into).map_err(|e| describe_io(e, self.position))?;
-        self.used += n;
-        self.position += n as u64;
-        Ok(Read::Bytes(n))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn blocks_of_a_thread_arrive_whole_and_in_order() {
-        let bytes: Vec<u8> = (0..3 * BLOCK_BYTES * BLOCKS).map(|n| (n % 251) as u8).collect();
-        let mut source = Blocks::spawn(io::Cursor::new(bytes.clone())).unwrap();
-        let mut read = Vec::new();
-        let mut into = [0; 1000];
-        loop {
-            match source.read(&mut into).unwrap() {
-                Read::Bytes(n) => read.extend_from_slice(&into[..n]),
-                Read::Wait => std::thread::yield_now(),
-                Read::End => break,
-            }
-        }
-        assert!(read == bytes);
-    }
-
-    #[test]
-    fn a_failure_of_standard_input_is_an_error_after_what_was_read() {
-        struct Failing(usize);
-        impl io::Read for Failing {
-            fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-                self.0 += 1;
-                if self.0 == 1 { Ok(into.len().min(7)) } else { Err(io::Error::other("unplugged")) }
-            }
-        }
-        let mut source = Blocks::spawn(Failing(0)).unwrap();
-        let mut into = [0; 100];
-        let mut read = 0;
-        let failure = loop {
-            match source.read(&mut into) {
-                Ok(Read::Bytes(n)) => read += n,
-                Ok(Read::Wait) => std::thread::yield_now(),
-                Ok(Read::End) => panic!("the failure is lost"),
-                Err(failure) => break failure,
-            }
-        };
-        assert_eq!((read, failure.message.contains("byte 7")), (7, true));
     }
 }

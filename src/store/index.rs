@@ -4,11 +4,12 @@
 //! key. A table holds the whole hash: for keys of one word that is the key itself, since xxh3 of eight bytes maps no
 //! two words to one hash (each of its steps can be undone; a test undoes them), and a look-up reads one pair.
 
+use super::slab::prefetch_value;
 use super::table::Table;
 use super::{KeyRef, Slab};
 
-/// Tables, a power of two and a multiple of the 256 shards: with 20 million keys each holds ten thousand.
-const TABLES: usize = 2048;
+/// Tables, a power of two and a multiple of the 256 shards: with 20 million keys each holds five thousand.
+const TABLES: usize = 4096;
 const TABLE_BITS: u32 = TABLES.ilog2();
 
 /// Longest key that is kept in place.
@@ -43,14 +44,25 @@ impl Stored {
     #[inline(always)]
     fn is(&self, bytes: &[u8]) -> bool {
         match self {
-            Stored::Short(len, short) => bytes == &short[..usize::from(*len)],
+            Stored::Short(len, short) => usize::from(*len) == bytes.len() && starts(short, bytes),
             Stored::Long(stored) => **stored == *bytes,
             Stored::Free | Stored::Word => false,
         }
     }
 }
 
+/// Whether a short key starts with `bytes`, which fit; without a call for the usual lengths.
+#[inline(always)]
+fn starts(short: &[u8; SHORT], bytes: &[u8]) -> bool {
+    match <&[u8; 16]>::try_from(bytes) {
+        Ok(bytes) => short[..16] == *bytes,
+        Err(_) => short[..bytes.len()] == *bytes,
+    }
+}
+
+/// Half a cache line, so that looking at a key costs one.
 #[derive(Debug, Default)]
+#[repr(align(32))]
 struct Meta {
     hash: u64,
     key: Stored,
@@ -94,20 +106,24 @@ impl Index {
     }
 
     /// The entry of a key by its hash alone: where keys are words the one of the key, else nearly always
-    /// ([`Index::holds`] tells).
+    /// ([`Index::holds`] tells, and what it looks at is asked for).
     #[inline(always)]
     pub fn guess(&self, hash: u64) -> Option<u32> {
-        self.tables[table(hash)].find(hash, |_| true)
+        let entry = self.tables[table(hash)].find(hash, |_| true)?;
+        if !self.words {
+            prefetch_value(self.metas.get(entry));
+        }
+        Some(entry)
     }
 
-    /// Whether `entry` is that of a key.
-    #[inline]
-    pub fn holds(&self, entry: u32, key: KeyRef<'_>) -> bool {
+    /// Whether `entry` is that of a key of these bytes.
+    #[inline(always)]
+    pub fn holds(&self, entry: u32, bytes: &[u8]) -> bool {
         entry < self.used && {
             let meta = self.metas.get(entry);
             match meta.key {
-                Stored::Word => meta.hash == key.hash,
-                _ => meta.hash == key.hash && meta.key.is(key.bytes),
+                Stored::Word => meta.hash == KeyRef::new(bytes).hash,
+                _ => meta.key.is(bytes),
             }
         }
     }

@@ -23,10 +23,10 @@ impl Keys {
         self.index.find(key)
     }
 
-    /// Whether `entry` is that of a key.
+    /// Whether `entry` is that of a key of these bytes.
     #[inline]
-    pub fn holds(&self, entry: u32, key: KeyRef<'_>) -> bool {
-        self.index.holds(entry, key)
+    pub fn holds(&self, entry: u32, bytes: &[u8]) -> bool {
+        self.index.holds(entry, bytes)
     }
 
     /// The entry of a key at event time `time`, which it is touched with; `true` if it is a new one (or one whose ttl

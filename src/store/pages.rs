@@ -1,21 +1,16 @@
 //! Zeroed memory by the piece, straight from the operating system.
 //!
-//! State is touched at random, so that nearly every access would miss the translation buffers with pages of 4 KiB: the
-//! pieces are aligned to 2 MiB and large pages are asked for. A page becomes memory when it is first touched; nothing
-//! is copied and nothing moves.
+//! A page becomes memory when it is first touched; nothing is copied and nothing moves. Large pages are not asked for:
+//! in a virtual machine the first touch of one can stand still for several milliseconds.
 
 use std::alloc::Layout;
 use std::ptr::NonNull;
 
-/// Size and alignment of a large page.
-const LARGE: usize = 2 << 20;
-
-/// A piece of zeroed words that never moves.
+/// A piece of zeroed words that never moves, at the start of a page.
 #[derive(Debug)]
 pub struct Pages {
     base: NonNull<u64>,
     words: usize,
-    bytes: usize,
 }
 
 // SAFETY: the memory is owned by this value alone and holds plain words.
@@ -24,21 +19,16 @@ unsafe impl Send for Pages {}
 unsafe impl Sync for Pages {}
 
 impl Pages {
-    /// `words` words, all zero; in large pages if `large`, where the system has them.
-    pub fn new(words: usize, large: bool) -> Pages {
-        let bytes = (words * 8).max(1).next_multiple_of(LARGE);
-        let base = map(bytes).unwrap_or_else(|| {
-            let layout = Layout::from_size_align(bytes, LARGE).unwrap_or(Layout::new::<u64>());
-            std::alloc::handle_alloc_error(layout)
-        });
-        #[cfg(target_os = "linux")]
-        if large {
-            // SAFETY: the range was mapped by us; the advice changes no content, and a refusal does no harm.
-            unsafe { libc::madvise(base.as_ptr().cast(), bytes, libc::MADV_HUGEPAGE) };
+    /// `words` words, at least one, all zero.
+    pub fn new(words: usize) -> Pages {
+        let (rights, kind) =
+            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE);
+        // SAFETY: an anonymous mapping at an address of the system's choice touches no memory of ours.
+        let base = unsafe { libc::mmap(std::ptr::null_mut(), words * 8, rights, kind, -1, 0) };
+        match NonNull::new(base.cast()) {
+            Some(start) if base != libc::MAP_FAILED => Pages { base: start, words },
+            _ => std::alloc::handle_alloc_error(Layout::array::<u64>(words).unwrap_or(Layout::new::<u64>())),
         }
-        #[cfg(not(target_os = "linux"))]
-        let _ = large;
-        Pages { base, words, bytes }
     }
 
     /// The words.
@@ -58,27 +48,7 @@ impl Pages {
 
 impl Drop for Pages {
     fn drop(&mut self) {
-        // SAFETY: exactly the range that `map` left mapped; nothing borrows it any more.
-        unsafe { libc::munmap(self.base.as_ptr().cast(), self.bytes) };
+        // SAFETY: exactly the range that `new` mapped; nothing borrows it any more.
+        unsafe { libc::munmap(self.base.as_ptr().cast(), self.words * 8) };
     }
-}
-
-/// `bytes` (a multiple of [`LARGE`]) of zeroed memory at a multiple of [`LARGE`].
-fn map(bytes: usize) -> Option<NonNull<u64>> {
-    let (rights, kind) =
-        (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE);
-    // SAFETY: an anonymous mapping at an address of the system's choice touches no memory of ours.
-    let start = unsafe { libc::mmap(std::ptr::null_mut(), bytes + LARGE, rights, kind, -1, 0) };
-    if start == libc::MAP_FAILED {
-        return None;
-    }
-    let before = start.align_offset(LARGE);
-    let base = start.wrapping_byte_add(before);
-    for (at, len) in [(start, before), (base.wrapping_byte_add(bytes), LARGE - before)] {
-        if len > 0 {
-            // SAFETY: the ends of the mapping made above, which nothing uses; both are multiples of the page size.
-            unsafe { libc::munmap(at, len) };
-        }
-    }
-    NonNull::new(base.cast())
 }

@@ -1,6 +1,6 @@
 use super::*;
 use proptest::prelude::*;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 #[derive(Clone, Debug)]
 enum Action {
@@ -14,6 +14,8 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
         prop_oneof![
             (0u8..40).prop_map(|k| vec![k]),
             (0u64..40).prop_map(|k| k.to_le_bytes().to_vec()),
+            (10u8..40).prop_map(|k| vec![k; usize::from(k)]),
+            (0u8..40).prop_map(|k| vec![k; 16]),
             Just(Vec::new()),
         ]
     };
@@ -47,7 +49,7 @@ proptest! {
                             model.insert(key.clone(), (entry, time));
                         }
                     }
-                    prop_assert!(keys.holds(entry, KeyRef::new(&key)));
+                    prop_assert!(keys.holds(entry, &key));
                 }
                 Action::Find(key) => {
                     let found = keys.find(KeyRef::new(&key));
@@ -60,7 +62,7 @@ proptest! {
                     for entry in freed {
                         let key = model.iter().find(|(_, (e, _))| *e == entry).map(|(k, _)| k.clone()).unwrap();
                         prop_assert!(now - model[&key].1 > ttl);
-                        prop_assert!(!keys.holds(entry, KeyRef::new(&key)));
+                        prop_assert!(!keys.holds(entry, &key));
                         model.remove(&key);
                     }
                 }
@@ -138,12 +140,12 @@ proptest! {
             match (model.get(&word).copied(), insert) {
                 (None, true) => {
                     let entry = index.insert(key);
-                    prop_assert!(model.values().all(|known| *known != entry) && index.holds(entry, key));
+                    prop_assert!(model.values().all(|known| *known != entry) && index.holds(entry, &bytes));
                     model.insert(word, entry);
                 }
                 (Some(entry), false) => {
                     index.remove(entry);
-                    prop_assert!(!index.holds(entry, key));
+                    prop_assert!(!index.holds(entry, &bytes));
                     model.remove(&word);
                 }
                 _ => {}
@@ -167,5 +169,34 @@ fn words_stand_still_and_are_zero_at_first() {
         words.get_mut(far).fill(9);
         assert_eq!((words.get(0).as_ptr(), words.get(0)[0], words.get(1)[0]), (at, 7, 0));
         assert_eq!(words.get(0).as_ptr() as usize % 64, 0);
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_table_holds_what_a_set_of_pairs_holds(
+        steps in prop::collection::vec((any::<bool>(), 0u64..6, 0u64..4, 0u32..40), 1..400),
+    ) {
+        let (mut table, mut set) = (table::Table::default(), BTreeSet::new());
+        let hash = |high: u64, low: u64| (high << 40) | low.wrapping_sub(2) & 0xFFFF_FFFF;
+        for (add, high, low, entry) in steps {
+            // Few different hashes, next to each other and at both ends: long chains that wrap around.
+            let hash = hash(high, low);
+            if add && set.insert((hash, entry)) {
+                table.insert(hash, entry);
+            } else if !add {
+                table.remove(hash, entry);
+                set.remove(&(hash, entry));
+            }
+        }
+        for high in 0..6 {
+            for low in 0..4 {
+                let hash = hash(high, low);
+                for entry in 0..40 {
+                    let found = table.find(hash, |found| found == entry).is_some();
+                    prop_assert_eq!(found, set.contains(&(hash, entry)));
+                }
+            }
+        }
     }
 }

@@ -29,11 +29,11 @@ fn run(text: &str, world: &World, bolts: &[&str], executors: usize, seed: u64) {
     let mut rig = Rig::new(text, world, executors, seed);
     let mut asked = 0;
     let mut random = Random(seed);
-    let mut wait = random.below(40);
+    let mut wait = random.below(6);
     for n in 0..200_000 {
         let executor = random.below(executors);
         rig.step(executor);
-        if n % 500 == 0 && seed % 3 == 0 {
+        if n % 500 == 0 && seed.is_multiple_of(3) {
             // Splits end one after the other.
             world.close("s", &(n / 500 % 4).to_string());
         }
@@ -43,7 +43,7 @@ fn run(text: &str, world: &World, bolts: &[&str], executors: usize, seed: u64) {
         if wait == 0 && asked < 12 && rig.executors.iter().flat_map(|e| &e.pipelines).all(passed) {
             asked += 1;
             rig.control.barrier.store(asked, Relaxed);
-            wait = random.below(60);
+            wait = random.below(6);
         }
     }
     world.close_all();

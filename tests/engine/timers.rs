@@ -46,13 +46,13 @@ fn timers_fire_by_deadline_then_component_before_the_tuple_that_moves_time() {
 fn rows_of_timers_and_tuples_come_in_the_order_of_time_behind_one_channel_and_two() {
     for seed in 0..20 {
         let mut stories = Vec::new();
-        for executors in [1, 3] {
+        for executors in [1, 2] {
             let world = World::default();
-            // `t` and `u` are the second and the third task, on other executors than `s`.
+            // With two executors, rows go from `s` to the other one, and from there back to `u`.
             let text = TIGHT.to_owned()
                 + &spout(&world, "s", 1, "disorder = \"5us\"")
-                + &bolt("t", "timer", "{ s = { grouping = \"direct\", task = \"1\" } }", "tasks = 3")
-                + &bolt("u", "log", "{ t = { grouping = \"direct\", task = \"2\" } }", "tasks = 3");
+                + &bolt("t", "timer", "{ s = { grouping = \"direct\", task = \"1\" } }", "tasks = 2")
+                + &bolt("u", "log", "\"t\"", "");
             let mut random = super::Random(seed);
             let mut now = 0;
             let times: Vec<(i64, i64)> = (0..200)

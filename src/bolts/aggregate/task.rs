@@ -306,7 +306,7 @@ impl Task {
 /// A tuple of the run and the entry that its key had.
 #[derive(Clone, Copy)]
 struct Resolved {
-    /// The key where it is a word, else its hash.
+    /// The key, where it is a word.
     word: u64,
     entry: u32,
 }
@@ -331,11 +331,11 @@ impl Task {
             }
             return Some(find_or_insert(&mut self.index, KeyRef::new(&word.to_le_bytes())));
         }
-        let key = self.key.read(frame)?;
-        if resolved.entry != NONE && resolved.word == key.hash && self.index.holds(resolved.entry, key) {
+        let key = self.key.bytes(frame)?;
+        if resolved.entry != NONE && self.index.holds(resolved.entry, key) {
             return Some((resolved.entry, false));
         }
-        Some(find_or_insert(&mut self.index, key))
+        Some(find_or_insert(&mut self.index, KeyRef::new(key)))
     }
 
     /// Frees keys that have expired: one place is looked at now and then, several for each new key, so that there are

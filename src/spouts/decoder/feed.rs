@@ -4,12 +4,15 @@ use super::{Decoder, Input, Pace, Read, Source, Window};
 use crate::component::{ComponentError, Intake, Polled, Spout};
 use crate::tuple::{RUN_TUPLES, Run};
 
-/// Bytes that are read at once.
-const BLOCK_BYTES: usize = 256 * 1024;
+/// Bytes that are read at once: they stay in the second-level cache until they are decoded, and the tuples of the poll
+/// that reads them wait for few.
+const BLOCK_BYTES: usize = 64 * 1024;
 /// Bytes that are read ahead while nothing is due.
 const AHEAD_BYTES: usize = 16 * 1024;
 /// Blocks that one poll looks at where all their records are left out.
 const BLOCKS_MAX: usize = 4;
+/// When a source is asked again whose bytes are being made, nanoseconds.
+const SOON_NS: u64 = 10_000;
 
 /// A spout over bytes.
 pub struct Feed {
@@ -59,7 +62,7 @@ impl Feed {
             match self.decoder.begin(window).map_err(|e| self.named(e))? {
                 Some(bytes) => self.input.consume(bytes),
                 None if self.input.ended() => return self.end().map(|_| false),
-                None if self.input.fill(BLOCK_BYTES) == Read::Wait => return Ok(false),
+                None if matches!(self.read(), Read::Wait | Read::Soon) => return Ok(false),
                 None => {}
             }
         }
@@ -75,6 +78,19 @@ impl Feed {
         self.input.skip_to(record, BLOCK_BYTES).map_err(|e| self.named(e))?;
         self.decoder.resume_at(position);
         Ok(())
+    }
+
+    /// Where bytes take long to make, they are made elsewhere from now on.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn detach(&mut self) -> Result<(), ComponentError> {
+        self.input.detach()
+    }
+
+    /// Reads a block; as much as is there already if that is more, so that a long record is not begun too often.
+    fn read(&mut self) -> Read {
+        self.input.fill(BLOCK_BYTES.max(self.input.bytes().len()))
     }
 
     fn named(&self, error: ComponentError) -> ComponentError {
@@ -137,7 +153,10 @@ impl Feed {
     }
 
     fn read_ahead(&mut self, run: &Run) {
-        if run.is_empty() && self.input.bytes().len() < 2 * AHEAD_BYTES && self.input.fill(AHEAD_BYTES) != Read::Wait {
+        if run.is_empty()
+            && self.input.bytes().len() < 2 * AHEAD_BYTES
+            && matches!(self.input.fill(AHEAD_BYTES), Read::Bytes(_) | Read::End)
+        {
             self.starved = false;
         }
     }
@@ -169,8 +188,12 @@ impl Spout for Feed {
         };
         let rejects = intake.rejects.len();
         for _ in 0..BLOCKS_MAX {
-            if self.starved && !self.input.ended() && self.input.fill(BLOCK_BYTES) == Read::Wait {
-                return Ok(Polled::Nothing(None));
+            if self.starved && !self.input.ended() {
+                match self.read() {
+                    Read::Wait => return Ok(Polled::Nothing(None)),
+                    Read::Soon => return Ok(Polled::Nothing(Some(intake.now + SOON_NS))),
+                    Read::Bytes(_) | Read::End => {}
+                }
             }
             self.decode(most, intake);
             if !intake.run.is_empty() || intake.rejects.len() > rejects {

@@ -9,6 +9,8 @@ pub enum Read {
     Bytes(usize),
     /// Nothing now.
     Wait,
+    /// Nothing now, but it is being made: worth asking again shortly.
+    Soon,
     /// Nothing, ever again.
     End,
 }
@@ -21,7 +23,7 @@ pub trait Source: Send {
     /// It cannot be read on; it is not asked again.
     fn read(&mut self, into: &mut [u8]) -> Result<Read, ComponentError>;
 
-    /// Leaves out `bytes` bytes, if it has a quicker way than reading them: then true. Only before the first read or
+    /// Goes forward to `position`, if it has a quicker way than reading them: then true. Only before the first read or
     /// while nothing that was read is still to be used.
     ///
     /// # Errors
@@ -29,6 +31,14 @@ pub trait Source: Send {
     fn skip_to(&mut self, position: u64) -> Result<bool, ComponentError> {
         let _ = position;
         Ok(false)
+    }
+
+    /// From now on others have work to do meanwhile: a source that takes long to make its bytes does so elsewhere.
+    ///
+    /// # Errors
+    /// No thread can be started.
+    fn detach(&mut self) -> Result<(), ComponentError> {
+        Ok(())
     }
 }
 
@@ -109,7 +119,7 @@ impl Input {
                 self.end += n;
                 Read::Bytes(n)
             }
-            Ok(Read::Wait) => Read::Wait,
+            Ok(nothing @ (Read::Wait | Read::Soon)) => nothing,
             Ok(Read::End) => {
                 self.ended = true;
                 Read::End
@@ -120,6 +130,14 @@ impl Input {
                 Read::End
             }
         }
+    }
+
+    /// See [`Source::detach`].
+    ///
+    /// # Errors
+    /// No thread can be started.
+    pub fn detach(&mut self) -> Result<(), ComponentError> {
+        self.source.detach()
     }
 
     /// Goes forward to `position`, for a restart; the same rules as for [`Input::fill`].

@@ -29,7 +29,7 @@ pub use sources::size;
 
 use crate::component::{ComponentError, Intake, Reject};
 use crate::tuple::codec::{
-    Cell, CellKind, Converter, CsvSplitter, JsonSplitter, RecordFault, RegexSplitter, Split, find_line, line_of,
+    Cell, CellKind, Converter, CsvSplitter, JsonSplitter, Marks, RecordFault, RegexSplitter, Split, find_line, line_of,
 };
 use crate::tuple::{Arena, DataType, Frame, RUN_TUPLES, Slot, Value};
 use computed::Computed;
@@ -64,6 +64,8 @@ pub struct Decoded {
 pub struct Decoder {
     splitter: Splitter,
     cells: Vec<Cell>,
+    /// The record whose cells these are is known to be ASCII.
+    ascii: bool,
     columns: Columns,
     split_id: u32,
     max_record: usize,
@@ -234,6 +236,11 @@ impl Decoder {
         let tuples = intake.run.len().saturating_add(most).min(RUN_TUPLES);
         let room = Room { tuples, rejects: intake.rejects.len() + RUN_TUPLES };
         let mut consumed = 0;
+        // One scan of the window for all records of the call.
+        let mut marks = match &self.splitter {
+            Splitter::Csv(csv) => Some(csv.marks(window.bytes)),
+            _ => None,
+        };
         for _ in 0..RECORDS_MAX {
             if !room.is_left(intake) {
                 break;
@@ -245,11 +252,13 @@ impl Decoder {
                 if self.skipping.is_some() {
                     return Decoded { consumed, starved: true };
                 }
+                marks.iter_mut().for_each(|marks| marks.seek(consumed));
                 continue;
             }
-            let record = match self.element {
-                Some(element) => Split::Record { end: element.end },
-                None => self.split(bytes, window.last),
+            let record = match (&mut marks, self.element) {
+                (_, Some(element)) => Split::Record { end: element.end },
+                (Some(marks), None) => self.split_csv(marks, consumed, window.last),
+                (None, None) => self.split_line(bytes, window.last),
             };
             match record {
                 // SAFETY: passed on to the caller.
@@ -259,7 +268,10 @@ impl Decoder {
                     self.reject(&bytes[..end], rest.position, fault, intake);
                     consumed += end;
                 }
-                Split::Partial if bytes.len() > self.max_record => consumed += self.too_long(rest, intake),
+                Split::Partial if bytes.len() > self.max_record => {
+                    consumed += self.too_long(rest, intake);
+                    marks.iter_mut().for_each(|marks| marks.seek(consumed));
+                }
                 Split::Partial => return Decoded { consumed, starved: true },
             }
         }
@@ -267,12 +279,20 @@ impl Decoder {
     }
 
     #[inline(always)]
-    fn split(&mut self, bytes: &[u8], last: bool) -> Split {
-        if bytes.is_empty() {
+    fn split_csv(&mut self, marks: &mut Marks<'_>, from: usize, last: bool) -> Split {
+        let Splitter::Csv(csv) = &self.splitter else { return Split::Partial };
+        if from == marks.bytes().len() {
             return Split::Partial;
         }
-        if let Splitter::Csv(csv) = &self.splitter {
-            return csv.split(bytes, last, &mut self.cells);
+        let split = csv.split_at(marks, from, last, &mut self.cells);
+        self.ascii = marks.is_ascii();
+        split
+    }
+
+    #[inline(always)]
+    fn split_line(&mut self, bytes: &[u8], last: bool) -> Split {
+        if bytes.is_empty() {
+            return Split::Partial;
         }
         let Some(end) = find_line(bytes, self.scanned, last) else {
             self.scanned = bytes.len();
@@ -310,7 +330,7 @@ impl Decoder {
             return unsafe { self.elements(record, position, room, intake) };
         }
         // SAFETY: passed on to the caller.
-        match unsafe { self.columns.row(&self.cells, record, (self.split_id, position), intake) } {
+        match unsafe { self.columns.row(&self.cells, (record, self.ascii), (self.split_id, position), intake) } {
             Ok(true) => {}
             Ok(false) => self.filtered += 1,
             Err(failure) => self.fail(record, position, failure, intake),
@@ -341,7 +361,7 @@ impl Decoder {
                 Ok(Some(start)) if position + start as u64 >= self.resume_at => {
                     let row = position + start as u64;
                     // SAFETY: passed on to the caller.
-                    let made = unsafe { self.columns.row(&self.cells, record, (self.split_id, row), intake) };
+                    let made = unsafe { self.columns.row(&self.cells, (record, false), (self.split_id, row), intake) };
                     match made {
                         Ok(true) => {}
                         Ok(false) => self.filtered += 1,
@@ -414,7 +434,7 @@ impl Columns {
     unsafe fn row(
         &mut self,
         cells: &[Cell],
-        record: &[u8],
+        record: (&[u8], bool),
         origin: (u32, u64),
         intake: &mut Intake<'_>,
     ) -> Result<bool, Failure> {
@@ -459,7 +479,8 @@ impl Columns {
 /// A record and what its conversion needs.
 struct Reading<'a> {
     cells: &'a [Cell],
-    record: &'a [u8],
+    /// Its bytes, and whether they are known to be ASCII.
+    record: (&'a [u8], bool),
     arena: &'a Arena,
     now: i64,
 }
@@ -479,14 +500,14 @@ unsafe fn read(
         let cell = reading.cells[target.cell];
         // SAFETY: passed on to the caller.
         match unsafe { converter.word(target.ty, cell, reading.record, reading.arena, reading.now) } {
-            Ok(Some(word)) => frame.set(target.slot, word),
+            Ok(Some(word)) => frame.fill(target.slot, word),
             Ok(None) => match &target.default {
                 Some(default) => default.put(frame, target.slot, reading.arena),
                 None if target.nullable => frame.set_null(target.slot),
                 None => return Err(null_failure(&target.name)),
             },
             Err(fault) => {
-                let why = converter.explain(target.ty, cell, reading.record, reading.now, fault);
+                let why = converter.explain(target.ty, cell, reading.record.0, reading.now, fault);
                 return Err(Failure { reason: fault.reason(), text: format!("column `{}`: {why}", target.name) });
             }
         }

@@ -199,6 +199,7 @@ impl DecoderPlan {
         Decoder {
             splitter,
             cells: vec![Cell::default(); cells],
+            ascii: false,
             columns: Columns {
                 converter: self.converter.clone(),
                 targets: made,

@@ -135,6 +135,30 @@ proptest! {
 }
 
 #[test]
+fn csv_is_the_same_wherever_a_block_ends() {
+    let records = b"a,1,2,t\n\"b,\"\"\n\"\"x\",2.5,,f\r\n\n\xc3\xa4,3,4,no,\n\xff,1,2,t\nc,1\n\"\n\" , 35.088833 ,-7,t\nd,12345678.5,8,\"on\"\n";
+    let plan = plan(CSV).unwrap();
+    // Quotes, line ends and bytes beyond ASCII come to stand at every place of the vectors that find them.
+    for before in 0..70 {
+        let mut bytes = b"x".repeat(before);
+        bytes.extend_from_slice(records);
+        let whole = decode(&plan, &bytes, &[]);
+        let ids: Vec<_> = whole.rows.iter().skip(1).map(|r| r[0].clone()).collect();
+        assert_eq!(ids, ["b,\"\n\"x", "ä", "\n", "d"].map(text));
+        assert_eq!(whole.rejects.iter().map(|r| r.reason).collect::<Vec<_>>(), ["utf8", "columns"]);
+        let cuts = if before % 8 == 0 { 0..bytes.len() } else { 0..0 };
+        for cut in cuts {
+            let pieces = decode(&plan, &bytes, &[cut]);
+            assert_eq!(
+                (&pieces.rows, &pieces.rejects, &pieces.positions),
+                (&whole.rows, &whole.rejects, &whole.positions),
+                "{before} {cut}"
+            );
+        }
+    }
+}
+
+#[test]
 fn a_header_names_the_columns_in_any_order() {
     let options = r#"
         format = "csv"

@@ -1,6 +1,7 @@
 //! Kind `file`: records of files, plain or packed with gzip or zstd; each file is one split.
 //!
-//! A position is a byte of the unpacked content. With `follow` a plain file is read on as it grows; a file that was
+//! A position is a byte of the unpacked content. A packed file is unpacked by a thread of its own, ahead of the executor.
+//! With `follow` a plain file is read on as it grows; a file that was
 //! replaced under its name (by a rotation) is not noticed, one that shrank is an error.
 
 mod paths;
@@ -155,6 +156,7 @@ impl SpoutPlan for FilePlan {
             };
             feed.resume(record, position)?;
         }
+        feed.detach()?;
         Ok(Box::new(feed))
     }
 }

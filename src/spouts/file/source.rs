@@ -1,6 +1,8 @@
-//! The bytes of a file, unpacked.
+//! The bytes of a file, unpacked. A packed file is unpacked where it is asked, and by a thread of its own once it is
+//! detached.
 
 use crate::component::ComponentError;
+use crate::spouts::blocks::Blocks;
 use crate::spouts::decoder::{Read, Source};
 use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek, SeekFrom};
@@ -29,7 +31,7 @@ pub(in crate::spouts) fn open_source(path: &Path, follow: bool) -> Result<Box<dy
         let message = format!("{} is packed: only a plain file can be followed", path.display());
         return Err(ComponentError::new(message));
     }
-    Ok(Box::new(Packed { reader: packed, position: 0 }))
+    Ok(Box::new(Packed::Here { reader: packed, position: 0 }))
 }
 
 fn read_up_to(file: &mut File, into: &mut [u8]) -> io::Result<usize> {
@@ -69,7 +71,7 @@ pub(in crate::spouts) fn read_all(path: &Path) -> Result<Vec<u8>, ComponentError
         let read = source.read(&mut bytes[len..]);
         match read.map_err(|e| ComponentError { message: format!("{}: {}", path.display(), e.message), ..e })? {
             Read::Bytes(n) => len += n,
-            Read::Wait | Read::End => break,
+            Read::Wait | Read::Soon | Read::End => break,
         }
     }
     bytes.truncate(len);
@@ -93,7 +95,7 @@ pub(super) fn line_start(path: &Path, position: u64) -> Result<u64, ComponentErr
                 }
                 at += n as u64;
             }
-            Read::Wait | Read::End => {
+            Read::Wait | Read::Soon | Read::End => {
                 let message =
                     format!("{} has only {at} bytes, but was read up to byte {position} before", path.display());
                 return Err(ComponentError::new(message));
@@ -103,24 +105,38 @@ pub(super) fn line_start(path: &Path, position: u64) -> Result<u64, ComponentErr
     Ok(start)
 }
 
-struct Packed {
-    reader: Box<dyn io::Read + Send>,
-    position: u64,
+enum Packed {
+    /// Unpacked where it is asked.
+    Here { reader: Box<dyn io::Read + Send>, position: u64 },
+    /// Unpacked by a thread.
+    Away(Blocks),
 }
 
 impl Source for Packed {
     fn read(&mut self, into: &mut [u8]) -> Result<Read, ComponentError> {
+        let (reader, position) = match self {
+            Packed::Here { reader, position } => (reader, position),
+            Packed::Away(blocks) => return blocks.read(into),
+        };
         loop {
-            return match self.reader.read(into) {
+            return match reader.read(into) {
                 Ok(0) => Ok(Read::End),
                 Ok(n) => {
-                    self.position += n as u64;
+                    *position += n as u64;
                     Ok(Read::Bytes(n))
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => Err(describe_io(error, self.position)),
+                Err(error) => Err(describe_io(error, *position)),
             };
         }
+    }
+
+    fn detach(&mut self) -> Result<(), ComponentError> {
+        if let Packed::Here { reader, position } = self {
+            let reader = std::mem::replace(reader, Box::new(io::empty()));
+            *self = Packed::Away(Blocks::spawn("a packed file", reader, *position, true)?);
+        }
+        Ok(())
     }
 }
 

@@ -71,28 +71,38 @@ impl Converter {
         }
     }
 
-    /// The word of a cell for a slot of type `ty`, none for NULL. `now` is the wall clock, microseconds since 1970 UTC.
+    /// The word of a cell for a slot of type `ty`, none for NULL. `ascii` says that the record is known to be ASCII;
+    /// `now` is the wall clock, microseconds since 1970 UTC.
     ///
     /// # Errors
     /// The value does not convert; [`Converter::explain`] says why.
     ///
     /// # Safety
-    /// `record` must live and stand still until the run that the word is used in is over.
+    /// `record` must live and stand still until the run that the word is used in is over, and be ASCII where `ascii`
+    /// says so.
     #[inline(always)]
     pub unsafe fn word(
         &mut self,
         ty: DataType,
         cell: Cell,
-        record: &[u8],
+        (record, ascii): (&[u8], bool),
         arena: &Arena,
         now: i64,
     ) -> Result<Option<u64>, ValueFault> {
         let raw = cell.of(record);
         match cell.kind() {
             CellKind::Text if self.is_null(raw) => Ok(None),
+            // SAFETY: the caller's promise: ASCII is UTF-8, and the bytes stand still.
+            CellKind::Text if ascii && ty == DataType::Text => unsafe {
+                Ok(Some(TextWord::borrow(std::str::from_utf8_unchecked(raw), arena).0))
+            },
             // SAFETY: passed on to the caller.
             CellKind::Text => unsafe { self.text_word(ty, raw, arena, now) }.map(Some),
             CellKind::Absent => Ok(None),
+            CellKind::Number if ty == DataType::Double => {
+                parse_f64(raw).map(|n| Some(n.to_bits())).ok_or(ValueFault::Value)
+            }
+            CellKind::Number if ty == DataType::Bigint => whole(raw).map(|n| Some(n as u64)).ok_or(ValueFault::Value),
             // SAFETY: passed on to the caller.
             _ => unsafe { self.rare_word(ty, cell.kind(), raw, arena, now) },
         }
@@ -159,8 +169,6 @@ impl Converter {
             }
             // SAFETY: passed on to the caller.
             (_, DataType::Text) => Ok(Some(unsafe { TextWord::borrow(utf8(raw)?, arena) }.0)),
-            (CellKind::Number, DataType::Double) => parse_f64(raw).map(f64::to_bits).map(Some).ok_or(ValueFault::Value),
-            (CellKind::Number, DataType::Bigint) => whole(raw).map(|n| Some(n as u64)).ok_or(ValueFault::Value),
             (CellKind::Number, DataType::Timestamp) => {
                 self.number_timestamp(raw).map(|n| Some(n as u64)).ok_or(ValueFault::Value)
             }
@@ -255,10 +263,14 @@ fn boolean(raw: &[u8]) -> Option<bool> {
 }
 
 /// A JSON number that is whole, however it is written (`12`, `12.0`, `1.2e1`).
+#[inline(always)]
 fn whole(raw: &[u8]) -> Option<i64> {
-    parse_i64(raw).or_else(|| {
-        let number = parse_f64(raw)?;
-        // Above 2^53 a double no longer says which whole number was meant.
-        (number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0).then_some(number as i64)
-    })
+    parse_i64(raw).or_else(|| whole_double(raw))
+}
+
+#[inline(never)]
+fn whole_double(raw: &[u8]) -> Option<i64> {
+    let number = parse_f64(raw)?;
+    // Above 2^53 a double no longer says which whole number was meant.
+    (number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0).then_some(number as i64)
 }

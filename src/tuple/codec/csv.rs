@@ -26,16 +26,30 @@ impl CsvSplitter {
         self.expected
     }
 
-    /// Splits the record at the start of `bytes` into the first cells. `last` says that nothing follows the buffer.
-    /// `cells` must have a place for each expected column.
-    #[inline]
+    /// The places that matter in a buffer, for [`CsvSplitter::split_at`].
+    #[inline(always)]
+    pub fn marks<'a>(&self, bytes: &'a [u8]) -> Marks<'a> {
+        Marks::new(bytes, &self.needles)
+    }
+
+    /// Splits the record at the start of `bytes`; see [`CsvSplitter::split_at`].
     pub fn split(&self, bytes: &[u8], last: bool, cells: &mut [Cell]) -> Split {
+        self.split_at(&mut self.marks(bytes), 0, last, cells)
+    }
+
+    /// Splits the record that starts at `from` into the first cells; what is found is counted from there. `last` says
+    /// that nothing follows the buffer. `cells` must have a place for each expected column. `marks` must have come to
+    /// `from`, as they are after the record before it; bytes are looked at once.
+    #[inline]
+    pub fn split_at(&self, marks: &mut Marks<'_>, from: usize, last: bool, cells: &mut [Cell]) -> Split {
         let cells = &mut cells[..self.expected];
-        let mut scan = Scan { marks: Marks::new(bytes, &self.needles), bytes, last };
+        let bytes = &marks.bytes()[from..];
+        marks.begin();
+        let mut scan = Scan { marks, bytes, from, last };
         let mut count = 0;
         let mut start = 0;
         loop {
-            let Some(mut at) = scan.marks.next() else {
+            let Some(mut at) = scan.next() else {
                 if !last {
                     return Split::Partial;
                 }
@@ -101,30 +115,38 @@ impl CsvSplitter {
     }
 }
 
-struct Scan<'a> {
-    marks: Marks<'a>,
+/// One record being split.
+struct Scan<'a, 'm> {
+    marks: &'m mut Marks<'a>,
+    /// From the record's start on.
     bytes: &'a [u8],
+    from: usize,
     last: bool,
 }
 
-impl Scan<'_> {
+impl Scan<'_, '_> {
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        self.marks.next().map(|at| at - self.from)
+    }
+
     /// A value whose quote opens at `open`: its cell, and the delimiter or line end behind it, or the end of all bytes.
     fn quoted(&mut self, open: usize, column: usize) -> Result<(Cell, usize), Split> {
         let mut kind = CellKind::Text;
         let close = loop {
-            match self.marks.next() {
+            match self.next() {
                 None if self.last => return Err(self.open_quote(column)),
                 None => return Err(Split::Partial),
                 Some(at) if self.bytes[at] != b'"' => {}
                 Some(at) if self.bytes.get(at + 1) == Some(&b'"') => {
-                    self.marks.next();
+                    self.next();
                     kind = CellKind::Doubled;
                 }
                 Some(at) => break at,
             }
         };
         let cell = Cell::new(open + 1, close, kind);
-        match self.marks.next() {
+        match self.next() {
             None if !self.last => Err(Split::Partial),
             next => {
                 let at = next.unwrap_or(self.bytes.len());
@@ -143,7 +165,7 @@ impl Scan<'_> {
             if self.bytes[at] == b'\n' {
                 return Split::Broken { end: at + 1, fault: RecordFault::Quote { column } };
             }
-            next = self.marks.next();
+            next = self.next();
         }
         if !self.last {
             return Split::Partial;
@@ -153,8 +175,9 @@ impl Scan<'_> {
 
     /// One stray quote must not swallow the rest of the file: the record is its first line.
     #[cold]
-    fn open_quote(&self, column: usize) -> Split {
+    fn open_quote(&mut self, column: usize) -> Split {
         let end = memchr::memchr(b'\n', self.bytes).map_or(self.bytes.len(), |at| at + 1);
+        self.marks.seek(self.from + end);
         Split::Broken { end, fault: RecordFault::OpenQuote { column } }
     }
 }

@@ -11,6 +11,7 @@
 //! Of a key that stands twice in an object the later counts. Strings are checked for UTF-8 where they are used.
 
 use super::json_path::{JsonPath, Root, Step};
+use super::number::leading_digits;
 use super::scan::string_stop;
 use super::{Cell, CellKind, RecordFault};
 
@@ -32,11 +33,44 @@ struct Node {
     /// Cells of this value.
     cells: Vec<usize>,
     /// Keys and the nodes of their values.
-    keys: Vec<(Box<str>, usize)>,
+    keys: Vec<(Key, usize)>,
     /// Indexes and the nodes of their values.
     items: Vec<(usize, usize)>,
     /// Cells of values inside this one: absent until they are found, also where the value comes a second time.
     below: Vec<usize>,
+}
+
+/// A key as it is looked for.
+#[derive(Clone, Debug)]
+struct Key {
+    name: Box<str>,
+    /// With its quotes, as it stands in a document that escapes nothing in it.
+    quoted: Box<[u8]>,
+    /// The first eight bytes of that, and which of them count.
+    head: u64,
+    mask: u64,
+}
+
+impl Key {
+    fn new(name: &str) -> Key {
+        let quoted: Box<[u8]> = format!("\"{name}\"").into_bytes().into();
+        let mut head = [0; 8];
+        let len = quoted.len().min(8);
+        head[..len].copy_from_slice(&quoted[..len]);
+        // A quote, a backslash or a control character stands in no document as it is.
+        let never = name.bytes().any(|b| b == b'"' || b == b'\\' || b < 0x20);
+        let mask = if never { 0 } else { u64::MAX >> (64 - 8 * len) };
+        Key { name: name.into(), quoted, head: if never { 1 } else { u64::from_le_bytes(head) }, mask }
+    }
+
+    /// Bytes of this key with its quotes, if `bytes` begin with it.
+    #[inline(always)]
+    fn at_start_of(&self, bytes: &[u8]) -> Option<usize> {
+        let start = u64::from_le_bytes(*bytes.first_chunk::<8>()?);
+        let len = self.quoted.len();
+        let same = start & self.mask == self.head && (len <= 8 || bytes.get(8..len) == Some(&self.quoted[8..]));
+        same.then_some(len)
+    }
 }
 
 impl JsonSplitter {
@@ -126,14 +160,14 @@ fn grow(tree: &mut Vec<Node>, steps: &[Step], cell: usize) {
     for step in steps {
         tree[at].below.push(cell);
         let known = match step {
-            Step::Key(key) => tree[at].keys.iter().find(|(k, _)| **k == **key).map(|(_, n)| *n),
+            Step::Key(key) => tree[at].keys.iter().find(|(k, _)| *k.name == **key).map(|(_, n)| *n),
             Step::Index(index) => tree[at].items.iter().find(|(i, _)| i == index).map(|(_, n)| *n),
             Step::Every => None,
         };
         at = known.unwrap_or_else(|| {
             let new = tree.len();
             match step {
-                Step::Key(key) => tree[at].keys.push((key.as_str().into(), new)),
+                Step::Key(key) => tree[at].keys.push((Key::new(key), new)),
                 Step::Index(index) => tree[at].items.push((*index, new)),
                 Step::Every => {}
             }
@@ -235,12 +269,11 @@ impl<'a> Scanner<'a, '_> {
             if self.byte(at) != b'"' {
                 return self.fault(at, "a key in quotes");
             }
-            let (end, escaped) = self.string(at)?;
-            let child = match node {
-                Some(node) if !node.keys.is_empty() => self.child(node, at + 1, end, escaped, &mut guess),
-                _ => None,
+            let (end, child) = match node {
+                Some(node) if !node.keys.is_empty() => self.key(node, at, &mut guess)?,
+                _ => (self.string(at)?.0 + 1, None),
             };
-            at = self.blanks(end + 1);
+            at = self.blanks(end);
             if self.byte(at) != b':' {
                 return self.fault(at, "`:`");
             }
@@ -255,17 +288,31 @@ impl<'a> Scanner<'a, '_> {
         }
     }
 
+    /// The key that opens at `at`: the byte behind it, and the node of its value if that is wanted. The next of the
+    /// wanted keys is compared before anything is known about this one.
+    #[inline(always)]
+    fn key(&self, node: &Node, at: usize, guess: &mut usize) -> Result<(usize, Option<&'a Node>), RecordFault> {
+        if let Some((key, child)) = node.keys.get(*guess)
+            && let Some(len) = key.at_start_of(&self.bytes[at..])
+        {
+            *guess += 1;
+            return Ok((at + len, Some(&self.nodes[*child])));
+        }
+        let (end, escaped) = self.string(at)?;
+        Ok((end + 1, self.child(node, at + 1, end, escaped, guess)))
+    }
+
     #[inline(always)]
     fn child(&self, node: &Node, start: usize, end: usize, escaped: bool, guess: &mut usize) -> Option<&'a Node> {
         if escaped {
             let mut key = String::new();
             unescape(&self.bytes[start..end], &mut key)?;
-            return node.keys.iter().find(|(k, _)| **k == *key).map(|(_, n)| &self.nodes[*n]);
+            return node.keys.iter().find(|(k, _)| *k.name == *key).map(|(_, n)| &self.nodes[*n]);
         }
         let key = &self.bytes[start..end];
         let (before, behind) = node.keys.split_at(*guess);
-        let found = behind.iter().position(|(k, _)| k.as_bytes() == key).map(|i| *guess + i);
-        let found = found.or_else(|| before.iter().position(|(k, _)| k.as_bytes() == key))?;
+        let found = behind.iter().position(|(k, _)| k.name.as_bytes() == key).map(|i| *guess + i);
+        let found = found.or_else(|| before.iter().position(|(k, _)| k.name.as_bytes() == key))?;
         *guess = found + 1;
         Some(&self.nodes[node.keys[found].1])
     }
@@ -319,6 +366,13 @@ impl<'a> Scanner<'a, '_> {
 
     #[inline(always)]
     fn digits(&self, mut at: usize) -> usize {
+        while let Some(word) = self.bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+            let digits = leading_digits(u64::from_le_bytes(*word));
+            at += digits;
+            if digits < 8 {
+                return at;
+            }
+        }
         while self.byte(at).is_ascii_digit() {
             at += 1;
         }

@@ -21,6 +21,7 @@ pub use csv::CsvSplitter;
 pub use json::JsonSplitter;
 pub use json_path::{JsonPath, Root, Step};
 pub use lines::{RegexSplitter, find_line, line_of};
+pub use scan::Marks;
 
 use std::fmt;
 

@@ -12,20 +12,52 @@ impl Needles {
     }
 }
 
-/// The places of three bytes in a buffer, in ascending order.
-pub(super) struct Marks<'a> {
+/// The places of three bytes in a buffer, in ascending order. Each byte is looked at once, also where several records
+/// are taken from one buffer.
+#[derive(Clone, Debug)]
+pub struct Marks<'a> {
     bytes: &'a [u8],
-    needles: &'a Needles,
+    needles: Needles,
     base: usize,
     loaded: usize,
     mask: u64,
+    /// Whether the block at `base` holds a byte beyond ASCII.
+    block_beyond: bool,
+    /// The same of all blocks since `begin`.
+    beyond: bool,
 }
 
 impl<'a> Marks<'a> {
     /// The places of `needles` in `bytes`.
     #[inline(always)]
-    pub(super) fn new(bytes: &'a [u8], needles: &'a Needles) -> Marks<'a> {
-        Marks { bytes, needles, base: 0, loaded: 0, mask: 0 }
+    pub(super) fn new(bytes: &'a [u8], needles: &Needles) -> Marks<'a> {
+        Marks { bytes, needles: needles.clone(), base: 0, loaded: 0, mask: 0, beyond: false, block_beyond: false }
+    }
+
+    /// What is searched.
+    #[inline(always)]
+    pub fn bytes(&self) -> &'a [u8] {
+        self.bytes
+    }
+
+    /// Goes on at `at`, which may be anywhere.
+    #[cold]
+    pub fn seek(&mut self, at: usize) {
+        (self.base, self.loaded, self.mask) = (at, at, 0);
+        self.block_beyond = false;
+    }
+
+    /// A record begins behind the last place.
+    #[inline(always)]
+    pub(super) fn begin(&mut self) {
+        self.beyond = self.block_beyond;
+    }
+
+    /// Whether all bytes from the last `begin` up to the last place are ASCII; false also if another byte of
+    /// their blocks is not.
+    #[inline(always)]
+    pub fn is_ascii(&self) -> bool {
+        !self.beyond
     }
 
     /// The next place.
@@ -37,47 +69,52 @@ impl<'a> Marks<'a> {
             }
             self.base = self.loaded;
             self.loaded += 64;
-            self.mask = match self.bytes[self.base..].first_chunk::<64>() {
-                Some(block) => mask_of(block, self.needles),
+            (self.mask, self.block_beyond) = match self.bytes[self.base..].first_chunk::<64>() {
+                Some(block) => mask_of(block, &self.needles),
                 None => self.last_mask(),
             };
+            self.beyond |= self.block_beyond;
         }
         let at = self.base + self.mask.trailing_zeros() as usize;
         self.mask &= self.mask - 1;
         Some(at)
     }
 
-    fn last_mask(&self) -> u64 {
+    #[inline(never)]
+    fn last_mask(&self) -> (u64, bool) {
         let rest = &self.bytes[self.base..];
         let mut block = [0u8; 64];
         block[..rest.len()].copy_from_slice(rest);
-        mask_of(&block, self.needles)
+        mask_of(&block, &self.needles)
     }
 }
 
+/// Where the needles are in a block, and whether one of its bytes is beyond ASCII.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
-fn mask_of(block: &[u8; 64], needles: &Needles) -> u64 {
-    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128};
+fn mask_of(block: &[u8; 64], needles: &Needles) -> (u64, bool) {
+    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_loadu_si128, _mm_movemask_epi8, _mm_or_si128, _mm_setzero_si128};
     let [a, b, c] = &needles.0;
     // SAFETY: SSE2 is part of x86-64; the unaligned loads read the 16 bytes of each needle and the 64 of the block.
     unsafe {
         let [a, b, c] = [a, b, c].map(|n| _mm_loadu_si128(n.as_ptr().cast()));
-        let mut mask = 0;
+        let (mut mask, mut all) = (0, _mm_setzero_si128());
         for part in 0..4 {
             let x = _mm_loadu_si128(block.as_ptr().add(16 * part).cast());
             let hits = _mm_or_si128(_mm_or_si128(_mm_cmpeq_epi8(x, a), _mm_cmpeq_epi8(x, b)), _mm_cmpeq_epi8(x, c));
             mask |= u64::from(_mm_movemask_epi8(hits) as u32) << (16 * part);
+            all = _mm_or_si128(all, x);
         }
-        mask
+        (mask, _mm_movemask_epi8(all) != 0)
     }
 }
 
 #[cfg(not(target_arch = "x86_64"))]
 #[inline(always)]
-fn mask_of(block: &[u8; 64], needles: &Needles) -> u64 {
+fn mask_of(block: &[u8; 64], needles: &Needles) -> (u64, bool) {
     let [a, b, c] = needles.0.map(|n| n[0]);
-    block.iter().enumerate().fold(0, |mask, (i, &x)| mask | (u64::from(x == a || x == b || x == c) << i))
+    let mask = block.iter().enumerate().fold(0, |mask, (i, &x)| mask | (u64::from(x == a || x == b || x == c) << i));
+    (mask, !block.is_ascii())
 }
 
 /// The first byte from `from` on that ends or interrupts a JSON string: a quote, a backslash or a control character.

@@ -1,0 +1,123 @@
+//! Records that are broken: each is counted with its reason, and leaves with its place.
+
+use super::{Account, account, folder, rows, run};
+use crate::program::Folder;
+use std::io::Write as _;
+
+const HEADER: &str = "id,ts,x,t\n";
+
+/// Reasons and positions of what was refused, in the order of the file.
+fn refused(folder: &Folder) -> Vec<(String, u64)> {
+    let row = |row: &serde_json::Value| {
+        assert!(row["component"] == "s" && row["text"].as_str().is_some_and(|t| !t.is_empty()), "{row}");
+        (row["reason"].as_str().expect("a reason").to_owned(), row["position"].as_u64().expect("a position"))
+    };
+    rows(folder, "wrong.ndjson").iter().map(row).collect()
+}
+
+/// Records between good ones: the good ones pass, each other one is refused where it starts.
+#[test]
+fn broken_records_between_good_ones() {
+    let cases: [(&str, &[u8]); 10] = [
+        ("bad_value", b"b,2024-01-01,2,t"),
+        ("bad_value", b"1,2024-01-01,\xff\xfe,t"),
+        ("bad_value", b"1,yesterday,2,t"),
+        ("bad_value", b"99999999999999999999,2024-01-01,2,t"),
+        ("bad_value", b"1,2024-01-01,1e999,t"),
+        ("bad_value", b"1,2024-13-01,1,t"),
+        ("columns", b"1"),
+        ("columns", b"1,2024-01-01,2,t,5,6"),
+        ("not_null", b",2024-01-01,2,t"),
+        ("quote", b"1,2024-01-01,2,\"t"),
+    ];
+    for (reason, record) in cases {
+        let good: &[u8] = b"1,2024-01-01,2,t\n";
+        let input = [HEADER.as_bytes(), good, record, b"\n", good, good].concat();
+        let folder = folder(&input);
+        let found = account(&run(&folder, &[]).good());
+        let shown = String::from_utf8_lossy(record);
+        assert_eq!(found, Account::new(3, &[(reason, 1)]), "{shown}");
+        assert_eq!(refused(&folder), [(reason.to_owned(), (HEADER.len() + good.len()) as u64)], "{shown}");
+        assert_eq!(rows(&folder, "out.ndjson").len(), 3, "{shown}");
+    }
+}
+
+#[test]
+fn text_that_is_not_utf_8_is_refused_where_it_is_read() {
+    let folder =
+        folder([HEADER.as_bytes(), b"1,2024-01-01,2,a\n2,2024-01-01,2,\xc3\x28\n3,2024-01-01,2,\xc3\xbc\n"].concat());
+    let found = account(&run(&folder, &[]).good());
+    assert_eq!((found.records, found.tuples), (3, 2), "{found:?}");
+    assert_eq!(refused(&folder)[0].1, (HEADER.len() + 17) as u64);
+}
+
+#[test]
+fn a_last_line_without_its_end_is_a_record() {
+    let folder = folder("id,ts,x,t\n1,2024-01-01,2,a\n2,2024-01-01,2,b");
+    assert_eq!(account(&run(&folder, &[]).good()), Account::new(2, &[]));
+    folder.file("in.csv", "id,ts,x,t\n1,2024-01-01,2,a\n2,2024-01");
+    assert_eq!(account(&run(&folder, &[]).good()), Account::new(1, &[("columns", 1)]));
+}
+
+#[test]
+fn a_mark_of_byte_order_and_lines_of_windows() {
+    let folder = folder("\u{feff}id,ts,x,t\r\n1,2024-01-01,2,a\r\n2,2024-01-01,,b\r\n");
+    assert_eq!(account(&run(&folder, &[]).good()), Account::new(2, &[]));
+    let written = rows(&folder, "out.ndjson");
+    assert_eq!((&written[0]["t"], &written[1]["t"], &written[1]["x"]), (&"a".into(), &"b".into(), &().into()));
+}
+
+#[test]
+fn times_that_go_back_are_late_and_counted() {
+    let input = "id,ts,x,t\n1,2024-01-01 00:00:10,1,a\n2,2024-01-01 00:00:05,1,a\n3,2024-01-01 00:00:11,1,a\n\
+                 4,2024-01-01 00:00:10,1,a\n5,2024-01-01 00:00:01,1,a\n";
+    for (disorder, on_time) in [("0s", 2), ("1s", 3), ("5s", 4), ("10s", 5)] {
+        let folder = folder(input);
+        let report = run(&folder, &["--set", &format!("disorder={disorder}")]).good();
+        assert_eq!(account(&report), Account::new(5, &[]));
+        let (out, late) = (rows(&folder, "out.ndjson").len(), rows(&folder, "late.ndjson").len());
+        assert_eq!((out, late), (on_time, 5 - on_time), "disorder {disorder}");
+        let counted = crate::program::component(&report, "components", "counted");
+        assert_eq!(counted["out"]["counted.late"], 5 - on_time);
+    }
+}
+
+#[test]
+fn a_line_of_100_mb_is_refused_in_bounded_memory() {
+    let folder = folder("");
+    let mut file = std::fs::File::create(folder.path().join("long.csv")).expect("a file");
+    let block = vec![b'7'; 1_000_000];
+    file.write_all(b"id,ts,x,t\n1,2024-01-01,2,a\n2,2024-01-01,").expect("room");
+    (0..100).for_each(|_| file.write_all(&block).expect("room"));
+    file.write_all(b",b\n3,2024-01-01,2,c\n4,2024-01-01,2,").expect("room");
+    // The last line is long as well, and has no end.
+    (0..20).for_each(|_| file.write_all(&block).expect("room"));
+    drop(file);
+    let arguments = ["run", "t.toml", "--jitter", "0s", "--format", "json", "--set", "path=long.csv"];
+    let child = folder.command(&arguments).spawn().expect("the program");
+    let (ran, peak_kib) = finish_and_measure(child);
+    assert_eq!(account(&ran.good()), Account::new(2, &[("too_long", 2)]));
+    assert_eq!(refused(&folder)[0], ("too_long".to_owned(), 27));
+    assert!(peak_kib < 64 * 1024, "{peak_kib} KiB");
+}
+
+/// Waits for a program; also the most memory that it held.
+fn finish_and_measure(child: std::process::Child) -> (crate::program::Ran, i64) {
+    use std::os::unix::process::ExitStatusExt;
+    let output = std::thread::spawn(move || {
+        let mut child = child;
+        let (mut out, mut err) = (String::new(), String::new());
+        std::io::Read::read_to_string(&mut child.stdout.take().expect("a pipe"), &mut out).expect("UTF-8");
+        std::io::Read::read_to_string(&mut child.stderr.take().expect("a pipe"), &mut err).expect("UTF-8");
+        let (mut status, mut usage) = (0, unsafe {
+            // SAFETY: the structure consists of numbers, for which zero is a value.
+            std::mem::zeroed::<libc::rusage>()
+        });
+        // SAFETY: both point to values that live through the call; the child has not been waited for.
+        let waited = unsafe { libc::wait4(child.id() as libc::pid_t, &mut status, 0, &mut usage) };
+        assert_eq!(waited, child.id() as libc::pid_t);
+        let code = std::process::ExitStatus::from_raw(status).code();
+        (crate::program::Ran { code, out, err }, usage.ru_maxrss)
+    });
+    output.join().expect("no panic")
+}
