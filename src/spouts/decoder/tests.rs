@@ -193,7 +193,16 @@ fn broken_csv_records_are_rejects_with_their_place() {
     let ids: Vec<_> = all.rows.iter().map(|r| r[0].clone()).collect();
     assert_eq!(ids, [text("a"), text("g"), text("h")]);
     assert_eq!(all.rows[1], [text("g"), Value::Double(2.5), Value::Bigint(5), Value::Boolean(false)]);
-    let expected = [("columns", 8), ("bad_value", 12), ("not_null", 20), ("columns", 27), ("quote", 37), ("utf8", 49)];
+    let expected = [
+        ("columns", 8),
+        ("bad_value", 12),
+        ("not_null", 20),
+        ("columns", 27),
+        ("quote", 37),
+        ("utf8", 49),
+        // An empty line.
+        ("columns", 70),
+    ];
     assert_eq!(reasons(&all), expected);
     assert_eq!(all.rejects[0].text, "2 columns where 4 are expected");
     assert_eq!(all.rejects[1].text, "column `amount`: `x` is not a double");
