@@ -30,7 +30,7 @@
 //!
 //! | layer | modules |
 //! | --- | --- |
-//! | 0 | [`tuple`]: values, frames, codecs · [`time`]: intervals, timestamps, clocks · [`ring`] · [`latency`]: histograms, reports · [`problem`]: what is wrong in a file, and where |
+//! | 0 | [`tuple`](mod@tuple): values, frames, codecs · [`time`]: intervals, timestamps, clocks · [`ring`] · [`latency`]: histograms, reports · [`problem`]: what is wrong in a file, and where |
 //! | 1 | [`expr`]: SQL expressions · [`window`]: rolling windows, pure · [`store`]: keys and their entries |
 //! | 2 | [`component`]: the traits of spouts and bolts, factories, options, the registry |
 //! | 3 | [`spouts`], [`bolts`]: one module each, and one list of factories |

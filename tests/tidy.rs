@@ -121,8 +121,8 @@ fn every_unsafe_has_its_reason() {
         for (n, line) in lines.iter().enumerate() {
             let code = line.split("//").next().unwrap_or("");
             let opens = code.contains("unsafe {") || code.contains("unsafe impl");
-            let reason = |l: &&str| l.contains("SAFETY");
-            if opens && !lines[n.saturating_sub(6)..=(n + 1).min(lines.len() - 1)].iter().any(|l| reason(&l)) {
+            let reason = |l: &str| l.contains("SAFETY");
+            if opens && !lines[n.saturating_sub(6)..=(n + 1).min(lines.len() - 1)].iter().any(|l| reason(l)) {
                 bare.push(format!("{}:{}", path.display(), n + 1));
             }
         }

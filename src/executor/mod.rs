@@ -17,7 +17,7 @@ pub use channel::{Columns, Item, Receiver, Sender, record_words};
 pub use input::{Channel, Input, RejectColumn, Side, Source, Split};
 pub use meter::{ExecutorMeter, TaskMeter};
 pub use pipeline::{Order, Pipeline, Progress};
-pub use program::{ErrorSlots, Node, Program, Target, Targets, Task};
+pub use program::{Around, ErrorSlots, Node, Program, Target, Targets, Task};
 pub use route::{Destination, Mechanism, Router, SHARDS};
 pub use thread::{Control, Executor, Snapshot};
 pub use wait::{Parker, Wait};

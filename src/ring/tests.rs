@@ -54,3 +54,24 @@ fn unread_records_by_address_are_freed() {
     drop(consumer);
     assert!(producer.is_abandoned());
 }
+
+#[test]
+fn large_records_that_were_read_and_not_released_are_freed_once_when_the_reader_goes() {
+    let (mut producer, mut consumer) = ring(8);
+    for n in 0..2 {
+        producer.push(n, &[7; 20]);
+    }
+    assert_eq!(producer.flush(), 2);
+    let mut tags = Vec::new();
+    consumer.read(|tag, _| {
+        tags.push(tag);
+        false
+    });
+    consumer.read(|tag, body| {
+        assert_eq!(body, [7; 20]);
+        tags.push(tag);
+        true
+    });
+    assert_eq!(tags, [0, 1], "a record is given once, released or not");
+    drop(consumer);
+}

@@ -4,6 +4,7 @@
 //! ([`Slab`], [`Words`]). What an entry means is the business of whoever uses it. Never reads a clock: time is the event
 //! time of tuples. Invariant: a live key has exactly one entry, a live entry exactly one key.
 
+mod index;
 mod keys;
 mod reader;
 mod slab;

@@ -37,17 +37,23 @@ impl KeyReader {
     /// The key of a tuple; none if a column of it is NULL.
     #[inline]
     pub fn read(&mut self, frame: &Frame) -> Option<KeyRef<'_>> {
+        Some(KeyRef::new(self.bytes(frame)?))
+    }
+
+    /// The canonical bytes of the key of a tuple; none if a column of it is NULL.
+    #[inline(always)]
+    pub fn bytes(&mut self, frame: &Frame) -> Option<&[u8]> {
         match self.columns.as_slice() {
-            [(slot, DataType::Text)] => Some(KeyRef::new(TextWord(frame.get(*slot)?).as_bytes())),
+            [(slot, DataType::Text)] => Some(TextWord(frame.get(*slot)?).as_bytes()),
             [(slot, ty)] => {
                 self.word = canonical(frame.get(*slot)?, *ty).to_le_bytes();
-                Some(KeyRef::new(&self.word))
+                Some(&self.word)
             }
             _ => self.several(frame),
         }
     }
 
-    fn several(&mut self, frame: &Frame) -> Option<KeyRef<'_>> {
+    fn several(&mut self, frame: &Frame) -> Option<&[u8]> {
         self.bytes.clear();
         for (slot, ty) in &self.columns {
             let word = frame.get(*slot)?;
@@ -60,7 +66,7 @@ impl KeyReader {
                 _ => self.bytes.extend_from_slice(&canonical(word, *ty).to_le_bytes()),
             }
         }
-        Some(KeyRef::new(&self.bytes))
+        Some(&self.bytes)
     }
 }
 

@@ -89,3 +89,15 @@ pub fn prefetch(words: &[u64]) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = words;
 }
+
+/// Asks for the cache line that a value starts in; purely a hint.
+#[inline(always)]
+pub fn prefetch_value<T>(value: &T) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: prefetching has no effect that a program can see, whatever the address.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch((&raw const *value).cast::<i8>(), std::arch::x86_64::_MM_HINT_T0);
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = value;
+}

@@ -87,3 +87,25 @@ fn timers_that_fire_together_are_stopped_by_a_full_channel() {
     assert!(world.seen("b").iter().map(|e| e.seq).eq(0..ROWS));
     assert_eq!(world.seen("t").len() as i64, ROWS + 1);
 }
+
+#[test]
+fn an_input_that_always_has_rows_does_not_keep_items_of_another_waiting() {
+    let world = World::default();
+    let text = "[runtime]\nring_capacity = 100\n".to_owned()
+        + &spout(&world, "busy", 1, "")
+        + &spout(&world, "other", 1, "")
+        + &bolt("t", "timer", "[\"busy\", \"other\"]", "key = \"key\"\ntasks = 2");
+    let mut rig = Rig::new(&text, &world, 2, 1);
+    let (here, there) = (rig.plan.placement.entries[0][0], rig.plan.placement.entries[1][0]);
+    assert_ne!(here, there);
+    world.feed("other", "0", (0..500).map(|n| Row::new(n, ROWS + n, n)));
+    world.feed("busy", "0", (0..ROWS).map(|n| Row::new(n, n, 0)));
+    // `busy` is never without rows while all of `other` has to come through.
+    for _ in 0..200 {
+        rig.steps(here, 1);
+        rig.steps(there, 4);
+    }
+    let seen = world.seen("t");
+    assert!(seen.iter().filter(|e| e.seq < ROWS).count() < ROWS as usize, "`busy` is not busy enough");
+    assert_eq!(seen.iter().filter(|e| e.seq >= ROWS).count(), 500);
+}

@@ -33,7 +33,7 @@ fn run(text: &str, world: &World, bolts: &[&str], executors: usize, seed: u64) {
     for n in 0..200_000 {
         let executor = random.below(executors);
         rig.step(executor);
-        if n % 500 == 0 && seed % 3 == 0 {
+        if n % 500 == 0 && seed.is_multiple_of(3) {
             // Splits end one after the other.
             world.close("s", &(n / 500 % 4).to_string());
         }

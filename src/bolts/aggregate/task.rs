@@ -4,7 +4,7 @@ use super::Plan;
 use crate::bolts::failure_text;
 use crate::component::{Bolt, BoltBuild, Flow, Step};
 use crate::expr::{AggregateFunction, Compiled, EntryStep, EvalError, Expr};
-use crate::store::{KeyReader, Keys};
+use crate::store::{KeyReader, KeyRef, Keys};
 use crate::tuple::{DataType, Frame, RUN_TUPLES, Run, Slot, TextWord};
 use crate::window::{CallSpec, Rolling};
 
@@ -141,7 +141,9 @@ pub struct Task {
     /// For each step the added column that it belongs to, for messages.
     names: Vec<String>,
     arguments: Vec<u64>,
-    /// Entries of the tuples of the run.
+    /// Hashes of the keys of the run's tuples.
+    hashes: [Option<u64>; RUN_TUPLES],
+    /// Their entries, very likely.
     resolved: [u32; RUN_TUPLES],
     run: usize,
 }
@@ -210,6 +212,7 @@ impl Task {
             work,
             names,
             arguments: vec![0; program.arguments.len()],
+            hashes: [None; RUN_TUPLES],
             resolved: [NONE; RUN_TUPLES],
             run: 0,
         }
@@ -275,9 +278,17 @@ impl Task {
 
 impl Bolt for Task {
     fn resolve(&mut self, _input: usize, run: &Run) {
+        // Three passes, each of which asks for what the next one reads: of a chain of misses only one is waited for, and
+        // those of many tuples at once.
         self.run = run.len();
         for index in 0..run.len() {
-            let found = self.key.read(run.frame(index)).and_then(|key| self.keys.find(key));
+            self.hashes[index] = self.key.read(run.frame(index)).map(|key| key.hash);
+            if let Some(hash) = self.hashes[index] {
+                self.keys.prefetch(hash);
+            }
+        }
+        for index in 0..run.len() {
+            let found = self.hashes[index].and_then(|hash| self.keys.guess(hash));
             self.resolved[index] = found.unwrap_or(NONE);
             if let Some(entry) = found {
                 self.rolling.prefetch_state(entry);
@@ -295,14 +306,14 @@ impl Bolt for Task {
         let time = frame.time();
         let rolling = &mut self.rolling;
         self.keys.sweep(step.watermark, SWEEP, |entry| rolling.reset(entry));
-        let Some(key) = self.key.read(frame) else {
+        let Some(key) = self.key.bytes(frame) else {
             return step.error("null_key", "a column of the key is NULL");
         };
         let resolved = if step.index < self.run { self.resolved[step.index] } else { NONE };
         let (entry, fresh) = if resolved != NONE && self.keys.holds(resolved, key) {
             (resolved, self.keys.touch(resolved, time))
         } else {
-            self.keys.entry(key, time)
+            self.keys.entry(KeyRef::new(key), time)
         };
         if fresh {
             rolling.reset(entry);

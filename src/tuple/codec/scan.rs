@@ -23,7 +23,7 @@ pub struct Marks<'a> {
     mask: u64,
     /// Whether the block at `base` holds a byte beyond ASCII.
     block_beyond: bool,
-    /// The same of all blocks since [`Marks::begin`].
+    /// The same of all blocks since `begin`.
     beyond: bool,
 }
 
@@ -53,7 +53,7 @@ impl<'a> Marks<'a> {
         self.beyond = self.block_beyond;
     }
 
-    /// Whether all bytes from the last [`Marks::begin`] up to the last place are ASCII; false also if another byte of
+    /// Whether all bytes from the last `begin` up to the last place are ASCII; false also if another byte of
     /// their blocks is not.
     #[inline(always)]
     pub fn is_ascii(&self) -> bool {
