@@ -22,7 +22,7 @@ fn payments() -> Vec<Payment> {
         let number = |n: usize| row[n].parse::<f64>().expect("a number");
         Payment {
             time: row[0].parse().expect("seconds"),
-            id: row[1].clone(),
+            id: format!("{}-{}", row[1], row[0]),
             card: row[2].clone(),
             merchant: row[8].clone(),
             amount: number(9),
