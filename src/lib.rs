@@ -83,7 +83,8 @@
 //!     fn kind(&self) -> &'static str { "counter" }
 //!     fn doc(&self) -> &'static str { "counts" }
 //!     fn options(&self) -> &'static [OptionSpec] {
-//!         &[OptionSpec::required("upto", "the last number")]
+//!         const OPTIONS: &[OptionSpec] = &[OptionSpec::required("upto", "the last number")];
+//!         OPTIONS
 //!     }
 //!     fn check(&self, check: &SpoutCheck<'_>) -> Option<Box<dyn SpoutPlan>> {
 //!         // A wrong value has been reported by the getter.
@@ -129,7 +130,8 @@
 //!     fn kind(&self) -> &'static str { "double" }
 //!     fn doc(&self) -> &'static str { "doubles a column" }
 //!     fn options(&self) -> &'static [OptionSpec] {
-//!         &[OptionSpec::required("column", "the column")]
+//!         const OPTIONS: &[OptionSpec] = &[OptionSpec::required("column", "the column")];
+//!         OPTIONS
 //!     }
 //!     fn check(&self, check: &BoltCheck<'_>) -> Option<Box<dyn BoltPlan>> {
 //!         let name = check.options.text("column")?;

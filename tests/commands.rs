@@ -33,7 +33,7 @@ kind = "table"
 from = "large"
 key  = "id"
 [latency]
-out = "max < 1h"
+out = "max < 60s"
 "#;
 
 const TESTS: &str = r#"
@@ -69,7 +69,7 @@ fn check_says_what_is_there_and_what_is_wrong() {
     assert_eq!(ran.code, Some(2));
     assert_eq!(ran.out, "t.toml: ok (1 spout, 3 bolts, 2 tests)\nwarned.toml: ok (1 spout, 3 bolts, 0 tests)\n");
     for said in [
-        "error: `payments` has no column `crad` (in `bolts.seen`)\n  --> wrong.toml:20:9\n",
+        "error: `payments` has no column `crad` (in `bolts.seen`)\n  --> wrong.toml:19:9\n",
         "did you mean `card`?",
         "wrong.toml: 1 error; nothing was started\n",
         "error: cannot read missing.toml: No such file or directory",
@@ -124,7 +124,43 @@ expect = [ { at = "6s", large = { id = "a" } } ]
     assert_eq!(ran.out, FAILURES);
 }
 
-const FAILURES: &str = "";
+const FAILURES: &str = r#"FAILED  three ways to be wrong (f.toml)
+  - at 0s: large should have a row { id = "a", n = 2 }
+    the nearest that has left has n = 1
+  - at 2m: large should have a row { id = "c" }
+    but none like it has left
+  - large should have a row for which n > 5
+    but none like it has left
+  - at 1m: large has a row too many: { id = "b", ts = 2024-01-01 00:01:00, card = 1, amount = 950, n = 2 }
+  - at 0s: seen has a row too many: { id = "a", ts = 2024-01-01 00:00:00, card = 1, amount = 900, n = 1 }
+  - at 1m: seen has a row too many: { id = "b", ts = 2024-01-01 00:01:00, card = 1, amount = 950, n = 2 }
+  - at 2m: seen has a row too many: { id = "c", ts = 2024-01-01 00:02:00, card = 1, amount = 1, n = 3 }
+FAILED  a row too many (f.toml)
+  - at 5s: large has a row too many: { id = "a", ts = 2024-01-01 00:00:05, card = 1, amount = 900, n = 1 }
+FAILED  at another time (f.toml)
+  - at 6s: large should have a row { id = "a" }
+    the nearest that has left is at 5s
+ok      a large payment
+ok      a small one
+2 passed, 3 failed
+"#;
+
+#[test]
+fn rows_and_expectations_find_each_other_in_any_order() {
+    let folder = folder();
+    let tests = r#"
+[[tests]]
+name   = "the condition fits both rows, the second expectation only the first"
+given  = [
+  { at = "0s", payments = { id = "a", card = 1, amount = 900.0 } },
+  { at = "0s", payments = { id = "b", card = 2, amount = 950.0 } },
+]
+expect = [ { large = "amount > 800" }, { at = "0s", large = { id = "a" } } ]
+"#;
+    folder.file("o.toml", TOPOLOGY.to_owned() + tests);
+    let ran = folder.run(&["test", "o.toml"]);
+    assert!(ran.out.ends_with("1 passed, 0 failed\n"), "{}", ran.out);
+}
 
 #[test]
 fn a_file_that_is_wrong_is_no_failed_test() {
@@ -142,7 +178,40 @@ fn explain_prints_the_plan() {
     assert_eq!(ran.out.replace(", shares its core: never spins", ""), PLAN);
 }
 
-const PLAN: &str = "";
+const PLAN: &str = r#"topology large: 2 executors, 3 pipelines, 6 tasks, 3 channels
+
+executor 0 (not pinned)
+  pipeline 0
+    payments (file): 1 split
+    seen (aggregate) task 1 of 2 <- payments (fused, by hash of card)
+    large (filter) task 1 of 2 <- seen (fused)
+  pipeline 2
+    reads channel 1: large from pipeline 0 @0
+    reads channel 2: large from pipeline 1 @1
+    out (table) <- large (through a channel, all of it)
+
+executor 1 (not pinned)
+  pipeline 1
+    reads channel 0: payments from pipeline 0 @0
+    seen (aggregate) task 2 of 2 <- payments (through a channel, by hash of card)
+    large (filter) task 2 of 2 <- seen (fused)
+
+channels
+  0: payments @0 -> seen task 2 of 2 @1: 4 of 4 columns: id, ts, card, amount
+  1: large @0 -> out @0: 5 of 5 columns: id, ts, card, amount, n
+  2: large @1 -> out @0: 5 of 5 columns: id, ts, card, amount, n
+
+components
+  payments: event time: `ts`
+  seen: 1 calls over 01:00:00; state of a key is freed 01:00:00 after its last row
+  out: one row of 5 columns for each key; rows are never dropped
+
+order per key
+  kept along every edge
+
+deterministic
+  no: out keeps state, and pipeline 2 reads 2 channels as they come
+"#;
 
 #[test]
 fn run_ends_with_a_report_as_one_json_object() {

@@ -3,7 +3,7 @@
 use super::{fired, rows, run};
 use crate::program::{Folder, component, topologies};
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A reading: milliseconds of the day, coolant, revolutions, speed.
 struct Reading {
@@ -13,7 +13,7 @@ struct Reading {
     speed: Option<f64>,
 }
 
-fn readings(path: &std::path::Path) -> Vec<Reading> {
+fn readings(path: &Path) -> Vec<Reading> {
     let reading = |row: Vec<String>| {
         let number = |n: usize| row[n].trim().parse::<f64>().ok();
         let mut clock = row[0].split([':', '.']).map(|part| part.parse::<i64>().expect("a number"));

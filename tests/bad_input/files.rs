@@ -108,9 +108,14 @@ fn a_packed_file_with_wrong_bytes() {
 
 #[test]
 fn an_empty_file_and_one_with_a_header_alone() {
-    for input in ["", "\n", "\u{feff}", "id,ts,x,t", "id,ts,x,t\n", "id,ts,x,t\r\n"] {
+    for input in ["", "\u{feff}", "id,ts,x,t", "id,ts,x,t\n", "id,ts,x,t\r\n"] {
         assert_eq!(account(&run(&folder(input), &[]).good()), Account::default(), "{input:?}");
     }
+}
+
+#[test]
+fn an_empty_line_is_no_header() {
+    failed(&run(&folder("\n1,2024-01-01,2,a\n"), &[]), "the header has no column \"id\"");
 }
 
 #[test]

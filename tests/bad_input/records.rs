@@ -1,8 +1,8 @@
 //! Records that are broken: each is counted with its reason, and leaves with its place.
 
 use super::{Account, account, folder, rows, run};
-use crate::program::Folder;
-use std::io::Write as _;
+use crate::program::{Folder, finish};
+use std::io::{BufRead, BufReader, Read, Write};
 
 const HEADER: &str = "id,ts,x,t\n";
 
@@ -40,6 +40,12 @@ fn broken_records_between_good_ones() {
         assert_eq!(refused(&folder), [(reason.to_owned(), (HEADER.len() + good.len()) as u64)], "{shown}");
         assert_eq!(rows(&folder, "out.ndjson").len(), 3, "{shown}");
     }
+}
+
+#[test]
+fn an_empty_line_is_a_record_without_its_columns() {
+    let folder = folder("id,ts,x,t\n1,2024-01-01,2,a\n\n2,2024-01-01,2,b\n  \n\n");
+    assert_eq!(account(&run(&folder, &[]).good()), Account::new(2, &[("columns", 3)]));
 }
 
 #[test]
@@ -89,35 +95,36 @@ fn a_line_of_100_mb_is_refused_in_bounded_memory() {
     let block = vec![b'7'; 1_000_000];
     file.write_all(b"id,ts,x,t\n1,2024-01-01,2,a\n2,2024-01-01,").expect("room");
     (0..100).for_each(|_| file.write_all(&block).expect("room"));
-    file.write_all(b",b\n3,2024-01-01,2,c\n4,2024-01-01,2,").expect("room");
-    // The last line is long as well, and has no end.
-    (0..20).for_each(|_| file.write_all(&block).expect("room"));
+    file.write_all(b",b\n3,2024-01-01,2,c\n").expect("room");
     drop(file);
-    let arguments = ["run", "t.toml", "--jitter", "0s", "--format", "json", "--set", "path=long.csv"];
-    let child = folder.command(&arguments).spawn().expect("the program");
-    let (ran, peak_kib) = finish_and_measure(child);
-    assert_eq!(account(&ran.good()), Account::new(2, &[("too_long", 2)]));
-    assert_eq!(refused(&folder)[0], ("too_long".to_owned(), 27));
+    // It goes on to wait for more, so that it can be looked at when all has been read.
+    folder.file("t.toml", super::TOPOLOGY.replace("format   = \"csv\"", "format = \"csv\"\nfollow = true"));
+    let arguments =
+        ["run", "t.toml", "--jitter", "0s", "--format", "json", "--every", "10ms", "--set", "path=long.csv"];
+    let mut child = folder.command(&arguments).spawn().expect("the program");
+    let mut out = BufReader::new(child.stdout.take().expect("a pipe"));
+    let mut line = String::new();
+    while !line.contains("\"records\":3,") {
+        line.clear();
+        assert!(out.read_line(&mut line).expect("UTF-8") > 0, "it ended by itself");
+    }
+    let status = std::fs::read_to_string(format!("/proc/{}/status", child.id())).expect("it runs");
+    let peak = status.lines().find_map(|l| l.strip_prefix("VmHWM:")).expect("a peak");
+    let peak_kib: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
+    // SAFETY: a signal to our own child, which has not been waited for.
+    assert_eq!(unsafe { libc::kill(child.id() as libc::pid_t, libc::SIGTERM) }, 0);
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).expect("UTF-8");
+    let ran = finish(child);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    let report = serde_json::from_str(rest.lines().last().expect("a report")).expect("JSON");
+    assert_eq!(account(&report), Account::new(2, &[("too_long", 1)]));
+    assert_eq!(refused(&folder), [("too_long".to_owned(), 27)]);
     assert!(peak_kib < 64 * 1024, "{peak_kib} KiB");
 }
 
-/// Waits for a program; also the most memory that it held.
-fn finish_and_measure(child: std::process::Child) -> (crate::program::Ran, i64) {
-    use std::os::unix::process::ExitStatusExt;
-    let output = std::thread::spawn(move || {
-        let mut child = child;
-        let (mut out, mut err) = (String::new(), String::new());
-        std::io::Read::read_to_string(&mut child.stdout.take().expect("a pipe"), &mut out).expect("UTF-8");
-        std::io::Read::read_to_string(&mut child.stderr.take().expect("a pipe"), &mut err).expect("UTF-8");
-        let (mut status, mut usage) = (0, unsafe {
-            // SAFETY: the structure consists of numbers, for which zero is a value.
-            std::mem::zeroed::<libc::rusage>()
-        });
-        // SAFETY: both point to values that live through the call; the child has not been waited for.
-        let waited = unsafe { libc::wait4(child.id() as libc::pid_t, &mut status, 0, &mut usage) };
-        assert_eq!(waited, child.id() as libc::pid_t);
-        let code = std::process::ExitStatus::from_raw(status).code();
-        (crate::program::Ran { code, out, err }, usage.ru_maxrss)
-    });
-    output.join().expect("no panic")
+#[test]
+fn a_long_last_line_without_its_end_is_refused() {
+    let folder = folder("id,ts,x,t\n1,2024-01-01,2,a\n2,2024-01-01,".to_owned() + &"7".repeat(3_000_000));
+    assert_eq!(account(&run(&folder, &[]).good()), Account::new(1, &[("too_long", 1)]));
 }

@@ -315,13 +315,13 @@ impl<'m> Checker<'m> {
         for input in &read.inputs {
             let columns = scope_columns(input);
             let scope = Scope { columns: &columns, environment: &self.environment };
-            let before = self.problems.len();
-            found.push(options.has("where").then(|| options.condition("where", &scope)).flatten());
-            if self.problems.len() > before {
+            let condition = options.has("where").then(|| options.condition("where", &scope)).flatten();
+            if options.has("where") && condition.is_none() {
                 // The same problem would be found for every input.
                 found.resize(read.inputs.len(), None);
                 break;
             }
+            found.push(condition);
         }
         found
     }

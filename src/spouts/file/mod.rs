@@ -99,7 +99,7 @@ fn header_of(patterns: &Patterns, delimiter: u8) -> Option<Vec<String>> {
     if bytes.is_empty() {
         return None;
     }
-    CsvSplitter::header(delimiter, bytes, last).map(|(names, _)| names)
+    CsvSplitter::header(delimiter, bytes, last).map(|(names, _)| names).filter(|names| !names.is_empty())
 }
 
 struct FilePlan {

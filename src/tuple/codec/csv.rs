@@ -1,8 +1,8 @@
 //! CSV after RFC 4180: values in quotes may hold delimiters, line ends and doubled quotes.
 //!
 //! Beyond the standard: blanks around a value are trimmed (not those inside quotes), a line may end with `\n` or
-//! `\r\n`, one delimiter more at the end of a line is allowed, empty lines do not count. A quote that does not begin a
-//! value is an ordinary character.
+//! `\r\n`, one delimiter more at the end of a line is allowed, an empty line does not count where there is one column (where
+//! there are more it is a record that lacks them). A quote that does not begin a value is an ordinary character.
 
 use super::scan::{Marks, Needles};
 use super::{Cell, CellKind, RecordFault, Split};
@@ -86,7 +86,7 @@ impl CsvSplitter {
         if count == self.expected && !(count == 1 && empty && cell.kind() == CellKind::Text) {
             return Split::Record { end };
         }
-        if count == 1 && empty {
+        if count == 1 && empty && self.expected <= 1 {
             return Split::Blank { end };
         }
         if count == self.expected + 1 && empty {
