@@ -1,0 +1,153 @@
+//! Following tuples: a run, a tuple that was suspended, rejects of a split; and the age of each at its end.
+//!
+//! Invariant: before a tuple the watermark moves and the timers that it has passed fire; texts of a run live until all
+//! its tuples are done; a tuple that a full channel stops is the last one followed, until it is resumed.
+
+use super::{Order, Pipeline, Suspended};
+use crate::executor::input::Source;
+use crate::executor::program::{Around, Followed};
+use crate::executor::sides;
+use crate::tuple::{Frame, RUN_TUPLES};
+
+impl Pipeline {
+    /// Follows the tuples of an input's run: all of them, or, with inputs in step, while it has the earliest.
+    pub(super) fn follow_run(&mut self, n: usize) {
+        let resolved = self.order != Order::Time;
+        let limit = if resolved { i64::MAX } else { self.next_time_of_others(n) };
+        let mut targets = self.inputs[n].targets.clone();
+        loop {
+            let input = &mut self.inputs[n];
+            if !input.has_tuples() {
+                break;
+            }
+            let index = input.next;
+            let time = input.run.frame(index).time();
+            if time > limit {
+                break;
+            }
+            input.reached(index, time);
+            let watermark = input.watermark;
+            if watermark > self.watermark {
+                self.move_time(Some(n));
+                if self.suspended.is_some() {
+                    return;
+                }
+            }
+            let input = &mut self.inputs[n];
+            input.next += 1;
+            let around = Around {
+                arena: &self.arena,
+                index: if resolved { index } else { RUN_TUPLES },
+                watermark: self.watermark,
+                promise: self.watermark,
+                clock: &*self.clock,
+            };
+            let frame = input.run.frame_mut(index);
+            let timed = self.sample > 0 && {
+                self.until_sample = if self.until_sample == 0 { self.sample } else { self.until_sample } - 1;
+                self.until_sample == 0
+            };
+            let followed = if timed {
+                self.program.follow::<true>(frame, targets, &around)
+            } else {
+                self.program.follow::<false>(frame, targets, &around)
+            };
+            let due = frame.due();
+            if followed == Followed::Suspended {
+                self.suspended = Some(Suspended::Tuple(n));
+                return;
+            }
+            targets = input.targets.clone();
+            self.decide(due);
+        }
+        if !self.inputs[n].has_tuples() {
+            self.arena.clear();
+        }
+    }
+
+    /// A tuple is done: its age, once for the pipeline and once for each sink that it reached.
+    #[inline(always)]
+    pub(super) fn decide(&mut self, due: u64) {
+        let now = self.clock.nanos();
+        let age = now.saturating_sub(due);
+        if !std::mem::take(&mut self.program.forwarded) {
+            self.decided.record(now, age);
+        }
+        if !self.program.reached.is_empty() {
+            for sink in self.program.reached.drain(..) {
+                self.sinks[sink as usize].1.record(now, age);
+            }
+        }
+    }
+
+    pub(super) fn resume(&mut self, at: Suspended) {
+        let mut around = Around {
+            arena: &self.arena,
+            index: RUN_TUPLES,
+            watermark: self.watermark,
+            promise: self.watermark,
+            clock: &*self.clock,
+        };
+        let frame: &mut Frame = match at {
+            Suspended::Tuple(n) => {
+                let index = self.inputs[n].next - 1;
+                self.inputs[n].run.frame_mut(index)
+            }
+            Suspended::Timer => {
+                around.promise = self.fired;
+                self.scratch.frame_mut(0)
+            }
+            Suspended::Timers => {
+                let due = self.scratch.frame(0).due();
+                return self.fire(due);
+            }
+        };
+        let due = frame.due();
+        if self.program.resume(frame, &around) == Followed::Suspended {
+            self.suspended = Some(at);
+            return;
+        }
+        self.decide(due);
+        if at == Suspended::Timer && self.watermark > self.program.deadline {
+            self.fire(due);
+        }
+    }
+
+    /// Rows of a split's side streams.
+    pub(super) fn rejects(&mut self, n: usize) {
+        let Source::Split(split) = &mut self.inputs[n].source else { return };
+        if split.rejects.is_empty() {
+            return;
+        }
+        for reject in std::mem::take(&mut split.rejects) {
+            let Source::Split(split) = &mut self.inputs[n].source else { return };
+            split.meter.error(reject.reason, &reject.text);
+            let Some(side) = split.sides.iter().position(|s| s.stream == reject.stream) else { continue };
+            split.meter.tuples_out[side + 1] += 1;
+            let targets = split.sides[side].targets.clone();
+            if targets.is_empty() {
+                continue;
+            }
+            self.scratch.clear();
+            let (frame, _) = self.scratch.push();
+            sides::fill(frame, &self.arena, split, side, &reject, self.watermark, self.clock.nanos());
+            let due = frame.due();
+            let around = Around {
+                arena: &self.arena,
+                index: RUN_TUPLES,
+                watermark: self.watermark,
+                promise: self.watermark,
+                clock: &*self.clock,
+            };
+            let mut followed = self.program.follow::<false>(frame, targets, &around);
+            while followed == Followed::Suspended {
+                // A reject makes few rows; they may wait in the channel's buffer.
+                followed = self.program.resume(frame, &around);
+                if self.program.senders.iter_mut().all(|s| !s.flush()) {
+                    self.program.pending_words_max *= 2;
+                }
+            }
+            self.decide(due);
+        }
+    }
+}

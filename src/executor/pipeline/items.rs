@@ -1,0 +1,99 @@
+//! Control items: those that stand behind the tuples of channels are taken, and those of this pipeline are handed on.
+//!
+//! Invariant: an item is taken only when all tuples before it are done, and none is handed on while one is suspended.
+
+use super::{Ending, Pipeline};
+use crate::executor::channel::Item;
+use crate::executor::input::{ENDED, Source};
+
+impl Pipeline {
+    /// Sources stop: splits are at their end, what was read is still followed.
+    pub fn drain(&mut self) {
+        self.draining = true;
+        for input in &mut self.inputs {
+            if matches!(input.source, Source::Split(_)) {
+                input.ended = true;
+            }
+        }
+    }
+
+    /// Takes the control items that stand behind the tuples of channels; whether there were any.
+    pub(super) fn take_items(&mut self) -> bool {
+        let mut taken = false;
+        for n in 0..self.inputs.len() {
+            let input = &mut self.inputs[n];
+            if self.suspended.is_some() {
+                break;
+            }
+            if input.has_tuples() {
+                continue;
+            }
+            let Source::Channel(channel) = &mut input.source else { continue };
+            match channel.item {
+                None => continue,
+                Some(Item::Watermark(watermark)) => {
+                    input.watermark = input.watermark.max(watermark);
+                    input.idle = false;
+                    channel.item = None;
+                    self.move_time(None);
+                }
+                Some(Item::Idle) => {
+                    input.idle = true;
+                    channel.item = None;
+                }
+                Some(Item::End(complete)) => {
+                    channel.item = None;
+                    input.ended = true;
+                    self.draining |= !complete;
+                }
+                Some(Item::Barrier(epoch)) => {
+                    if input.aligned {
+                        continue;
+                    }
+                    input.aligned = true;
+                    self.align(epoch);
+                }
+            }
+            taken = true;
+        }
+        taken
+    }
+
+    /// Watermark and end go to the outputs.
+    pub(super) fn hand_on(&mut self) {
+        if self.suspended.is_some() {
+            return;
+        }
+        let ended = self.inputs.iter().all(|i| i.ended && !i.has_tuples());
+        if !ended && self.inputs.iter().any(|i| i.ended || i.idle) {
+            self.move_time(None);
+            if self.suspended.is_some() {
+                return;
+            }
+        }
+        if ended && self.ending == Ending::Running {
+            if !self.draining {
+                self.watermark = ENDED;
+                if self.program.deadline < ENDED {
+                    self.fire(self.clock.nanos());
+                    if self.suspended.is_some() {
+                        return;
+                    }
+                }
+            }
+            for sender in &mut self.program.senders {
+                sender.end(!self.draining);
+            }
+            self.ending = Ending::Announced;
+        } else if !ended {
+            let idle = self.inputs.iter().all(|i| (i.ended || i.idle) && !i.has_tuples());
+            for sender in &mut self.program.senders {
+                if idle {
+                    sender.idle();
+                } else {
+                    sender.watermark(self.watermark);
+                }
+            }
+        }
+    }
+}

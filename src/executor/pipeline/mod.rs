@@ -1,0 +1,189 @@
+//! A pipeline: inputs, a program, output channels; single-threaded.
+//!
+//! One [`Pipeline::step`] does a bounded amount of work, in this order:
+//! 1. publish what waits for the output channels; while something still waits, nothing is read;
+//! 2. go on with a tuple that was suspended between two rows;
+//! 3. else ask the inputs that are used up, choose one, and follow the tuples of its run: before each, the watermark
+//!    moves and the timers that it has passed fire, then the tuple goes through the program, then its age is recorded;
+//! 4. hand watermark, barrier or end to the outputs.
+//!
+//! What a step does stands in one file for each idea: `order` asks and chooses, `follow` takes tuples along, `time`
+//! moves the watermark, `items` takes and hands on control items, `barrier` aligns.
+//!
+//! Invariants: an input that has delivered barrier N is not read until all inputs have (an input at its end counts as
+//! having); texts of a run live until all its tuples are done; a full channel never waits inside a call.
+
+mod barrier;
+mod follow;
+mod items;
+mod order;
+mod time;
+
+use super::input::Input;
+use super::program::Program;
+use crate::component::ComponentError;
+use crate::latency::Recorder;
+use crate::time::Clock;
+use crate::tuple::{Arena, Layout, Run};
+use std::sync::Arc;
+
+/// The order in which inputs are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// A run of each in turn.
+    Turn,
+    /// The tuple with the earliest event time of all, ties by the order of inputs: finite splits, read in step.
+    Time,
+    /// One after the other: finite splits without event time.
+    Sequence,
+}
+
+/// What a step achieved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// Something was done.
+    Some,
+    /// Nothing could be done; the next tuple is due at this time (nanoseconds), if that is known.
+    None(Option<u64>),
+    /// All inputs have come to their end and all is handed on.
+    Ended,
+}
+
+/// How far a pipeline has come with ending.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Running,
+    Announced,
+}
+
+/// What was left half done because a channel is full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Suspended {
+    /// The last followed tuple of this input.
+    Tuple(usize),
+    /// A timer's row, in the scratch frame.
+    Timer,
+    /// Timers that the watermark has passed; the scratch frame has their due time.
+    Timers,
+}
+
+/// A pipeline.
+pub struct Pipeline {
+    /// Its number in the plan.
+    pub id: usize,
+    /// Its inputs.
+    pub inputs: Vec<Input>,
+    /// Its program.
+    pub program: Program,
+    /// How inputs are read.
+    pub order: Order,
+    /// Ages of tuples when their processing ended here.
+    pub decided: Recorder,
+    /// The same of each sink: component, ages.
+    pub sinks: Vec<(usize, Recorder)>,
+    /// Of how many tuples one has its service times measured; zero: none.
+    pub sample: u32,
+    clock: Arc<dyn Clock>,
+    arena: Arena,
+    /// A frame for timers and rejects.
+    scratch: Run,
+    watermark: i64,
+    turn: usize,
+    suspended: Option<Suspended>,
+    /// Deadline of the timer that fired last.
+    fired: i64,
+    until_sample: u32,
+    barrier: u64,
+    /// The barrier that is to be put behind the tuples of the splits.
+    injected: u64,
+    /// The barrier that some inputs have delivered and some have not.
+    aligning: Option<u64>,
+    ending: Ending,
+    /// Whether sources were told to stop.
+    draining: bool,
+}
+impl Pipeline {
+    /// A pipeline whose frames have this layout.
+    pub fn new(
+        id: usize,
+        layout: Layout,
+        inputs: Vec<Input>,
+        program: Program,
+        order: Order,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Pipeline {
+            id,
+            inputs,
+            program,
+            order,
+            decided: Recorder::default(),
+            sinks: Vec::new(),
+            sample: 0,
+            clock,
+            arena: Arena::new(),
+            scratch: Run::new(layout),
+            watermark: i64::MIN,
+            turn: 0,
+            suspended: None,
+            fired: i64::MIN,
+            until_sample: 0,
+            barrier: 0,
+            injected: 0,
+            aligning: None,
+            ending: Ending::Running,
+            draining: false,
+        }
+    }
+
+    /// One bounded step.
+    ///
+    /// # Errors
+    /// A split could not be read on; what was read before it is still processed by the next steps.
+    pub fn step(&mut self) -> Result<Progress, ComponentError> {
+        let mut moved = self.flush();
+        if self.program.senders.iter().any(|s| s.pending()) {
+            return Ok(if moved { Progress::Some } else { Progress::None(None) });
+        }
+        if self.ending == Ending::Announced {
+            return Ok(Progress::Ended);
+        }
+        if let Some(at) = self.suspended.take() {
+            self.resume(at);
+            self.flush();
+            return Ok(Progress::Some);
+        }
+        if self.injected > 0 {
+            self.inject();
+            moved = true;
+        }
+        let (asked, due) = self.ask()?;
+        moved |= asked;
+        // Before the next tuple: an input that always has tuples must not keep items of the others waiting.
+        moved |= self.take_items();
+        if let Some(epoch) = self.aligning {
+            // What ends after the others have delivered the barrier counts as having delivered it.
+            self.align(epoch);
+        }
+        if self.suspended.is_none()
+            && let Some(input) = self.choose()
+        {
+            self.follow_run(input);
+            moved = true;
+        }
+        self.hand_on();
+        moved |= self.flush();
+        if self.ending == Ending::Announced && !self.program.senders.iter().any(|s| s.pending()) {
+            return Ok(Progress::Ended);
+        }
+        Ok(if moved { Progress::Some } else { Progress::None(due) })
+    }
+
+    fn flush(&mut self) -> bool {
+        let mut moved = false;
+        for sender in &mut self.program.senders {
+            moved |= sender.flush();
+        }
+        moved
+    }
+}

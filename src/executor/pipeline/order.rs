@@ -1,0 +1,83 @@
+//! Which input is read next: asking those that are used up, and choosing among those that have tuples.
+//!
+//! Invariant: an input that has delivered the barrier which the others still owe is neither asked nor chosen, and with
+//! inputs in step none is chosen while another may still deliver an earlier tuple.
+
+use super::{Order, Pipeline};
+use crate::component::ComponentError;
+use crate::executor::input::{Asked, Input, Source};
+
+impl Pipeline {
+    /// Asks the inputs that have nothing left and may be read; whether any gave something, and when the next is due.
+    pub(super) fn ask(&mut self) -> Result<(bool, Option<u64>), ComponentError> {
+        let (mut moved, mut due) = (false, None::<u64>);
+        let mut now = None;
+        for n in 0..self.inputs.len() {
+            let input = &mut self.inputs[n];
+            if input.ended || input.aligned || input.has_tuples() {
+                if self.order == Order::Sequence && !input.ended {
+                    break;
+                }
+                continue;
+            }
+            let (now, wall) = *now.get_or_insert_with(|| (self.clock.nanos(), self.clock.wall_micros()));
+            match input.ask(now, wall)? {
+                Asked::Something => {
+                    moved = true;
+                    self.rejects(n);
+                    self.arrived(n);
+                }
+                Asked::Nothing(at) => due = [due, at].into_iter().flatten().min(),
+            }
+            if self.order == Order::Sequence && !self.inputs[n].ended {
+                break;
+            }
+        }
+        Ok((moved, due))
+    }
+
+    /// A run has arrived: keys are looked up, and with inputs in step the first tuple's time is a promise.
+    fn arrived(&mut self, n: usize) {
+        let input = &mut self.inputs[n];
+        if input.run.is_empty() {
+            return;
+        }
+        if self.order == Order::Time {
+            let time = input.run.frame(0).time();
+            input.saw(time);
+        } else {
+            for (task, at) in &input.resolve {
+                self.program.tasks[*task as usize].bolt.resolve(*at as usize, &input.run);
+            }
+        }
+    }
+
+    /// The input whose tuples are followed next.
+    pub(super) fn choose(&mut self) -> Option<usize> {
+        let count = self.inputs.len();
+        match self.order {
+            Order::Sequence => (0..count).find(|n| self.inputs[*n].ready()),
+            Order::Turn => {
+                let found = (0..count).map(|n| (self.turn + n) % count).find(|n| self.inputs[*n].ready())?;
+                self.turn = (found + 1) % count;
+                Some(found)
+            }
+            Order::Time => {
+                // As long as an input may still deliver an earlier tuple, none is chosen.
+                let waits =
+                    |i: &Input| !i.has_tuples() && !i.ended && !i.aligned && matches!(i.source, Source::Split(_));
+                if self.inputs.iter().any(waits) {
+                    return None;
+                }
+                let time = |n: &usize| self.inputs[*n].run.frame(self.inputs[*n].next).time();
+                (0..count).filter(|n| self.inputs[*n].ready()).min_by_key(time)
+            }
+        }
+    }
+
+    pub(super) fn next_time_of_others(&self, n: usize) -> i64 {
+        let others = self.inputs.iter().enumerate().filter(|(m, i)| *m != n && i.has_tuples());
+        // An input that stands before this one wins ties.
+        others.map(|(m, i)| i.run.frame(i.next).time().saturating_sub(i64::from(m < n))).min().unwrap_or(i64::MAX)
+    }
+}

@@ -1,0 +1,70 @@
+//! Event time: the watermark of the inputs together, and the timers that it passes.
+//!
+//! Invariant: the watermark never goes back, and a timer fires before any tuple that stands behind its deadline.
+
+use super::{Pipeline, Suspended};
+use crate::executor::input::Source;
+use crate::executor::program::{Around, Followed};
+use crate::tuple::RUN_TUPLES;
+
+impl Pipeline {
+    /// The watermark of its inputs together.
+    pub fn watermark(&self) -> i64 {
+        self.watermark
+    }
+
+    /// The clock of all splits moves to this event time (a test's clock): what they promise, timers included.
+    pub fn advance(&mut self, time: i64) {
+        for input in &mut self.inputs {
+            if matches!(input.source, Source::Split(_)) {
+                input.saw(time);
+            }
+        }
+        self.move_time(None);
+        self.hand_on();
+    }
+
+    /// The watermark is the least promise of all inputs that hold time back; timers that it has passed fire.
+    pub(super) fn move_time(&mut self, by: Option<usize>) {
+        let promises = self.inputs.iter().filter(|i| !i.ended && !i.idle || i.has_tuples()).map(|i| i.watermark);
+        let Some(watermark) = promises.min() else { return };
+        if watermark <= self.watermark {
+            return;
+        }
+        self.watermark = watermark;
+        if watermark > self.program.deadline {
+            let due = by.map(|n| self.inputs[n].run.frame(self.inputs[n].next).due());
+            self.fire(due.unwrap_or_else(|| self.clock.nanos()));
+        }
+    }
+
+    pub(super) fn fire(&mut self, due: u64) {
+        loop {
+            self.scratch.clear();
+            let (frame, _) = self.scratch.push();
+            frame.set_due(due);
+            frame.set_origin(u32::MAX, self.program.deadline as u64);
+            if self.program.deadline < self.watermark && self.program.congested() {
+                self.suspended = Some(Suspended::Timers);
+                break;
+            }
+            self.fired = self.program.deadline.min(self.watermark);
+            let around = Around {
+                arena: &self.arena,
+                index: RUN_TUPLES,
+                watermark: self.watermark,
+                promise: self.fired,
+                clock: &*self.clock,
+            };
+            match self.program.fire(frame, &around) {
+                None => break,
+                Some(Followed::Done) => self.decide(due),
+                Some(Followed::Suspended) => {
+                    // The rest of the timers fires when time next moves or the pipeline is resumed.
+                    self.suspended = Some(Suspended::Timer);
+                    break;
+                }
+            }
+        }
+    }
+}
