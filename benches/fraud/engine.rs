@@ -43,6 +43,7 @@ impl Engine {
             wait: Wait::Spin,
             ring_capacity_tuples: checked.runtime.ring_capacity_tuples,
             sample: checked.runtime.sample,
+            space: None,
         };
         let executors = topology::assemble(&plan, &parts).expect("the topology can be assembled");
         assert_eq!(executors.len(), threads);

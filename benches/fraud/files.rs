@@ -137,8 +137,16 @@ from = "alerts"
     let control = Arc::new(Control::default());
     let ring_capacity_tuples = checked.runtime.ring_capacity_tuples;
     let sample = checked.runtime.sample;
-    let parts =
-        Parts { checked: &checked, entries: &entries, clock, control, wait: Wait::Spin, ring_capacity_tuples, sample };
+    let parts = Parts {
+        checked: &checked,
+        entries: &entries,
+        clock,
+        control,
+        wait: Wait::Spin,
+        ring_capacity_tuples,
+        sample,
+        space: None,
+    };
     let mut executors = topology::assemble(&plan, &parts).expect("the topology can be assembled");
     pin(1);
     let start = Instant::now();

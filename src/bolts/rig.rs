@@ -154,6 +154,7 @@ impl Rig {
             key: &keys,
             task: 0,
             tasks: 1,
+            space: None,
         };
         let bolt = plan.build(&build)?;
         Ok(Driver { plan, bolt, run: Run::new(layout), inputs, outputs, paths: Vec::new() })

@@ -8,7 +8,7 @@ use crate::component::{
     OutputColumn, OutputStream, Step,
 };
 use crate::problem::Problem;
-use crate::store::{self, KeyReader};
+use crate::store::{self, KeyReader, State};
 use crate::tuple::Frame;
 use std::collections::VecDeque;
 
@@ -121,7 +121,8 @@ impl BoltPlan for Plan {
     fn build(&self, build: &BoltBuild<'_>) -> Result<Box<dyn Bolt>, ComponentError> {
         let key = KeyReader::new(build.key.first().map_or(&[], |key| key));
         // A key whose newest time is `per` ago no longer matters.
-        let state = store::Keyed::new(self.per);
+        let fingerprint = format!("times of the last {} rows in {} us", self.limit, self.per);
+        let state = store::Keyed::new(self.per, build.life("times", &fingerprint, self.per, 0)?);
         Ok(Box::new(Task { key, state, limit: self.limit, per: self.per, every: self.every }))
     }
 }
@@ -160,6 +161,10 @@ impl Bolt for Task {
             times.insert(at, time);
         }
         if passes { Flow::Next } else { Flow::Port(1) }
+    }
+
+    fn states(&mut self, each: &mut dyn FnMut(&mut dyn State)) {
+        each(&mut self.state);
     }
 }
 

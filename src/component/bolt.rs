@@ -3,7 +3,9 @@
 use super::{ComponentError, OptionSpec, Options};
 use crate::expr::Environment;
 use crate::problem::Span;
+use crate::store::{Life, LifeSpec, Space, State};
 use crate::tuple::{Arena, Column, DataType, Frame, Run, Slot};
+use std::sync::Arc;
 
 /// How a bolt with several inputs sees them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -169,6 +171,31 @@ pub struct BoltBuild<'a> {
     pub task: usize,
     /// Number of tasks of the component.
     pub tasks: usize,
+    /// The topology's store; none if state lives in memory only.
+    pub space: Option<&'a Arc<Space>>,
+}
+
+impl BoltBuild<'_> {
+    /// The life of the state behind a handle: none if state lives in memory only. `fingerprint` says what the content
+    /// means, in words for people too: a change of it makes the content unreadable. Entries are as if they had never
+    /// been after `ttl` microseconds without use; items of lists are read for `keep` microseconds after their time.
+    ///
+    /// # Errors
+    /// The store holds state of another meaning, or cannot be written.
+    pub fn life(
+        &self,
+        handle: &str,
+        fingerprint: &str,
+        ttl: i64,
+        keep: i64,
+    ) -> Result<Option<Box<Life>>, ComponentError> {
+        let Some(space) = self.space else { return Ok(None) };
+        let types = self.key.first().into_iter().flatten().map(|(_, ty)| ty.to_string());
+        let place = space
+            .handle(self.name, handle, fingerprint, &types.collect::<Vec<_>>())
+            .map_err(|error| ComponentError::new(error.to_string()))?;
+        Ok(Some(Box::new(Life::new(space.clone(), LifeSpec { place, ttl, keep }))))
+    }
 }
 
 /// What [`Bolt::next_row`] answers when the waiting row is a failure: the bolt has filled [`Step::failure`] (as
@@ -244,9 +271,24 @@ pub trait Bolt: Send {
         None
     }
 
-    /// All tuples of epoch `epoch` have been processed and none of the next has.
+    /// Gives its handles of keyed state to the runtime, which closes their epochs and asks for what has changed.
+    fn states(&mut self, each: &mut dyn FnMut(&mut dyn State)) {
+        let _ = each;
+    }
+
+    /// All tuples of epoch `epoch` have been processed and none of the next has. Called before the handles of
+    /// [`Bolt::states`] hear of it.
     fn barrier(&mut self, epoch: u64) {
         let _ = epoch;
+    }
+
+    /// Epoch `epoch` is durable.
+    ///
+    /// # Errors
+    /// The outside refuses what was held back until now; the topology stops with this error.
+    fn committed(&mut self, epoch: u64) -> Result<(), ComponentError> {
+        let _ = epoch;
+        Ok(())
     }
 
     /// Nothing is waiting: the moment to flush buffers to the outside.

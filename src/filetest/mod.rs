@@ -72,6 +72,7 @@ fn assemble(checked: &Checked, entries: &[Entry], clock: &ManualClock) -> Result
         wait: Wait::Yield,
         ring_capacity_tuples: checked.runtime.ring_capacity_tuples,
         sample: 0,
+        space: None,
     };
     let mut executors = topology::assemble(&plan, &parts)?;
     Ok(executors.remove(0))

@@ -6,6 +6,7 @@
 
 use super::slab::prefetch_value;
 use super::table::Table;
+use super::unhash::unhash;
 use super::{KeyRef, Slab};
 
 /// Tables, a power of two and a multiple of the 256 shards: with 20 million keys each holds five thousand.
@@ -128,6 +129,27 @@ impl Index {
         }
     }
 
+    /// Appends the canonical bytes of the key of an entry; the hash of the key. Nothing for an entry without one.
+    pub fn key(&self, entry: u32, out: &mut Vec<u8>) -> u64 {
+        let meta = self.metas.get(entry);
+        match &meta.key {
+            Stored::Free => {}
+            Stored::Word => {
+                let of_zero = KeyRef::new(&[0; 8]).hash;
+                out.extend_from_slice(&unhash(meta.hash, of_zero).to_le_bytes());
+            }
+            Stored::Short(len, short) => out.extend_from_slice(&short[..usize::from(*len)]),
+            Stored::Long(bytes) => out.extend_from_slice(bytes),
+        }
+        meta.hash
+    }
+
+    /// Bytes of memory that so many keys take, but for keys that are longer than the place for them.
+    pub fn bytes_of(keys: usize) -> usize {
+        // A table is at most half full after it has grown; a pair has twelve bytes.
+        keys * (size_of::<Meta>() + 24)
+    }
+
     /// Gives a key that has none an entry.
     #[inline(never)]
     pub fn insert(&mut self, key: KeyRef<'_>) -> u32 {
@@ -157,6 +179,11 @@ impl Index {
         let entry = if self.hand < self.used { self.hand } else { 0 };
         self.hand = entry + 1;
         (self.used > 0 && !matches!(self.metas.get(entry).key, Stored::Free)).then_some(entry)
+    }
+
+    /// Whether a key has this entry.
+    pub fn is_live(&self, entry: u32) -> bool {
+        entry < self.used && !matches!(self.metas.get(entry).key, Stored::Free)
     }
 
     /// Number of entries that were ever used at one time.

@@ -1,20 +1,45 @@
-//! Keyed state: which key has which entry.
+//! Keyed state: which key has which entry, what lies under it, and what of it is durable.
 //!
-//! Owns the canonical form of keys ([`KeyReader`]), their index ([`Index`]; [`Keys`] with a time to live) and memory by
-//! entry number that never moves ([`Slab`], [`Words`]). What an entry means is the business of whoever uses it. Never
-//! reads a clock: time is the event time of tuples. Invariant: a live key has exactly one entry, a live entry exactly
-//! one key.
+//! Owns the canonical form of keys ([`KeyReader`]), their index ([`Index`]), memory by entry number that never moves
+//! ([`Slab`], [`Words`]), values by key ([`Keyed`]), and the way of changes to a [`Backend`] and back ([`Life`],
+//! [`lists`], [`Space`]). What an entry means is the business of whoever uses it. Never reads a clock for anything but
+//! its own measurements: time is the event time of tuples. Never decides when an epoch ends. Invariant: a live key has
+//! exactly one entry, a live entry exactly one key.
 
+mod backend;
+mod codec;
 mod index;
-mod keys;
+mod keyed;
+mod life;
+pub mod lists;
 mod pages;
 mod reader;
+mod rocks;
 mod slab;
+mod space;
 mod table;
 #[cfg(test)]
 mod tests;
+mod unhash;
 
+pub use backend::{Backend, Batch, MemoryStore, Operation, StoreError, StoreStats};
+pub use codec::Codec;
 pub use index::Index;
-pub use keys::{Keyed, Keys};
+pub use keyed::Keyed;
+pub use life::{Content, HandOver, Life, LifeMeter, LifeSpec, ListsOf};
 pub use reader::{KeyReader, KeyRef};
+pub use rocks::Rocks;
 pub use slab::{Slab, Words, prefetch};
+pub use space::{EpochFacts, HandleFacts, Place, SegmentFacts, Space, SplitFacts};
+
+/// A handle of a task, as the runtime sees it.
+pub trait State {
+    /// All tuples of epoch `epoch` have been processed and none of the next has.
+    fn barrier(&mut self, epoch: u64);
+
+    /// Hands over up to `budget` changed entries of the epoch that is over; whether more are left.
+    fn hand_over(&mut self, budget: usize) -> bool;
+
+    /// Its counts; none if it lives in memory only.
+    fn meter(&self) -> Option<LifeMeter>;
+}

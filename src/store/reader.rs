@@ -26,6 +26,12 @@ impl<'a> KeyRef<'a> {
     pub fn new(bytes: &'a [u8]) -> KeyRef<'a> {
         KeyRef { hash: xxhash_rust::xxh3::xxh3_64(bytes), bytes }
     }
+
+    /// Its shard.
+    #[inline]
+    pub fn shard(&self) -> u8 {
+        (self.hash >> 56) as u8
+    }
 }
 
 impl KeyReader {

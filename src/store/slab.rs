@@ -25,6 +25,12 @@ impl<T: Default> Slab<T> {
         }
     }
 
+    /// Whether entry `entry` has been reached.
+    #[inline(always)]
+    pub fn has(&self, entry: u32) -> bool {
+        (entry as usize) < self.chunks.len() << CHUNK_BITS
+    }
+
     /// The value of an entry that has been reached.
     #[inline(always)]
     pub fn get(&self, entry: u32) -> &T {

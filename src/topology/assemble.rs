@@ -10,7 +10,7 @@ use crate::executor::{
     record_words,
 };
 use crate::ring;
-use crate::store::KeyReader;
+use crate::store::{KeyReader, Space};
 use crate::time::Clock;
 use crate::tuple::RUN_TUPLES;
 use std::collections::HashMap;
@@ -32,6 +32,8 @@ pub struct Parts<'a> {
     pub ring_capacity_tuples: usize,
     /// Of how many tuples one has its service times measured.
     pub sample: u32,
+    /// The topology's store; none if state lives in memory only.
+    pub space: Option<Arc<Space>>,
 }
 
 /// Makes the executors of a plan.
@@ -198,6 +200,7 @@ impl Assembly<'_> {
             key: &key,
             task,
             tasks: self.plan.placement.bolts[bolt].len(),
+            space: self.parts.space.as_ref(),
         })?;
         let targets: Vec<Targets> =
             checked.outputs.iter().map(|s| self.targets(growing, TaskId::Bolt(bolt, task), *s)).collect();

@@ -121,6 +121,7 @@ pub fn run(checked: &Checked, options: &RunOptions<'_>) -> Result<Ran, RunError>
         wait,
         ring_capacity_tuples: checked.runtime.ring_capacity_tuples,
         sample: checked.runtime.sample,
+        space: None,
     };
     let executors = assemble(&plan, &parts)?;
     *control.snapshots.lock().unwrap_or_else(PoisonError::into_inner) = executors.iter().map(|_| None).collect();

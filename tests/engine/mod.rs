@@ -77,6 +77,7 @@ impl Rig {
             wait: Wait::Yield,
             ring_capacity_tuples: checked.runtime.ring_capacity_tuples,
             sample: 3,
+            space: None,
         };
         let executors = topology::assemble(&plan, &parts).unwrap();
         Rig { entries, plan, executors, control, clock, random: Random(seed), checked }

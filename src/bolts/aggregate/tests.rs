@@ -90,8 +90,16 @@ fn task(toml: &str) -> (Task, Run, [Slot; 2], Vec<Slot>) {
     let scratch: Vec<Slot> = (0..plan.scratch()).map(|at| layout.slot(15 - at)).collect();
     let key = [vec![(input[0], DataType::Bigint)]];
     let inputs = [input.to_vec()];
-    let build =
-        BoltBuild { name: "b", inputs: &inputs, outputs: &outputs, scratch: &scratch, key: &key, task: 0, tasks: 1 };
+    let build = BoltBuild {
+        name: "b",
+        inputs: &inputs,
+        outputs: &outputs,
+        scratch: &scratch,
+        key: &key,
+        task: 0,
+        tasks: 1,
+        space: None,
+    };
     (Task::new(&plan, &build), Run::new(layout), input, main)
 }
 

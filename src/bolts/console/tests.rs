@@ -47,7 +47,16 @@ fn bench(format: Format, limit: u64, streams: usize, out: Out) -> Bench {
     let plan = Plan { format, limit, streams: all[2 - streams..].to_vec() };
     let layout = Layout::new(3);
     let slots: Vec<Vec<Slot>> = [vec![layout.slot(0)], vec![layout.slot(1), layout.slot(2)]][2 - streams..].to_vec();
-    let build = BoltBuild { name: "show", inputs: &slots, outputs: &[], scratch: &[], key: &[], task: 0, tasks: 1 };
+    let build = BoltBuild {
+        name: "show",
+        inputs: &slots,
+        outputs: &[],
+        scratch: &[],
+        key: &[],
+        task: 0,
+        tasks: 1,
+        space: None,
+    };
     let showing = plan.task(&build, out);
     Bench { showing, slots, layout }
 }

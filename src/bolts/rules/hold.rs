@@ -5,7 +5,7 @@
 //! which the condition is not true. A row on which the condition **fails** says nothing: the streak stands. Time does
 //! not go back within a key: a late row is taken at the key's newest time.
 
-use crate::store::{KeyRef, Keys};
+use crate::store::{Codec, KeyRef, Keyed};
 
 /// For how long a condition must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,70 +27,92 @@ struct Streak {
     fired: bool,
 }
 
-/// The streaks of all keys and all rules with `for`.
+/// What all rules with `for` know of one key.
+#[derive(Debug, Default)]
 pub struct Streaks {
-    keys: Keys,
-    /// For each entry one streak a rule.
-    streaks: Vec<Streak>,
-    /// For each entry the newest event time.
-    newest: Vec<i64>,
-    rules: usize,
-}
-
-/// Where the streaks of one key stand, and the time its row is taken at.
-#[derive(Clone, Copy, Debug)]
-pub struct Place {
-    first: usize,
-    time: i64,
+    /// The newest event time; none before the first row.
+    newest: Option<i64>,
+    /// By the rule's name, as [`rule_id`]: only those whose condition is true now.
+    rules: Vec<(u32, Streak)>,
 }
 
 impl Streaks {
-    /// No keys, for `rules` rules; those not seen for `ttl` microseconds of event time are forgotten.
-    pub fn new(rules: usize, ttl: i64) -> Streaks {
-        Streaks { keys: Keys::new(ttl), streaks: Vec::new(), newest: Vec::new(), rules }
-    }
-
-    /// The place of a key, which its row at event time `time` is counted at.
-    pub fn place(&mut self, key: KeyRef<'_>, time: i64) -> Place {
-        let (entry, fresh) = self.keys.entry(key, time);
-        let entry = entry as usize;
-        if entry >= self.newest.len() {
-            self.newest.resize(entry + 1, i64::MIN);
-            self.streaks.resize((entry + 1) * self.rules, Streak::default());
-        }
-        let first = entry * self.rules;
-        if fresh {
-            self.newest[entry] = i64::MIN;
-            self.streaks[first..first + self.rules].fill(Streak::default());
-        }
-        self.newest[entry] = self.newest[entry].max(time);
-        Place { first, time: self.newest[entry] }
+    /// A row of the key has come, at event time `time`.
+    pub fn comes(&mut self, time: i64) {
+        self.newest = self.newest.max(Some(time));
     }
 
     /// The condition of rule `rule` is true for this row (`true`) or not; whether the rule fires.
-    pub fn row(&mut self, place: Place, rule: usize, holds: bool, hold: Hold) -> bool {
-        let streak = &mut self.streaks[place.first + rule];
+    pub fn row(&mut self, rule: u32, holds: bool, hold: Hold) -> bool {
+        let time = self.newest.unwrap_or(i64::MIN);
+        let known = self.rules.iter().position(|(known, _)| *known == rule);
         if !holds {
-            *streak = Streak::default();
+            if let Some(at) = known {
+                self.rules.swap_remove(at);
+            }
             return false;
         }
+        let at = known.unwrap_or_else(|| {
+            self.rules.push((rule, Streak::default()));
+            self.rules.len() - 1
+        });
+        let streak = &mut self.rules[at].1;
         if streak.rows == 0 {
-            streak.since = place.time;
+            streak.since = time;
         }
         streak.rows = streak.rows.saturating_add(1);
         let long_enough = match hold {
             Hold::Rows(rows) => streak.rows >= rows,
-            Hold::Micros(micros) => place.time.saturating_sub(streak.since) >= micros,
+            Hold::Micros(micros) => time.saturating_sub(streak.since) >= micros,
         };
         let fires = long_enough && !streak.fired;
         streak.fired |= fires;
         fires
     }
+}
 
-    /// Number of keys.
-    pub fn keys(&self) -> usize {
-        self.keys.len()
+/// What a rule's streaks are found by, whatever other rules there are.
+pub fn rule_id(name: &str) -> u32 {
+    xxhash_rust::xxh3::xxh3_64(name.as_bytes()) as u32
+}
+
+impl Codec for Streak {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.since.write(out);
+        self.rows.write(out);
+        self.fired.write(out);
     }
+
+    fn read(from: &mut &[u8]) -> Option<Streak> {
+        Some(Streak { since: i64::read(from)?, rows: u32::read(from)?, fired: bool::read(from)? })
+    }
+}
+
+impl Codec for Streaks {
+    fn write(&self, out: &mut Vec<u8>) {
+        self.newest.is_some().write(out);
+        self.newest.unwrap_or(0).write(out);
+        self.rules.write(out);
+    }
+
+    fn read(from: &mut &[u8]) -> Option<Streaks> {
+        let (known, newest) = (bool::read(from)?, i64::read(from)?);
+        Some(Streaks { newest: known.then_some(newest), rules: Vec::read(from)? })
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.rules.heap_bytes()
+    }
+}
+
+/// The streaks of all keys.
+pub type AllStreaks = Keyed<Streaks>;
+
+/// The streaks of a key, for its row at event time `time`.
+pub fn at<'a>(all: &'a mut AllStreaks, key: KeyRef<'_>, time: i64) -> &'a mut Streaks {
+    let streaks = all.at(key, time);
+    streaks.comes(time);
+    streaks
 }
 
 #[cfg(test)]
@@ -129,14 +151,14 @@ mod tests {
             micros in 1i64..20,
         ) {
             let holds = [Hold::Rows(n), Hold::Micros(micros)];
-            let mut streaks = Streaks::new(2, i64::MAX);
+            let mut all = AllStreaks::new(i64::MAX, None);
             let mut seen: Vec<Vec<(i64, [bool; 2])>> = vec![Vec::new(); 3];
             for (k, time, conditions) in rows {
                 seen[k].push((time, conditions));
-                let place = streaks.place(key(&[k as u8]), time);
-                for rule in 0..2 {
+                let streaks = at(&mut all, key(&[k as u8]), time);
+                for rule in 0..2usize {
                     let so_far: Vec<(i64, bool)> = seen[k].iter().map(|(t, c)| (*t, c[rule])).collect();
-                    let fired = streaks.row(place, rule, conditions[rule], holds[rule]);
+                    let fired = streaks.row(rule as u32, conditions[rule], holds[rule]);
                     prop_assert_eq!(fired, naive(&so_far, holds[rule]));
                 }
             }
@@ -145,11 +167,8 @@ mod tests {
 
     #[test]
     fn a_key_that_was_not_seen_for_the_ttl_starts_anew() {
-        let mut streaks = Streaks::new(1, 100);
-        let mut row = |time| {
-            let place = streaks.place(key(b"k"), time);
-            streaks.row(place, 0, true, Hold::Rows(2))
-        };
+        let mut all = AllStreaks::new(100, None);
+        let mut row = |time| at(&mut all, key(b"k"), time).row(0, true, Hold::Rows(2));
         assert!(!row(0));
         assert!(!row(101));
         assert!(row(201));

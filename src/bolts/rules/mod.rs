@@ -24,7 +24,7 @@ use crate::component::{
 use crate::problem::Problem;
 use crate::store::KeyReader;
 use crate::tuple::{Column, DataType, Slot};
-use hold::Streaks;
+use hold::AllStreaks;
 use report::{Counts, Report};
 use rule::{Mode, Rule, Score};
 use task::{Added, Live, LiveScore, Side, Task};
@@ -147,14 +147,14 @@ impl Plan {
         self.rules.iter().filter(|rule| rule.hold.is_some() && rule.mode != Mode::Off)
     }
 
-    /// Makes a rule ready to run; `streaks` is the number of its streaks.
-    fn live(&self, number: usize, streaks: usize, slots: &dyn Fn(usize) -> Slot) -> Live {
+    /// Makes a rule ready to run.
+    fn live(&self, number: usize, slots: &dyn Fn(usize) -> Slot) -> Live {
         let rule = &self.rules[number];
         Live {
             number,
             name: rule.name.clone(),
             when: rule.when.as_ref().map(|when| when.compile(slots)),
-            hold: rule.hold.map(|hold| (streaks, hold)),
+            hold: rule.hold.map(|hold| (hold::rule_id(&rule.name), hold)),
             score: match &rule.score {
                 Score::None => LiveScore::Constant(None),
                 Score::Constant(score) => LiveScore::Constant(Some(score.to_bits())),
@@ -209,15 +209,13 @@ impl BoltPlan for Plan {
     fn build(&self, build: &BoltBuild<'_>) -> Result<Box<dyn Bolt>, ComponentError> {
         let outputs = &build.outputs[0];
         let mut sides: Vec<Side> = Vec::new();
-        let mut streaks = 0;
         for (input, slots) in build.inputs.iter().enumerate() {
             let mut side = Side::default();
             for (number, rule) in self.rules.iter().enumerate() {
                 if rule.input != input || rule.mode == Mode::Off {
                     continue;
                 }
-                side.rules.push(self.live(number, streaks, &|n| slots[n]));
-                streaks += usize::from(rule.hold.is_some());
+                side.rules.push(self.live(number, &|n| slots[n]));
             }
             if side.rules.iter().any(|rule| rule.hold.is_some()) {
                 side.key = Some(KeyReader::new(&build.key[input]));
@@ -230,7 +228,12 @@ impl BoltPlan for Plan {
         }
         let at = self.kept.len();
         let added = Added { rule: outputs[at], score: outputs[at + 1], reason: outputs[at + 2] };
-        let streaks = Streaks::new(streaks, self.ttl);
+        // Without a rule that holds there is nothing to keep.
+        let life = match self.holding().next() {
+            Some(_) => build.life("streaks", "since when the conditions of rules hold", self.ttl, 0)?,
+            None => None,
+        };
+        let streaks = AllStreaks::new(self.ttl, life);
         let share = self.gather.join(build.task, build.tasks);
         Ok(Box::new(Task::new(build.name, sides, added, streaks, Report::new(&self.rules), share)))
     }

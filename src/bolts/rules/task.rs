@@ -7,11 +7,11 @@
 //!    rule's mistake silences no other.
 
 use super::super::{Share, failure_text};
-use super::hold::{Hold, Place, Streaks};
+use super::hold::{self, AllStreaks, Hold};
 use super::report::{Counts, Report};
 use crate::component::{Bolt, ComponentError, ERRORS, Flow, Sections, Step};
 use crate::expr::{Compiled, CompiledTemplate, EvalError};
-use crate::store::KeyReader;
+use crate::store::{KeyReader, State};
 use crate::tuple::{Arena, Frame, Slot};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -24,7 +24,7 @@ pub struct Live {
     /// The condition.
     pub when: Option<Compiled>,
     /// Number of its streaks, and how long they must be.
-    pub hold: Option<(usize, Hold)>,
+    pub hold: Option<(u32, Hold)>,
     /// The score.
     pub score: LiveScore,
     /// The text.
@@ -81,7 +81,7 @@ pub struct Task {
     name: String,
     sides: Vec<Side>,
     added: Added,
-    streaks: Streaks,
+    streaks: AllStreaks,
     waiting: Vec<Waiting>,
     next: usize,
     /// The input of the tuple whose rows wait, and its path.
@@ -98,7 +98,7 @@ impl Task {
         name: &str,
         sides: Vec<Side>,
         added: Added,
-        streaks: Streaks,
+        streaks: AllStreaks,
         report: Report,
         share: Share<Counts>,
     ) -> Task {
@@ -111,10 +111,10 @@ impl Task {
     #[inline]
     fn test(&mut self, input: usize, frame: &Frame, arena: &Arena) {
         let Side { rules, key, .. } = &mut self.sides[input];
-        let place = match key {
+        let mut streaks = match key {
             None => None,
             Some(reader) => match reader.read(frame) {
-                Some(key) => Some(self.streaks.place(key, frame.time())),
+                Some(key) => Some(hold::at(&mut self.streaks, key, frame.time())),
                 None => {
                     self.waiting.push(null_key(rules));
                     None
@@ -134,7 +134,7 @@ impl Task {
             };
             let fires = match rule.hold {
                 None => holds,
-                Some(hold) => long_enough(&mut self.streaks, place, holds, hold),
+                Some((number, hold)) => streaks.as_mut().is_some_and(|streaks| streaks.row(number, holds, hold)),
             };
             if fires {
                 self.waiting.push(Waiting::Row(at));
@@ -203,11 +203,6 @@ fn null_key(rules: &[Live]) -> Waiting {
     Waiting::Failed(number, ("null_key", text))
 }
 
-/// Counts a row for a rule with `for`; whether the rule fires.
-fn long_enough(streaks: &mut Streaks, place: Option<Place>, holds: bool, (number, hold): (usize, Hold)) -> bool {
-    place.is_some_and(|place| streaks.row(place, number, holds, hold))
-}
-
 impl Bolt for Task {
     #[inline]
     fn step(&mut self, input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
@@ -243,8 +238,12 @@ impl Bolt for Task {
         }))
     }
 
+    fn states(&mut self, each: &mut dyn FnMut(&mut dyn State)) {
+        each(&mut self.streaks);
+    }
+
     fn finish(&mut self, sections: &mut Sections) -> Result<(), ComponentError> {
-        self.counts.keys = self.streaks.keys() as u64;
+        self.counts.keys = self.streaks.len() as u64;
         if let Some(parts) = self.share.put(std::mem::take(&mut self.counts)) {
             let (text, value) = self.report.show(&parts);
             sections.sections.push((format!("rules of {}", self.name), text, value));

@@ -1,0 +1,409 @@
+//! The life of keyed state beyond memory: what has changed goes to the store at the end of its epoch, what was
+//! forgotten comes back on a miss, what has not been used leaves memory.
+//!
+//! One [`Life`] belongs to one handle of one task, beside its [`Index`] and the content of its entries, which stay the
+//! owner's and are reached through [`Content`].
+//! 1. Before an entry is changed for the first time in an epoch it goes on the list of dirty entries
+//!    ([`Life::change`]).
+//! 2. At the barrier the list is put aside ([`Life::barrier`]): nothing is copied, so the pause does not grow with it.
+//! 3. Then entries of the list are encoded a few at a time ([`Life::hand_over`]), and one that is about to be changed
+//!    before its turn, just before that. What was encoded is the state at the barrier, therefore.
+//! 4. When the list is done, one [`HandOver`] goes to the committer.
+//!
+//! Invariants: an entry leaves memory only when the epoch of its last change is durable; an entry that is not in memory
+//! is wholly in the store, unless it was removed, which is remembered until that is durable.
+
+use super::backend::{Batch, StoreError};
+use super::lists::{Lists, Written};
+use super::space::{self, Place, Space};
+use super::{Index, KeyRef, Slab};
+use std::collections::HashSet;
+use std::sync::{Arc, mpsc};
+
+/// What the entries of a handle hold, to be written and read.
+pub trait Content {
+    /// Appends the content of an entry.
+    fn encode(&mut self, entry: u32, life: &mut ListsOf<'_>, out: &mut Vec<u8>);
+
+    /// Fills an entry, which is empty, with what was written.
+    ///
+    /// # Errors
+    /// The bytes are not what was written, or a part of a list cannot be read.
+    fn decode(&mut self, entry: u32, bytes: &[u8], space: &Space) -> Result<(), StoreError>;
+
+    /// Makes an entry empty, making room for it first if it is a new one.
+    fn reset(&mut self, entry: u32);
+
+    /// The event time that an entry was last used at, from which its time to live counts.
+    fn touched(&self, entry: u32) -> i64;
+
+    /// Memory that so many entries take, with all that belongs to them, bytes.
+    fn used_bytes(&self, entries: usize) -> usize;
+}
+
+/// The lists of a handle while entries are written.
+pub struct ListsOf<'a> {
+    /// Its chunks.
+    pub lists: &'a mut Lists,
+    /// The store.
+    pub space: &'a Space,
+}
+
+/// What a task hands to the committer for one epoch.
+#[derive(Debug)]
+pub struct HandOver {
+    /// Number of the handle among all of the topology.
+    pub task: u32,
+    /// The epoch.
+    pub epoch: u64,
+    /// Changes of state.
+    pub batch: Batch,
+    /// Chunks of event lists.
+    pub chunks: Option<Written>,
+    /// Rough size of the changes, as it was given to [`Space::changed`].
+    pub changed_bytes: u64,
+}
+
+/// Counts of a handle.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LifeMeter {
+    /// Look-ups that found their entry in memory, but for those of a run whose key was found before.
+    pub hits: u64,
+    /// Entries read back from the store.
+    pub loads: u64,
+    /// Keys that the store had not.
+    pub absent: u64,
+    /// Entries that left memory.
+    pub evictions: u64,
+    /// Entries handed over.
+    pub written: u64,
+    /// Time spent with reading entries back, nanoseconds.
+    pub load_ns: u64,
+    /// Bytes of memory in use.
+    pub used_bytes: u64,
+    /// Entries in memory.
+    pub entries: u64,
+}
+
+/// What is known of an entry.
+#[derive(Clone, Copy, Debug, Default)]
+struct Stamp {
+    /// The epoch of its last change.
+    epoch: u32,
+    /// Whether it is still to be handed over.
+    pending: bool,
+    /// Whether it was used since the hand passed by.
+    recent: bool,
+}
+
+/// How a handle lives.
+#[derive(Clone, Debug)]
+pub struct LifeSpec {
+    /// Component and handle.
+    pub place: Place,
+    /// Microseconds of event time after which an entry is as if it had never been; `i64::MAX`: never.
+    pub ttl: i64,
+    /// How long after its event time an item of its lists may be read, microseconds.
+    pub keep: i64,
+}
+
+/// The life of one handle of one task.
+pub struct Life {
+    space: Arc<Space>,
+    spec: LifeSpec,
+    task: u32,
+    sender: mpsc::Sender<HandOver>,
+    /// The epoch that changes belong to.
+    epoch: u64,
+    stamps: Slab<Stamp>,
+    dirty: Vec<u32>,
+    /// Dirty entries of the epoch that is being handed over, and how far that is.
+    handing: Vec<u32>,
+    handed: usize,
+    open: bool,
+    batch: Batch,
+    /// Removals of the current epoch.
+    removals: Batch,
+    removed: HashSet<Box<[u8]>>,
+    removed_before: HashSet<Box<[u8]>>,
+    lists: Lists,
+    changed: u64,
+    changed_before: u64,
+    told: u64,
+    bytes: Vec<u8>,
+    meter: LifeMeter,
+    clock: quanta::Clock,
+}
+
+/// Changes are told to the coordinator after so many first changes.
+const TELL_EVERY: u64 = 64;
+/// Bytes that a changed entry takes on its way, beside its memory.
+const CHANGE_BYTES: u64 = 64;
+/// Entries looked at when room is to be made.
+const LOOKED_AT: usize = 16;
+
+impl Life {
+    /// The life of a handle in this space.
+    pub fn new(space: Arc<Space>, spec: LifeSpec) -> Life {
+        let (task, sender) = space.join();
+        Life {
+            epoch: space.durable() + 1,
+            lists: Lists::new(spec.place, spec.keep),
+            space,
+            spec,
+            task,
+            sender,
+            stamps: Slab::new(),
+            dirty: Vec::new(),
+            handing: Vec::new(),
+            handed: 0,
+            open: false,
+            batch: Batch::default(),
+            removals: Batch::default(),
+            removed: HashSet::new(),
+            removed_before: HashSet::new(),
+            changed: 0,
+            changed_before: 0,
+            told: 0,
+            bytes: Vec::new(),
+            meter: LifeMeter::default(),
+            clock: quanta::Clock::new(),
+        }
+    }
+
+    /// The entry of a key that is not in memory: read back, or new and empty. `true` if it is new.
+    #[inline(never)]
+    pub fn admit(&mut self, key: KeyRef<'_>, index: &mut Index, content: &mut impl Content) -> (u32, bool) {
+        let start = self.clock.raw();
+        let value = match self.read(key) {
+            Ok(value) => value,
+            Err(error) => {
+                self.space.fail(error);
+                None
+            }
+        };
+        let entry = index.insert(key);
+        content.reset(entry);
+        self.stamps.reach(entry);
+        *self.stamps.get_mut(entry) = Stamp { epoch: 0, pending: false, recent: true };
+        let Some(value) = value else {
+            self.meter.absent += 1;
+            return (entry, true);
+        };
+        if let Err(error) = self.decode(entry, &value, content) {
+            self.space.fail(error);
+            content.reset(entry);
+            return (entry, true);
+        }
+        self.meter.loads += 1;
+        self.meter.load_ns += self.clock.delta_as_nanos(start, self.clock.raw());
+        (entry, false)
+    }
+
+    fn decode(&mut self, entry: u32, value: &[u8], content: &mut impl Content) -> Result<(), StoreError> {
+        let bytes = space::content(value, || "the value of a key".to_owned())?;
+        content.decode(entry, bytes, &self.space)
+    }
+
+    fn read(&mut self, key: KeyRef<'_>) -> Result<Option<Vec<u8>>, StoreError> {
+        if self.is_removed(key.bytes) {
+            return Ok(None);
+        }
+        self.bytes.clear();
+        space::state_key(key.shard(), self.spec.place, &mut self.bytes);
+        self.bytes.extend_from_slice(key.bytes);
+        self.space.backend().get(&self.bytes)
+    }
+
+    fn is_removed(&mut self, key: &[u8]) -> bool {
+        if !self.removed_before.is_empty() && !self.open && self.space.durable() + 1 >= self.epoch {
+            self.removed_before.clear();
+        }
+        self.removed.contains(key) || self.removed_before.contains(key)
+    }
+
+    /// An entry is about to be changed.
+    #[inline(always)]
+    pub fn change(&mut self, entry: u32, index: &Index, content: &mut impl Content) {
+        let stamp = self.stamps.get_mut(entry);
+        stamp.recent = true;
+        if stamp.epoch != self.epoch as u32 {
+            self.first_change(entry, index, content);
+        }
+    }
+
+    #[inline(never)]
+    fn first_change(&mut self, entry: u32, index: &Index, content: &mut impl Content) {
+        if self.stamps.get(entry).pending {
+            self.encode(entry, index, content);
+        }
+        *self.stamps.get_mut(entry) = Stamp { epoch: self.epoch as u32, pending: true, recent: true };
+        self.dirty.push(entry);
+        self.changed += CHANGE_BYTES;
+        if self.dirty.len() as u64 % TELL_EVERY == 0 {
+            self.tell();
+        }
+    }
+
+    /// Tells how much has changed since the last time.
+    fn tell(&mut self) {
+        self.space.changed(self.changed - self.told);
+        self.told = self.changed;
+    }
+
+    /// An entry has been used without being changed.
+    #[inline(always)]
+    pub fn used(&mut self, entry: u32) {
+        self.stamps.get_mut(entry).recent = true;
+    }
+
+    /// Asks for what is known of an entry; purely a hint.
+    #[inline(always)]
+    pub fn prefetch(&self, entry: u32) {
+        if self.stamps.has(entry) {
+            super::slab::prefetch_value(self.stamps.get(entry));
+        }
+    }
+
+    /// The entry's key is to have no state any more: it is removed from memory, and from the store with this epoch.
+    pub fn remove(&mut self, entry: u32, index: &mut Index, content: &mut impl Content) {
+        if self.stamps.get(entry).pending && self.stamps.get(entry).epoch != self.epoch as u32 {
+            self.encode(entry, index, content);
+        }
+        let mut key = Vec::new();
+        let hash = index.key(entry, &mut key);
+        self.bytes.clear();
+        space::state_key((hash >> 56) as u8, self.spec.place, &mut self.bytes);
+        self.bytes.extend_from_slice(&key);
+        self.removals.delete(&self.bytes);
+        self.removed.insert(key.into());
+        self.changed += CHANGE_BYTES;
+        *self.stamps.get_mut(entry) = Stamp::default();
+        index.remove(entry);
+        content.reset(entry);
+    }
+
+    /// Whether an entry may leave memory: its last change is durable.
+    #[inline]
+    pub fn may_leave(&self, entry: u32) -> bool {
+        let stamp = self.stamps.get(entry);
+        !stamp.pending && u64::from(stamp.epoch) <= self.space.durable()
+    }
+
+    /// Takes an entry for which [`Life::may_leave`] holds out of memory.
+    pub fn leave(&mut self, entry: u32, index: &mut Index, content: &mut impl Content) {
+        debug_assert!(self.may_leave(entry));
+        *self.stamps.get_mut(entry) = Stamp::default();
+        index.remove(entry);
+        content.reset(entry);
+        self.meter.evictions += 1;
+    }
+
+    /// Makes room where memory is over its budget: looks at some entries in turn and takes out those that were not
+    /// used since the last turn. Tells `gone` of each.
+    pub fn make_room(&mut self, index: &mut Index, content: &mut impl Content, mut gone: impl FnMut(u32)) {
+        let budget = self.space.budget_bytes();
+        if content.used_bytes(index.len()) <= budget {
+            return;
+        }
+        for _ in 0..LOOKED_AT {
+            let Some(entry) = index.turn() else { continue };
+            if std::mem::take(&mut self.stamps.get_mut(entry).recent) || !self.may_leave(entry) {
+                continue;
+            }
+            self.leave(entry, index, content);
+            gone(entry);
+            if content.used_bytes(index.len()) <= budget {
+                return;
+            }
+        }
+    }
+
+    /// Epoch `epoch` is over: what has changed is to be handed over.
+    pub fn barrier(&mut self, epoch: u64) {
+        debug_assert!(!self.open, "an epoch ends only after the one before is durable");
+        self.tell();
+        std::mem::swap(&mut self.dirty, &mut self.handing);
+        self.batch = std::mem::take(&mut self.removals);
+        self.removed_before = std::mem::take(&mut self.removed);
+        self.changed_before = std::mem::take(&mut self.changed);
+        (self.handed, self.told) = (0, 0);
+        self.open = true;
+        self.epoch = epoch + 1;
+    }
+
+    /// Encodes up to `budget` entries of the epoch that is over; whether more are left.
+    pub fn hand_over(&mut self, budget: usize, index: &Index, content: &mut impl Content) -> bool {
+        if !self.open {
+            return false;
+        }
+        let end = self.handing.len().min(self.handed + budget);
+        while self.handed < end {
+            let entry = self.handing[self.handed];
+            self.handed += 1;
+            let stamp = self.stamps.get(entry);
+            if stamp.pending && u64::from(stamp.epoch) + 1 == u64::from(self.epoch as u32) {
+                self.encode(entry, index, content);
+            }
+        }
+        if self.handed < self.handing.len() {
+            return true;
+        }
+        self.handing.clear();
+        self.open = false;
+        self.meter.written += self.batch.len() as u64;
+        let batch = std::mem::take(&mut self.batch);
+        let chunks = self.lists.take();
+        let hand_over =
+            HandOver { task: self.task, epoch: self.epoch - 1, batch, chunks, changed_bytes: self.changed_before };
+        // A committer that is gone has failed, and said so.
+        let _ = self.sender.send(hand_over);
+        false
+    }
+
+    /// Puts the content of an entry into the batch of the epoch that is over.
+    fn encode(&mut self, entry: u32, index: &Index, content: &mut impl Content) {
+        debug_assert!(self.open, "an entry of an older epoch waits only while that is handed over");
+        self.stamps.get_mut(entry).pending = false;
+        let mut key = std::mem::take(&mut self.bytes);
+        key.clear();
+        key.resize(space::KEY_HEAD, 0);
+        let hash = index.key(entry, &mut key);
+        let expires = content.touched(entry).saturating_add(self.spec.ttl);
+        let expires = if self.spec.ttl == i64::MAX { i64::MAX } else { expires };
+        let (lists, space) = (&mut self.lists, &*self.space);
+        self.batch.put_with(
+            |out| {
+                space::state_key((hash >> 56) as u8, self.spec.place, out);
+                out.extend_from_slice(&key[space::KEY_HEAD..]);
+            },
+            |out| {
+                space::value_head(expires, out);
+                content.encode(entry, &mut ListsOf { lists, space }, out);
+            },
+        );
+        self.bytes = key;
+    }
+
+    /// Component and handle.
+    pub fn place(&self) -> Place {
+        self.spec.place
+    }
+
+    /// The store.
+    pub fn space(&self) -> &Arc<Space> {
+        &self.space
+    }
+
+    /// Its counts.
+    pub fn meter(&self, index: &Index, content: &impl Content) -> LifeMeter {
+        let used_bytes = content.used_bytes(index.len()) as u64;
+        LifeMeter { used_bytes, entries: index.len() as u64, ..self.meter }
+    }
+
+    /// One more look-up found its entry in memory.
+    #[inline(always)]
+    pub fn hit(&mut self) {
+        self.meter.hits += 1;
+    }
+}

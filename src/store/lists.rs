@@ -1,0 +1,190 @@
+//! Event lists: what a key's windows hold goes append-only into segments, in chunks.
+//!
+//! A chunk is the newest part of one list: `[crc u32 | newest i64 | previous chunk: segment, place, length u32 each |
+//! items u32 | replaced u32 | payload]`. A list is read from its newest chunk backwards, as far as anybody needs it. An
+//! item that had to go in front of others that were written already is written again with all that come after it, and
+//! the chunk says how many of the older items it **replaces**. So nothing that was written is ever changed, and a
+//! segment is dropped whole when nothing in it can be needed.
+
+use super::Place;
+use super::backend::StoreError;
+use super::space::Space;
+
+/// Bytes of a segment, roughly: the next epoch after begins a new one.
+const SEGMENT_BYTES: usize = 64 << 20;
+/// Bytes of a chunk before its payload.
+const HEAD: usize = 4 + 8 + 12 + 8;
+
+/// Where a chunk is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pointer {
+    segment: u32,
+    at: u32,
+    length: u32,
+}
+
+impl Pointer {
+    /// No chunk.
+    pub const NONE: Pointer = Pointer { segment: u32::MAX, at: 0, length: 0 };
+
+    /// Appends its twelve bytes.
+    pub fn write(self, out: &mut Vec<u8>) {
+        for number in [self.segment, self.at, self.length] {
+            out.extend_from_slice(&number.to_le_bytes());
+        }
+    }
+
+    /// What [`Pointer::write`] wrote, taken from the front.
+    pub fn read(from: &mut &[u8]) -> Option<Pointer> {
+        let mut next = || {
+            let (bytes, rest) = from.split_first_chunk::<4>()?;
+            *from = rest;
+            Some(u32::from_le_bytes(*bytes))
+        };
+        Some(Pointer { segment: next()?, at: next()?, length: next()? })
+    }
+}
+
+impl Default for Pointer {
+    fn default() -> Pointer {
+        Pointer::NONE
+    }
+}
+
+/// A part of a list, as it was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chunk {
+    /// The part before it.
+    pub previous: Pointer,
+    /// Number of items in the payload.
+    pub items: u32,
+    /// How many of the newest items before it it replaces.
+    pub replaced: u32,
+    /// Event time of its newest item.
+    pub newest: i64,
+    /// The items.
+    pub payload: Vec<u8>,
+}
+
+/// Bytes for the end of a segment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// The segment.
+    pub segment: u32,
+    /// Where they begin.
+    pub at: u64,
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// Latest event time in the segment.
+    pub newest: i64,
+    /// How long after its newest event time the segment may still be read, microseconds.
+    pub keep: i64,
+    /// The component.
+    pub component: u32,
+}
+
+/// The chunks that one handle of one task writes.
+pub struct Lists {
+    component: u32,
+    keep: i64,
+    segment: Option<u32>,
+    /// Bytes of the segment before those of this epoch.
+    at: usize,
+    bytes: Vec<u8>,
+    newest: i64,
+}
+
+impl Lists {
+    /// No chunks yet; an item may be read for so many microseconds after its event time.
+    pub fn new(place: Place, keep: i64) -> Lists {
+        Lists { component: place.component, keep, segment: None, at: 0, bytes: Vec::new(), newest: i64::MIN }
+    }
+
+    /// Writes a chunk; where it is.
+    pub fn append(&mut self, space: &Space, chunk: &ChunkHead, payload: impl FnOnce(&mut Vec<u8>)) -> Pointer {
+        let segment = *self.segment.get_or_insert_with(|| space.new_segment());
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(&[0; 4]);
+        self.bytes.extend_from_slice(&chunk.newest.to_le_bytes());
+        chunk.previous.write(&mut self.bytes);
+        self.bytes.extend_from_slice(&chunk.items.to_le_bytes());
+        self.bytes.extend_from_slice(&chunk.replaced.to_le_bytes());
+        payload(&mut self.bytes);
+        let crc = crc32fast::hash(&self.bytes[start + 4..]);
+        self.bytes[start..start + 4].copy_from_slice(&crc.to_le_bytes());
+        self.newest = self.newest.max(chunk.newest);
+        Pointer { segment, at: (self.at + start) as u32, length: (self.bytes.len() - start) as u32 }
+    }
+
+    /// What was written since the last call.
+    pub(super) fn take(&mut self) -> Option<Written> {
+        let segment = self.segment?;
+        if self.bytes.is_empty() {
+            return None;
+        }
+        let bytes = std::mem::take(&mut self.bytes);
+        let written = Written {
+            segment,
+            at: self.at as u64,
+            newest: self.newest,
+            keep: self.keep,
+            component: self.component,
+            bytes,
+        };
+        self.at += written.bytes.len();
+        if self.at >= SEGMENT_BYTES {
+            (self.segment, self.at, self.newest) = (None, 0, i64::MIN);
+        }
+        Some(written)
+    }
+}
+
+/// What stands before the items of a chunk.
+#[derive(Clone, Copy, Debug)]
+pub struct ChunkHead {
+    /// The part before it.
+    pub previous: Pointer,
+    /// Number of items.
+    pub items: u32,
+    /// How many of the newest items before it it replaces.
+    pub replaced: u32,
+    /// Event time of its newest item.
+    pub newest: i64,
+}
+
+/// Reads a chunk; none if its segment was dropped because nothing in it was needed any more.
+///
+/// # Errors
+/// It cannot be read, or is not what was written.
+pub fn read(space: &Space, pointer: Pointer) -> Result<Option<Chunk>, StoreError> {
+    if pointer == Pointer::NONE {
+        return Ok(None);
+    }
+    let Some(known) = space.segment_bytes(pointer.segment) else { return Ok(None) };
+    let damaged = |why: &str| StoreError::Damaged {
+        what: format!("segment {:010}, byte {}", pointer.segment, pointer.at),
+        why: why.to_owned(),
+    };
+    if u64::from(pointer.at) + u64::from(pointer.length) > known || (pointer.length as usize) < HEAD {
+        return Err(damaged("a chunk lies outside of what is committed"));
+    }
+    let mut bytes = vec![0; pointer.length as usize];
+    if !space.backend().segment_read(pointer.segment, u64::from(pointer.at), &mut bytes)? {
+        return Err(damaged("the file is missing or too short"));
+    }
+    let crc = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+    if crc != crc32fast::hash(&bytes[4..]) {
+        return Err(damaged("the checksum of a chunk is wrong"));
+    }
+    let mut head = &bytes[4..HEAD];
+    let mut word = || {
+        let (word, rest) = head.split_first_chunk::<4>()?;
+        head = rest;
+        Some(u32::from_le_bytes(*word))
+    };
+    let mut next = || word().unwrap_or(0);
+    let newest = (u64::from(next()) | u64::from(next()) << 32) as i64;
+    let previous = Pointer { segment: next(), at: next(), length: next() };
+    let (items, replaced) = (next(), next());
+    Ok(Some(Chunk { previous, items, replaced, newest, payload: bytes.split_off(HEAD) }))
+}
