@@ -59,19 +59,52 @@ impl Engine {
         self.gate.first.store(from, Ordering::Relaxed);
         self.gate.start.store(self.clock.nanos() + 1_000_000, Ordering::Relaxed);
         self.gate.limit.store(to, Ordering::Release);
-        let (gate, clock) = (&*self.gate, &*self.clock);
+        let gate = &*self.gate;
         let alone = self.executors.len() == 1;
         std::thread::scope(|scope| {
             let (last, others) = self.executors.split_last_mut().expect("an executor");
             for executor in others {
                 scope.spawn(move || {
                     pin(executor.index);
-                    drive(executor, clock, gate, to);
+                    drive(executor, gate, to);
                 });
             }
             pin(if alone { 1 } else { last.index });
-            drive(last, clock, gate, to);
+            drive(last, gate, to);
         });
+    }
+
+    /// Reads up to payment `to` on this thread in runs of one tuple, as at a low rate, but without the waiting between.
+    pub fn run_singly(&mut self, to: u64) {
+        let from = self.gate.position.load(Ordering::Relaxed);
+        self.gate.period.store(0, Ordering::Relaxed);
+        for limit in from + 1..=to {
+            self.gate.limit.store(limit, Ordering::Release);
+            let progress = self.executors[0].step().expect("a step");
+            assert_eq!(progress, Progress::Some);
+        }
+        assert_eq!(self.gate.position.load(Ordering::Relaxed), to);
+    }
+
+    /// So many steps on this thread while the next payment is not due.
+    pub fn idle(&mut self, steps: u64) {
+        let position = self.gate.position.load(Ordering::Relaxed);
+        self.gate.period.store(1_000_000_000, Ordering::Relaxed);
+        self.gate.first.store(position, Ordering::Relaxed);
+        self.gate.start.store(self.clock.nanos() + 3_600_000_000_000, Ordering::Relaxed);
+        self.gate.limit.store(position + 1, Ordering::Release);
+        for _ in 0..steps {
+            let progress = self.executors[0].step().expect("a step");
+            assert!(matches!(progress, Progress::None(Some(_))));
+        }
+        // What is due in an hour is not waited for by what comes next.
+        for pipeline in &mut self.executors[0].pipelines {
+            for input in &mut pipeline.inputs {
+                if let Source::Split(split) = &mut input.source {
+                    split.due_ns = 0;
+                }
+            }
+        }
     }
 
     /// Rows that reached the sink.
@@ -95,20 +128,12 @@ impl Engine {
 }
 
 /// The loop of [`Executor::run`] for a topology that does not end: until all payments below `to` have gone through.
-fn drive(executor: &mut Executor, clock: &SystemClock, gate: &Gate, to: u64) {
+fn drive(executor: &mut Executor, gate: &Gate, to: u64) {
     let reads =
         |e: &Executor| e.pipelines.iter().flat_map(|p| &p.inputs).any(|input| matches!(input.source, Source::Split(_)));
     let reads = reads(executor);
-    let mut before = clock.nanos();
     loop {
-        let progress = executor.step().expect("a step");
-        let now = clock.nanos();
-        let took = now.saturating_sub(before);
-        before = now;
-        if let Progress::Some = progress {
-            executor.meter.steps += 1;
-            executor.meter.busy_ns += took;
-            executor.meter.longest_step_ns = executor.meter.longest_step_ns.max(took);
+        if let Progress::Some = executor.step().expect("a step") {
             executor.others.iter().for_each(|other| other.wake());
             continue;
         }

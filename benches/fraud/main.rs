@@ -104,10 +104,11 @@ fn main() {
     let wants = |part: &str| wanted.is_empty() || wanted.iter().any(|w| part.contains(w.as_str()));
     let mut table = table::Table::new(tiny);
     type Part = fn(&Size, &mut table::Table);
-    let all: [(&str, Part); 8] = [
+    let all: [(&str, Part); 9] = [
         ("fused", parts::fused),
         ("ring", parts::over_a_ring),
         ("text", parts::text_keys),
+        ("single", parts::single),
         ("latency", parts::latency),
         ("allocations", parts::allocations_and_small_things),
         ("hop", parts::hop),

@@ -147,6 +147,37 @@ pub fn text_keys(size: &Size, table: &mut Table) {
     throughput_row(table, "text keys, one thread: 0.6 of by hand", 0.6, result);
 }
 
+/// What a tuple costs that is alone in its run, as at low rates, and what an empty step costs; once with the state of a
+/// million keys, once with so few that all of it is near.
+pub fn single(size: &Size, table: &mut Table) {
+    let near = Size { cards: 1_000.min(size.cards), drawn: 20_000, warm: 30_000, cells: 1 << 24, ..*size };
+    for (name, size, step) in [("few keys", &near, 6_000), ("all keys", size, if size.tiny { 6_000 } else { 6 })] {
+        let payments = Arc::new(Payments::new(size.cards, size.drawn, step));
+        let (mut by_hand, mut ages) = (ByHand::new(size.cards, size.cells, false), Recorder::new());
+        let mut engine = Engine::new(&topology(false, ""), &payments, 1);
+        engine.run(size.warm, 0);
+        let (hand, ours, ratio) = alternate(
+            size,
+            true,
+            |from, to| {
+                pin(1);
+                by_hand.run::<false>(&payments, from, to, &mut ages);
+                by_hand.hits
+            },
+            |to| {
+                engine.run_singly(to);
+                engine.hits()
+            },
+        );
+        let text = |nanos: f64| format!("{nanos:.0} ns");
+        table.row(&format!("runs of one tuple, {name}"), text(ours), text(hand), Some(1.0 / ratio), None);
+        let start = nanos(true);
+        engine.idle(size.round);
+        let idle = (nanos(true) - start) / size.round as f64;
+        table.row(&format!("an empty step, {name}"), format!("{idle:.1} ns"), String::new(), None, None);
+    }
+}
+
 /// At fixed rates, from the intended time.
 pub fn latency(size: &Size, table: &mut Table) {
     for threads in [1, 2] {

@@ -169,11 +169,12 @@ impl Input {
         self.has_tuples() && !self.aligned
     }
 
-    /// Reads a run; only when the last one is used up. `now` in nanoseconds, `wall` in microseconds since 1970.
+    /// Reads a run; only when the last one is used up. `now` in nanoseconds; `wall` gives it in
+    /// microseconds since 1970, for a split that is asked for records.
     ///
     /// # Errors
     /// The split cannot be read on; the input has ended.
-    pub fn ask(&mut self, now: u64, wall: i64) -> Result<Asked, ComponentError> {
+    pub fn ask(&mut self, now: u64, wall: impl FnOnce() -> i64) -> Result<Asked, ComponentError> {
         debug_assert!(!self.has_tuples() && !self.ended);
         let released = self.release();
         match &mut self.source {
@@ -184,7 +185,7 @@ impl Input {
                     return Ok(Asked::Nothing(Some(split.due_ns)));
                 }
                 split.due_ns = 0;
-                let mut intake = Intake { run: &mut self.run, rejects: &mut split.rejects, now, wall };
+                let mut intake = Intake { run: &mut self.run, rejects: &mut split.rejects, now, wall: wall() };
                 let polled = split.spout.poll(&mut intake);
                 split.meter.tuples_in += self.run.len() as u64;
                 match polled {

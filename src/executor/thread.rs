@@ -78,6 +78,9 @@ pub struct Executor {
     snapshot: u64,
     draining: bool,
     flushed: bool,
+    /// When the last step began, and whether it did something and is still to be accounted for.
+    began: u64,
+    busy: bool,
 }
 
 impl Executor {
@@ -103,20 +106,28 @@ impl Executor {
             snapshot: 0,
             draining: false,
             flushed: true,
+            began: 0,
+            busy: false,
         }
     }
 
-    /// One bounded step of each pipeline. Never waits.
+    /// One bounded step of each pipeline; also counts how long the last one took, which it was the end of. Never waits.
     ///
     /// # Errors
     /// A split could not be read on, or a sink could not write.
     pub fn step(&mut self) -> Result<Progress, ComponentError> {
+        let mut now = self.clock.nanos();
+        self.account(now);
         self.obey();
         let (mut some, mut ended, mut due) = (false, true, None::<u64>);
         let mut failed = None;
+        let mut stale = false;
         for pipeline in &mut self.pipelines {
-            match pipeline.step() {
-                Ok(Progress::Some) => (some, ended) = (true, false),
+            if std::mem::take(&mut stale) {
+                now = self.clock.nanos();
+            }
+            match pipeline.step(now) {
+                Ok(Progress::Some) => (some, ended, stale) = (true, false, true),
                 Ok(Progress::None(at)) => {
                     ended = false;
                     due = [due, at].into_iter().flatten().min();
@@ -133,6 +144,7 @@ impl Executor {
         }
         if some {
             self.flushed = false;
+            self.busy = true;
             return Ok(Progress::Some);
         }
         if !self.flushed {
@@ -144,6 +156,20 @@ impl Executor {
         Ok(if ended { Progress::Ended } else { Progress::None(due) })
     }
 
+    /// A step begins: the one before, if it did something, is over.
+    #[inline]
+    fn account(&mut self, now: u64) {
+        let took = now.saturating_sub(self.began);
+        self.began = now;
+        if std::mem::take(&mut self.busy) {
+            self.meter.steps += 1;
+            self.meter.busy_ns += took;
+            self.meter.longest_step_ns = self.meter.longest_step_ns.max(took);
+            self.meter.stalls += u64::from(took > STALL_NS);
+        }
+    }
+
+    #[inline]
     fn obey(&mut self) {
         if !self.draining && self.control.drain.load(Ordering::Relaxed) {
             self.draining = true;
@@ -202,7 +228,6 @@ impl Executor {
         self.parker.register();
         let mut empty = 0u32;
         let mut first_error = None;
-        let mut before = self.clock.nanos();
         while !self.control.abort.load(Ordering::Relaxed) {
             let progress = match self.step() {
                 Ok(progress) => progress,
@@ -213,24 +238,16 @@ impl Executor {
                     Progress::Some
                 }
             };
-            let now = self.clock.nanos();
-            let took = now.saturating_sub(before);
-            before = now;
             match progress {
                 Progress::Ended => break,
                 Progress::Some => {
                     empty = 0;
-                    self.meter.steps += 1;
-                    self.meter.busy_ns += took;
-                    self.meter.longest_step_ns = self.meter.longest_step_ns.max(took);
-                    self.meter.stalls += u64::from(took > STALL_NS);
                     self.wake_others();
                 }
                 Progress::None(due) => {
                     empty = empty.saturating_add(1);
                     self.meter.idle_steps += 1;
                     self.pause(empty, due);
-                    before = self.clock.nanos();
                 }
             }
         }

@@ -57,6 +57,33 @@ impl Clock for SystemClock {
     }
 }
 
+/// Times of arrival: the wall's time at moments of a [`Clock`], microseconds since 1970 UTC. Asks for the wall's time
+/// once a millisecond and counts on from there, since asking costs more than twice a look at the clock.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Arrivals {
+    /// When the wall's time was asked for, and what it was.
+    asked: Option<(u64, i64)>,
+}
+
+impl Arrivals {
+    /// For how long it counts on, nanoseconds: no leap of the wall's time is noticed later.
+    const COUNTED: u64 = 1_000_000;
+
+    /// The wall's time at `now`, which `clock` has just said.
+    #[inline]
+    pub fn micros(&mut self, clock: &dyn Clock, now: u64) -> i64 {
+        if let Some((at, wall)) = self.asked
+            && let Some(since) = now.checked_sub(at)
+            && since < Self::COUNTED
+        {
+            return wall.saturating_add((since / 1000) as i64);
+        }
+        let wall = clock.wall_micros();
+        self.asked = Some((now, wall));
+        wall
+    }
+}
+
 /// A clock that stands still until it is set: for tests and the simulator.
 #[derive(Clone, Debug, Default)]
 pub struct ManualClock {

@@ -10,7 +10,7 @@ mod format;
 mod interval;
 mod timestamp;
 
-pub use clock::{Clock, ManualClock, SystemClock};
+pub use clock::{Arrivals, Clock, ManualClock, SystemClock};
 pub use format::TimestampFormat;
 pub use interval::{format_interval, parse_interval};
 pub use timestamp::{MAX_TIMESTAMP, MIN_TIMESTAMP, format_timestamp, parse_timestamp};

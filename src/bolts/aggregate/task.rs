@@ -421,6 +421,10 @@ impl Bolt for Task {
         let Some((entry, inserted)) = self.entry(frame, resolved) else {
             return step.error("null_key", "a column of the key is NULL");
         };
+        if resolved.entry == NONE {
+            // The newest row and the oldest ones are waited for together.
+            self.rolling.prefetch_rows(entry);
+        }
         let expired = || self.ttl != i64::MAX && time.saturating_sub(self.rolling.newest(entry)) > self.ttl;
         if inserted || expired() {
             self.rolling.reset(entry);

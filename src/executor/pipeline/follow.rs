@@ -12,8 +12,9 @@ use crate::tuple::{Frame, RUN_TUPLES};
 impl Pipeline {
     /// Follows the tuples of an input's run: all of them, or, with inputs in step, while it has the earliest.
     pub(super) fn follow_run(&mut self, n: usize) {
-        let resolved = self.order != Order::Time;
-        let limit = if resolved { i64::MAX } else { self.next_time_of_others(n) };
+        let in_step = self.order == Order::Time;
+        let limit = if in_step { self.next_time_of_others(n) } else { i64::MAX };
+        let resolved = !in_step && self.inputs[n].run.len() > 1;
         let mut targets = self.inputs[n].targets.clone();
         loop {
             let input = &mut self.inputs[n];

@@ -23,7 +23,7 @@ use super::input::Input;
 use super::program::Program;
 use crate::component::ComponentError;
 use crate::latency::Recorder;
-use crate::time::Clock;
+use crate::time::{Arrivals, Clock};
 use crate::tuple::{Arena, Layout, Run};
 use std::sync::Arc;
 
@@ -84,6 +84,7 @@ pub struct Pipeline {
     /// Of how many tuples one has its service times measured; zero: none.
     pub sample: u32,
     clock: Arc<dyn Clock>,
+    arrivals: Arrivals,
     arena: Arena,
     /// A frame for timers and rejects.
     scratch: Run,
@@ -102,6 +103,7 @@ pub struct Pipeline {
     /// Whether sources were told to stop.
     draining: bool,
 }
+
 impl Pipeline {
     /// A pipeline whose frames have this layout.
     pub fn new(
@@ -121,6 +123,7 @@ impl Pipeline {
             sinks: Vec::new(),
             sample: 0,
             clock,
+            arrivals: Arrivals::default(),
             arena: Arena::new(),
             scratch: Run::new(layout),
             watermark: i64::MIN,
@@ -136,11 +139,11 @@ impl Pipeline {
         }
     }
 
-    /// One bounded step.
+    /// One bounded step; `now` is what the clock has just said, nanoseconds.
     ///
     /// # Errors
     /// A split could not be read on; what was read before it is still processed by the next steps.
-    pub fn step(&mut self) -> Result<Progress, ComponentError> {
+    pub fn step(&mut self, now: u64) -> Result<Progress, ComponentError> {
         let mut moved = self.flush();
         if self.program.senders.iter().any(|s| s.pending()) {
             return Ok(if moved { Progress::Some } else { Progress::None(None) });
@@ -157,7 +160,7 @@ impl Pipeline {
             self.inject();
             moved = true;
         }
-        let (asked, due) = self.ask()?;
+        let (asked, due) = self.ask(now)?;
         moved |= asked;
         // Before the next tuple: an input that always has tuples must not keep items of the others waiting.
         moved |= self.take_items();

@@ -9,9 +9,8 @@ use crate::executor::input::{Asked, Input, Source};
 
 impl Pipeline {
     /// Asks the inputs that have nothing left and may be read; whether any gave something, and when the next is due.
-    pub(super) fn ask(&mut self) -> Result<(bool, Option<u64>), ComponentError> {
+    pub(super) fn ask(&mut self, now: u64) -> Result<(bool, Option<u64>), ComponentError> {
         let (mut moved, mut due) = (false, None::<u64>);
-        let mut now = None;
         for n in 0..self.inputs.len() {
             let input = &mut self.inputs[n];
             if input.ended || input.aligned || input.has_tuples() {
@@ -20,8 +19,7 @@ impl Pipeline {
                 }
                 continue;
             }
-            let (now, wall) = *now.get_or_insert_with(|| (self.clock.nanos(), self.clock.wall_micros()));
-            match input.ask(now, wall)? {
+            match input.ask(now, || self.arrivals.micros(&*self.clock, now))? {
                 Asked::Something => {
                     moved = true;
                     self.rejects(n);
@@ -36,7 +34,8 @@ impl Pipeline {
         Ok((moved, due))
     }
 
-    /// A run has arrived: keys are looked up, and with inputs in step the first tuple's time is a promise.
+    /// A run has arrived: keys are looked up where there are look-ups to overlap, and with inputs in step the first
+    /// tuple's time is a promise.
     fn arrived(&mut self, n: usize) {
         let input = &mut self.inputs[n];
         if input.run.is_empty() {
@@ -45,7 +44,7 @@ impl Pipeline {
         if self.order == Order::Time {
             let time = input.run.frame(0).time();
             input.saw(time);
-        } else {
+        } else if input.run.len() > 1 {
             for (task, at) in &input.resolve {
                 self.program.tasks[*task as usize].bolt.resolve(*at as usize, &input.run);
             }
@@ -58,8 +57,8 @@ impl Pipeline {
         match self.order {
             Order::Sequence => (0..count).find(|n| self.inputs[*n].ready()),
             Order::Turn => {
-                let found = (0..count).map(|n| (self.turn + n) % count).find(|n| self.inputs[*n].ready())?;
-                self.turn = (found + 1) % count;
+                let found = (self.turn..count).chain(0..self.turn).find(|n| self.inputs[*n].ready())?;
+                self.turn = if found + 1 == count { 0 } else { found + 1 };
                 Some(found)
             }
             Order::Time => {
