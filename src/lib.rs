@@ -202,6 +202,7 @@
 
 pub mod bolts;
 pub mod cli;
+pub mod commit;
 pub mod component;
 pub mod config;
 pub mod executor;

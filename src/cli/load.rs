@@ -6,7 +6,7 @@ use crate::problem::{Problems, Severity, Sources};
 use std::error::Error;
 use std::io::IsTerminal;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Flags of all commands that load a topology.
 #[derive(clap::Args)]
@@ -17,6 +17,9 @@ pub struct Arguments {
     /// Number of executors, instead of `threads` in [runtime].
     #[arg(long)]
     threads: Option<NonZeroUsize>,
+    /// Keep state, tables and topics in this folder, instead of `data_dir` in [runtime].
+    #[arg(long, value_name = "DIR", env = "SFERIC_DATA_DIR")]
+    data_dir: Option<PathBuf>,
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {
@@ -43,6 +46,9 @@ pub fn load(registry: &Registry, file: &Path, arguments: &Arguments) -> Option<C
     let mut checked = checked?;
     if arguments.threads.is_some() {
         checked.runtime.threads = arguments.threads.map(NonZeroUsize::get);
+    }
+    if arguments.data_dir.is_some() {
+        checked.runtime.data_dir = arguments.data_dir.clone();
     }
     Some(checked)
 }

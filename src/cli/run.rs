@@ -30,6 +30,9 @@ pub struct Arguments {
     /// How long to measure the machine's own stalls before the start; 0s not at all.
     #[arg(long, default_value = "200ms", value_parser = duration)]
     jitter: Duration,
+    /// Drop the state of this component before the start; may be given several times.
+    #[arg(long = "reset-state", value_name = "COMPONENT")]
+    reset_state: Vec<String>,
     #[command(flatten)]
     load: load::Arguments,
 }
@@ -100,6 +103,7 @@ pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
         },
         jitter: Some(arguments.jitter).filter(|d| !d.is_zero()),
         warn: &|text| eprintln!("warning: {text}"),
+        reset: &arguments.reset_state,
     };
     let ran = match topology::run(&checked, &options) {
         Ok(ran) => ran,

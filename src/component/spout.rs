@@ -78,6 +78,8 @@ pub struct SpoutBuild<'a> {
     pub split_id: u32,
     /// Position of the next unread record; zero at the start.
     pub position: u64,
+    /// What [`Spout::identity`] said of the source up to this position; empty at the start.
+    pub identity: &'a str,
     /// Slots of the columns of the stream.
     pub columns: &'a [Slot],
 }
@@ -132,6 +134,21 @@ pub trait Spout: Send {
 
     /// Position of the next unread record: where a restart would go on.
     fn position(&self) -> u64;
+
+    /// What tells the source from another one of the same name (the start of a file, ...), given back to
+    /// [`SpoutBuild::identity`] at a restart; empty if nothing does.
+    fn identity(&self) -> String {
+        String::new()
+    }
+
+    /// What was read up to `position` is durable downstream: it may be forgotten or acknowledged.
+    ///
+    /// # Errors
+    /// The outside refuses; the topology stops with this error.
+    fn committed(&mut self, position: u64) -> Result<(), ComponentError> {
+        let _ = position;
+        Ok(())
+    }
 
     /// Rows that the spout's own `where` has refused since it was opened.
     fn filtered(&self) -> u64 {
