@@ -219,7 +219,7 @@ pub enum Flow {
 
 /// What a bolt sees of the world while it processes tuples. Nothing in it blocks or allocates in the steady state.
 pub struct Step<'a> {
-    /// Index of the tuple in the run that was last given to [`Bolt::resolve`].
+    /// Index of the tuple in the run that was last given to [`Bolt::resolve`]; one behind all runs if it was in none.
     pub index: usize,
     /// No later tuple has an event time below it, in microseconds; `i64::MIN` while unknown.
     pub watermark: i64,
@@ -249,7 +249,7 @@ impl Step<'_> {
 /// One task of a bolt.
 pub trait Bolt: Send {
     /// Looks up and prefetches the state of the tuples of a run that is about to be stepped through; purely a hint.
-    /// Called for bolts whose key is known when a run arrives; not every tuple of the run need reach `step`.
+    /// Called for bolts whose key is known when a run of several tuples arrives; not every one need reach `step`.
     fn resolve(&mut self, input: usize, run: &Run) {
         let _ = (input, run);
     }

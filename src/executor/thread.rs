@@ -103,7 +103,7 @@ pub struct Executor {
     pub wait: Wait,
     /// Where it sleeps.
     pub parker: Arc<Parker>,
-    /// Who is to be woken when something moved: the other executors.
+    /// Who is to be woken when something moved: the other executors, where they may sleep.
     pub others: Vec<Arc<Parker>>,
     /// Orders from outside.
     pub control: Arc<Control>,

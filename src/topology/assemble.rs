@@ -67,6 +67,9 @@ pub fn assemble(plan: &Plan, parts: &Parts<'_>) -> Result<Vec<Executor>, Compone
         executor.sender_ids = ids;
         executor.space = parts.space.clone();
         executor.parker = parkers[index].clone();
+        // Who spins or yields is never asleep.
+        let sleep = !matches!(parts.wait, Wait::Spin | Wait::Yield);
+        let parkers = if sleep { &parkers[..] } else { &[] };
         executor.others = parkers.iter().enumerate().filter(|(n, _)| *n != index).map(|(_, p)| p.clone()).collect();
         built.push(executor);
     }

@@ -76,9 +76,14 @@ impl Pipeline {
     /// A tuple is done: its age, once for the pipeline and once for each sink that it reached.
     #[inline(always)]
     pub(super) fn decide(&mut self, due: u64) {
+        let forwarded = std::mem::take(&mut self.program.forwarded);
+        if forwarded && self.program.reached.is_empty() {
+            // It ends elsewhere, and is published the sooner.
+            return;
+        }
         let now = self.clock.nanos();
         let age = now.saturating_sub(due);
-        if !std::mem::take(&mut self.program.forwarded) {
+        if !forwarded {
             self.decided.record(now, age);
         }
         if !self.program.reached.is_empty() {
