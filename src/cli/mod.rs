@@ -7,6 +7,7 @@ mod check;
 mod completions;
 mod explain;
 mod load;
+mod reference;
 mod run;
 mod schema;
 mod test;
@@ -34,6 +35,8 @@ enum Command {
     Test(test::Arguments),
     /// Print the plan of a topology: executors, pipelines, channels.
     Explain(explain::Arguments),
+    /// Print the reference: what a topology file may say, by topic.
+    Reference(reference::Arguments),
     /// Print the JSON Schema of topology files, for editors.
     Schema,
     /// Print a completion script for a shell.
@@ -61,6 +64,7 @@ fn command(registry: &Registry) -> ExitCode {
         Command::Check(arguments) => check::run(registry, &arguments),
         Command::Test(arguments) => test::run(registry, &arguments),
         Command::Explain(arguments) => explain::run(registry, &arguments),
+        Command::Reference(arguments) => reference::run(registry, &arguments),
         Command::Schema => schema::run(registry),
         Command::Completions(arguments) => completions::run(&arguments),
     }
