@@ -7,4 +7,6 @@ mod commands;
 mod engine;
 mod postgres;
 mod program;
+mod readme;
+mod reference;
 mod tidy;

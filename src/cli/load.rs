@@ -14,9 +14,23 @@ pub struct Arguments {
     /// Set a parameter of [params]: --set large=800 (a TOML value, else a string).
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
     set: Vec<(String, String)>,
+}
+
+/// The flag of commands that plan a topology.
+#[derive(clap::Args)]
+pub struct Threads {
     /// Number of executors, instead of `threads` in [runtime].
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
+}
+
+impl Threads {
+    /// Puts the flag in the place of what the file says.
+    pub fn apply(&self, checked: &mut Checked) {
+        if self.threads.is_some() {
+            checked.runtime.threads = self.threads.map(NonZeroUsize::get);
+        }
+    }
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {
@@ -40,11 +54,7 @@ pub fn load(registry: &Registry, file: &Path, arguments: &Arguments) -> Option<C
             eprintln!("{}: {errors} error{plural}; nothing was started", file.display());
         }
     }
-    let mut checked = checked?;
-    if arguments.threads.is_some() {
-        checked.runtime.threads = arguments.threads.map(NonZeroUsize::get);
-    }
-    Some(checked)
+    checked
 }
 
 /// Prints an error with what caused it.

@@ -9,10 +9,10 @@ use std::process::ExitCode;
 /// Flags.
 #[derive(clap::Args)]
 pub struct Arguments {
-    /// A kind (aggregate), a section (runtime), a function (lag), or all; without one, what there is.
+    /// A kind (aggregate), a section (runtime), a function (lag), an operator, or all.
     topic: Option<String>,
     /// The form: text for a terminal, markdown, or json [default: text on a terminal, else markdown].
-    #[arg(long, value_parser = ["text", "markdown", "json"], hide_possible_values = true)]
+    #[arg(long, value_name = "FORM", value_parser = ["text", "markdown", "json"], hide_possible_values = true)]
     format: Option<String>,
 }
 

@@ -9,7 +9,7 @@ pub mod render;
 #[cfg(test)]
 mod tests;
 
-use crate::component::{NestedOptions, OptionSpec, Registry};
+use crate::component::{BoltFactory, Keyed, NestedOptions, OptionSpec, Registry, SpoutFactory};
 use crate::config;
 use crate::expr::{self, FunctionDoc, OperatorDoc};
 use crate::problem::nearest;
@@ -91,14 +91,8 @@ impl Topic {
 /// All topics, in the order of the reference.
 pub fn topics(registry: &Registry) -> Vec<Topic> {
     let mut topics = vec![language::file(), language::params(), spouts()];
-    let spout = |f: &dyn crate::component::SpoutFactory| {
-        kind("spout", f.kind(), f.doc(), f.options(), f.nested()).notes(f.notes()).example(f.example())
-    };
     topics.extend(registry.spouts().map(spout));
     topics.push(bolts());
-    let bolt = |f: &dyn crate::component::BoltFactory| {
-        kind("bolt", f.kind(), f.doc(), f.options(), f.nested()).notes(f.notes()).example(f.example())
-    };
     topics.extend(registry.bolts().map(bolt));
     topics.push(language::streams());
     topics.push(language::groupings().options("Groupings", config::GROUPINGS));
@@ -115,6 +109,25 @@ pub fn topics(registry: &Registry) -> Vec<Topic> {
     topics
 }
 
+fn spout(factory: &dyn SpoutFactory) -> Topic {
+    kind("spout", factory.kind(), factory.doc(), factory.options(), factory.nested())
+        .notes(factory.notes())
+        .notes(["Keys that every spout may have: `sferic reference spouts`."])
+        .example(factory.example())
+}
+
+fn bolt(factory: &dyn BoltFactory) -> Topic {
+    let key = match factory.keyed() {
+        Keyed::Never | Keyed::Global => "it has no `key`",
+        Keyed::Optional => "it may have a `key`, and does its work for each key apart",
+        Keyed::Required => "it needs a `key`",
+    };
+    kind("bolt", factory.kind(), factory.doc(), factory.options(), factory.nested())
+        .notes(factory.notes())
+        .notes([format!("Keys that every bolt may have: `sferic reference bolts`; {key}.")])
+        .example(factory.example())
+}
+
 fn kind(family: &str, kind: &str, doc: &str, options: &[OptionSpec], nested: &'static [NestedOptions]) -> Topic {
     let mut topic = Topic::new(&format!("{family}s.{kind}"), &format!("{family} {kind}"), &sentence(doc));
     topic.names.push(kind.to_owned());
@@ -125,8 +138,10 @@ fn kind(family: &str, kind: &str, doc: &str, options: &[OptionSpec], nested: &'s
     if options.is_empty() {
         topic.notes.push("It has no keys of its own.".to_owned());
     }
-    for table in nested {
-        topic = topic.options(&format!("Keys of {}", table.table), table.options);
+    // Tables with the same keys, such as `window` and `windows.NAME`, are told together.
+    for same in nested.chunk_by(|a, b| std::ptr::eq(a.options, b.options)) {
+        let tables: Vec<&str> = same.iter().map(|n| n.table).collect();
+        topic = topic.options(&format!("Keys of {}", tables.join(" and ")), same[0].options);
     }
     topic
 }
