@@ -81,7 +81,7 @@ fn component(kinds: &[Kind], common: &[(&str, &str)]) -> Value {
     properties.insert("kind".to_owned(), json!({ "enum": names, "description": docs.join("\n") }));
     let narrowed = kinds.iter().map(|(kind, _, options, _)| {
         let mut allowed: Vec<&str> = common.iter().map(|(name, _)| *name).collect();
-        allowed.extend(options.iter().map(|o| o.name));
+        allowed.extend(options.iter().map(|o| o.name).filter(|name| common.iter().all(|(known, _)| known != name)));
         json!({
             "if": { "properties": { "kind": { "const": kind } }, "required": ["kind"] },
             "then": { "propertyNames": { "enum": allowed }, "required": required(options) },
