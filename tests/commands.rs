@@ -266,6 +266,19 @@ fn run_takes_parameters_and_writes_its_report_where_it_is_told() {
 }
 
 #[test]
+fn parameters_of_the_including_file_win_and_flags_over_both() {
+    let folder = folder();
+    folder.file("logic.toml", TOPOLOGY);
+    folder.file("root.toml", "include = [\"logic.toml\"]\n[params]\nlimit = 900\n");
+    let large = |flags: &[&str]| {
+        let ran = folder.run(&[&["run", "root.toml", "--jitter", "0s", "--format", "json"], flags].concat());
+        component(&ran.good(), "components", "large")["out"]["large"].clone()
+    };
+    assert_eq!(large(&[]), 9);
+    assert_eq!(large(&["--set", "limit=980"]), 1);
+}
+
+#[test]
 fn flags_that_cannot_be_are_refused() {
     let folder = folder();
     let cases: [&[&str]; 8] = [

@@ -9,4 +9,5 @@ mod postgres;
 mod program;
 mod readme;
 mod reference;
+mod reload;
 mod tidy;

@@ -41,7 +41,7 @@ const ADDED: [(&str, DataType); 3] =
 
 const OPTIONS: &[OptionSpec] = &[
     OptionSpec::required("keep", "columns of the rows: names that every input has, or `stream.*`"),
-    OptionSpec::required("rules", "the rules, each a table rules.NAME (see below)"),
+    OptionSpec::required("rules", "the rules: rules.NAME = { from, when, for, score, reason, mode }"),
     OptionSpec::optional("ttl", "with `for`: how long a key is remembered after its last row; \"30d\" by default"),
 ];
 
