@@ -279,6 +279,42 @@ fn parameters_of_the_including_file_win_and_flags_over_both() {
 }
 
 #[test]
+fn a_condition_that_is_null_passes_no_row() {
+    let folder = Folder::new();
+    folder.file("n.toml", NULLS);
+    let ran = folder.run(&["test", "n.toml"]);
+    assert_eq!((ran.code, ran.err.as_str(), ran.out.as_str()), (Some(0), "", "ok      null\n1 passed, 0 failed\n"));
+}
+
+const NULLS: &str = r#"
+[spouts.s]
+kind   = "stdin"
+format = "json"
+fields.n = "bigint not null"
+fields.x = "double"
+[bolts.passed]
+kind  = "filter"
+from  = "s"
+where = "x > 5"
+[bolts.read]
+kind  = "select"
+from  = "s"
+where = "x > 5"
+[bolts.left]
+kind   = "select"
+from   = "s"
+having = "x > 5"
+[[tests]]
+name   = "null"
+given  = [ { at = "0s", s = { n = 1 } }, { at = "0s", s = { n = 2, x = 9.0 } }, { at = "0s", s = { n = 3, x = 1.0 } } ]
+expect = [
+  { passed = { n = 2 } }, { "passed.rejected" = { n = 1 } }, { "passed.rejected" = { n = 3 } },
+  { read = { n = 2 } },
+  { left = { n = 2 } },
+]
+"#;
+
+#[test]
 fn flags_that_cannot_be_are_refused() {
     let folder = folder();
     let cases: [&[&str]; 8] = [
