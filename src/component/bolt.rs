@@ -1,6 +1,6 @@
 //! Bolts: what reads tuples.
 
-use super::{ComponentError, OptionSpec, Options};
+use super::{ComponentError, NestedOptions, OptionSpec, Options};
 use crate::expr::Environment;
 use crate::problem::Span;
 use crate::store::{Life, LifeSpec, Space, State};
@@ -40,6 +40,21 @@ pub trait BoltFactory: Send + Sync {
     /// The keys it understands beside those of every bolt (`kind`, `from`, `fill`, `where`, `key`, `tasks`, `doc`).
     /// A kind that lists `add` may also have `having`, which the runtime applies.
     fn options(&self) -> &'static [OptionSpec];
+
+    /// The keys of tables inside it, for the reference and the editor's schema.
+    fn nested(&self) -> &'static [NestedOptions] {
+        &[]
+    }
+
+    /// What a user must know beside the options, a paragraph each: columns, side streams, limits.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// A whole topology that shows it in use, for the reference; it is run by the tests. Empty: there is none.
+    fn example(&self) -> &'static str {
+        ""
+    }
 
     /// How it sees several inputs.
     fn inputs(&self) -> Inputs {

@@ -33,6 +33,15 @@ impl OptionSpec {
     }
 }
 
+/// The keys of a table inside a component: `truth`, `rules.NAME`.
+#[derive(Clone, Copy, Debug)]
+pub struct NestedOptions {
+    /// The table as it is written, NAME standing for what the user chooses.
+    pub table: &'static str,
+    /// Its keys.
+    pub options: &'static [OptionSpec],
+}
+
 /// A value of a topology file with its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {

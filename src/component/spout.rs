@@ -1,6 +1,6 @@
 //! Spouts: where tuples come from.
 
-use super::{ComponentError, OptionSpec, Options};
+use super::{ComponentError, NestedOptions, OptionSpec, Options};
 use crate::expr::Environment;
 use crate::tuple::{Column, Run, Slot};
 
@@ -14,6 +14,21 @@ pub trait SpoutFactory: Send + Sync {
 
     /// The keys it understands beside those of every spout (`kind`, `tasks`, `doc`, `disorder`, `idle`).
     fn options(&self) -> &'static [OptionSpec];
+
+    /// The keys of tables inside it, for the reference and the editor's schema.
+    fn nested(&self) -> &'static [NestedOptions] {
+        &[]
+    }
+
+    /// What a user must know beside the options, a paragraph each: columns, side streams, limits.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// A whole topology that shows it in use, for the reference; it is run by the tests. Empty: there is none.
+    fn example(&self) -> &'static str {
+        ""
+    }
 
     /// Checks what the user wrote. Records every problem and returns none if it cannot say what its stream looks like.
     fn check(&self, check: &SpoutCheck<'_>) -> Option<Box<dyn SpoutPlan>>;

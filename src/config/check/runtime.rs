@@ -10,9 +10,15 @@ use std::path::PathBuf;
 /// The keys of `[runtime]`.
 pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::optional("threads", "number of executors; by default all cores of the process but one"),
-    OptionSpec::optional("cores", "the cores that executors are pinned to, in order"),
-    OptionSpec::optional("pin", "whether executors are pinned to cores (true)"),
-    OptionSpec::optional("wait", "how an executor waits: spin, yield, park or adaptive"),
+    OptionSpec::optional(
+        "cores",
+        "list of the cores that executors are pinned to, in order: [2, 3]; by default those the process may use",
+    ),
+    OptionSpec::optional("pin", "whether executors are pinned to cores: true or false (true)"),
+    OptionSpec::optional(
+        "wait",
+        "how an idle executor waits: \"spin\" is fastest and takes its whole core, \"yield\", \"park\" sleeps, \"adaptive\" spins, then yields, then parks (\"adaptive\")",
+    ),
     OptionSpec::optional("commit", "length of an epoch (\"100ms\")"),
     OptionSpec::optional(
         "data_dir",
@@ -20,7 +26,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     ),
     OptionSpec::optional("state_memory", "memory for keyed state (\"512MiB\"); a quarter of the machine's by default"),
     OptionSpec::optional("ring_capacity", "tuples that a channel between executors holds (1024)"),
-    OptionSpec::optional("sample", "of how many tuples one has its service times measured (128); 0 measures none"),
+    OptionSpec::optional("sample", "of how many tuples one has its time in each bolt measured (128); 0 measures none"),
 ];
 
 /// The runtime a model asks for; what is wrong is a problem, and has its default.
