@@ -231,7 +231,7 @@ impl Driver {
         match self.bolt.step(input, frame, &mut step) {
             Flow::Next => ports.push(0),
             Flow::Port(port) => ports.push(port),
-            Flow::Error => ports.push(ERRORS),
+            Flow::Error | Flow::Broken => ports.push(ERRORS),
             Flow::Skip => {}
             Flow::Many => {
                 while let Some(port) = self.bolt.next_row(frame, &mut step) {

@@ -129,6 +129,8 @@ pub struct Program {
     pub reached: Vec<u16>,
     /// Whether the current tuple went into a channel.
     pub forwarded: bool,
+    /// Whether a task has said that the outside refuses it for good; the executor asks which, and why.
+    pub broken: bool,
     stack: Vec<Level>,
     failure: Option<(&'static str, String)>,
 }
@@ -153,6 +155,7 @@ impl Program {
             deadline: i64::MAX,
             reached: Vec::new(),
             forwarded: false,
+            broken: false,
             stack: Vec::new(),
             failure: None,
         }
@@ -312,6 +315,10 @@ impl Program {
                 0..0
             }
             Flow::Error => self.failed(task, frame, around),
+            Flow::Broken => {
+                self.broken = true;
+                self.failed(task, frame, around)
+            }
         }
     }
 

@@ -78,6 +78,8 @@ pub struct Executor {
     snapshot: u64,
     draining: bool,
     flushed: bool,
+    /// The task (by pipeline) whose bolt was the first to be refused by the outside.
+    refused: Option<(usize, usize)>,
 }
 
 impl Executor {
@@ -103,6 +105,7 @@ impl Executor {
             snapshot: 0,
             draining: false,
             flushed: true,
+            refused: None,
         }
     }
 
@@ -113,9 +116,11 @@ impl Executor {
     pub fn step(&mut self) -> Result<Progress, ComponentError> {
         self.obey();
         let (mut some, mut ended, mut due) = (false, true, None::<u64>);
-        let mut failed = None;
+        let (mut failed, mut broken) = (None, false);
         for pipeline in &mut self.pipelines {
-            match pipeline.step() {
+            let stepped = pipeline.step();
+            broken |= std::mem::take(&mut pipeline.program.broken);
+            match stepped {
                 Ok(Progress::Some) => (some, ended) = (true, false),
                 Ok(Progress::None(at)) => {
                     ended = false;
@@ -131,17 +136,33 @@ impl Executor {
         if let Some(error) = failed {
             return Err(error);
         }
+        if broken {
+            self.idle()?;
+        }
         if some {
             self.flushed = false;
             return Ok(Progress::Some);
         }
         if !self.flushed {
             self.flushed = true;
-            for task in self.pipelines.iter_mut().flat_map(|p| &mut p.program.tasks) {
-                task.bolt.idle()?;
-            }
+            self.idle()?;
         }
         Ok(if ended { Progress::Ended } else { Progress::None(due) })
+    }
+
+    /// Lets all bolts flush, also those behind one that fails.
+    fn idle(&mut self) -> Result<(), ComponentError> {
+        let mut first = Ok(());
+        for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
+            for (t, task) in pipeline.program.tasks.iter_mut().enumerate() {
+                let flushed = task.bolt.idle();
+                if flushed.is_err() {
+                    self.refused.get_or_insert((p, t));
+                    first = first.and(flushed);
+                }
+            }
+        }
+        first
     }
 
     fn obey(&mut self) {
@@ -201,14 +222,16 @@ impl Executor {
     pub fn run(&mut self, sections: &mut Sections) -> Result<(), ComponentError> {
         self.parker.register();
         let mut empty = 0u32;
-        let mut first_error = None;
+        let (mut first_error, mut first_of) = (None, None);
         let mut before = self.clock.nanos();
         while !self.control.abort.load(Ordering::Relaxed) {
             let progress = match self.step() {
                 Ok(progress) => progress,
                 Err(error) => {
                     // What has been read is finished: a failed source counts as ended, a failed sink stops the rest.
-                    first_error.get_or_insert(error);
+                    if first_error.is_none() {
+                        (first_error, first_of) = (Some(error), self.refused);
+                    }
                     self.control.drain.store(true, Ordering::Relaxed);
                     Progress::Some
                 }
@@ -235,9 +258,13 @@ impl Executor {
             }
         }
         self.wake_others();
-        for task in self.pipelines.iter_mut().flat_map(|p| &mut p.program.tasks) {
-            if let Err(error) = task.bolt.finish(sections) {
-                first_error.get_or_insert(error);
+        for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
+            for (t, task) in pipeline.program.tasks.iter_mut().enumerate() {
+                match task.bolt.finish(sections) {
+                    // The bolt that stopped the run knows by now what it has lost.
+                    Err(error) if first_error.is_none() || first_of == Some((p, t)) => first_error = Some(error),
+                    Err(_) | Ok(()) => {}
+                }
             }
         }
         first_error.map_or(Ok(()), Err)
