@@ -11,7 +11,7 @@ use super::channel::Sender;
 use super::meter::TaskMeter;
 use super::route::{Choice, Destination, Router};
 use crate::component::{Bolt, ERRORS, Flow, Step};
-use crate::expr::{Compiled, EvalError};
+use crate::expr::Compiled;
 use crate::tuple::{Arena, Frame, Slot, TextWord};
 use std::ops::Range;
 
@@ -279,7 +279,7 @@ impl Program {
                     owner.meter.refused += 1;
                     return 0..0;
                 }
-                Err(error) => return self.fail(task, error.reason, &text_of(&error), frame, around),
+                Err(error) => return self.fail(task, error.reason, &error.text("where"), frame, around),
             }
         }
         let mut step = step(around, &mut self.failure, &mut owner.deadline);
@@ -332,7 +332,7 @@ impl Program {
                     owner.meter.refused_rows += 1;
                     return 0..0;
                 }
-                Err(error) => return self.fail(task, error.reason, &text_of(&error), frame, around),
+                Err(error) => return self.fail(task, error.reason, &error.text("having"), frame, around),
             }
         }
         self.out(task, 0)
@@ -432,10 +432,6 @@ impl Program {
             Choice::Failed => None,
         }
     }
-}
-
-fn text_of(error: &EvalError) -> String {
-    error.detail.to_string()
 }
 
 #[inline(always)]

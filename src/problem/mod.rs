@@ -142,6 +142,16 @@ impl Problems {
         self.0.borrow().is_empty()
     }
 
+    /// What all of these have in common, sorted by place.
+    pub fn common(all: impl IntoIterator<Item = Problems>) -> Vec<Problem> {
+        let mut all = all.into_iter().map(Problems::into_sorted);
+        let mut common = all.next().unwrap_or_default();
+        for others in all {
+            common.retain(|problem| others.contains(problem));
+        }
+        common
+    }
+
     /// All of them, sorted by place; those without one come last. What is found in two ways is there once.
     pub fn into_sorted(self) -> Vec<Problem> {
         let mut all = self.0.into_inner();

@@ -60,7 +60,8 @@ fn bolts(facts: &Facts<'_>) -> BTreeMap<usize, TaskMeter> {
     for (component, reason, count) in facts.snapshots.iter().flat_map(|s| &s.unrouted) {
         let meter = merged.entry(*component).or_default();
         meter.tuples_in += count;
-        (0..*count).for_each(|_| meter.error(reason, "no task could be chosen"));
+        let text = format!("`task` of its grouping: {}", reason.replace('_', " "));
+        (0..*count).for_each(|_| meter.error(reason, &text));
     }
     merged
 }
