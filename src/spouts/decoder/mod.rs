@@ -424,8 +424,12 @@ fn shown(record: &[u8]) -> String {
 
 #[cold]
 fn push(reason: &'static str, text: String, record: &[u8], position: u64, intake: &mut Intake<'_>) {
-    let stream = if reason == "unmatched" { "unmatched" } else { "errors" };
-    intake.rejects.push(Reject { stream, reason, position, text, record: shown(record) });
+    let (stream, record) = match reason {
+        // A stream of lines that others read: each is whole.
+        "unmatched" => ("unmatched", String::from_utf8_lossy(line_of(record)).into_owned()),
+        _ => ("errors", shown(record)),
+    };
+    intake.rejects.push(Reject { stream, reason, position, text, record });
 }
 
 impl Columns {
