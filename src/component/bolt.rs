@@ -281,6 +281,8 @@ pub trait Bolt: Send {
 /// What bolts show at the end of a run: texts for people, values for machines.
 #[derive(Debug, Default)]
 pub struct Sections {
-    /// Title, text, and the same as JSON, in the order of the file's components.
+    /// Title, text, and the same as JSON.
     pub sections: Vec<(String, String, serde_json::Value)>,
+    /// The component of each section, noted by the executor.
+    pub components: Vec<usize>,
 }

@@ -260,7 +260,9 @@ impl Executor {
         self.wake_others();
         for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
             for (t, task) in pipeline.program.tasks.iter_mut().enumerate() {
-                match task.bolt.finish(sections) {
+                let finished = task.bolt.finish(sections);
+                sections.components.resize(sections.sections.len(), task.component);
+                match finished {
                     // The bolt that stopped the run knows by now what it has lost.
                     Err(error) if first_error.is_none() || first_of == Some((p, t)) => first_error = Some(error),
                     Err(_) | Ok(()) => {}

@@ -1,7 +1,6 @@
 //! Reports: the numbers of all executors become what people and machines read.
 
 use super::plan::{Entry, Plan};
-use crate::component::Sections;
 use crate::config::Checked;
 use crate::executor::{Snapshot, TaskMeter};
 use crate::latency::{
@@ -27,7 +26,11 @@ pub struct Facts<'a> {
 }
 
 /// The whole report, without the control of the machine and with what bolts have to show.
-pub fn report(facts: &Facts<'_>, ended: String, sections: Sections) -> Report {
+pub fn report(
+    facts: &Facts<'_>,
+    ended: String,
+    sections: impl IntoIterator<Item = (String, String, serde_json::Value)>,
+) -> Report {
     let mut decided = Recorder::default();
     facts.snapshots.iter().for_each(|s| decided.merge(&s.decided));
     let components = components(facts);
@@ -44,11 +47,7 @@ pub fn report(facts: &Facts<'_>, ended: String, sections: Sections) -> Report {
         channels,
         executors: executors(facts),
         jitter: None,
-        sections: sections
-            .sections
-            .into_iter()
-            .map(|(title, text, value)| SectionReport { title, text, value })
-            .collect(),
+        sections: sections.into_iter().map(|(title, text, value)| SectionReport { title, text, value }).collect(),
     }
 }
 

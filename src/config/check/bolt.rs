@@ -137,6 +137,7 @@ impl<'m> Checker<'m> {
         let having = self.having(&options, &outputs, &*plan);
         self.bolts.push(CheckedBolt {
             id: item.key.name.clone(),
+            place: self.model.bolts.iter().position(|b| b.key.name == item.key.name).unwrap_or(usize::MAX),
             kind: factory.kind().to_owned(),
             plan,
             edges: read.edges,
