@@ -459,7 +459,9 @@ impl Pipeline {
         if split.rejects.is_empty() {
             return;
         }
-        for reject in std::mem::take(&mut split.rejects) {
+        let rejects = std::mem::take(&mut split.rejects);
+        let time = self.inputs[n].time_of_reject(self.clock.wall_micros());
+        for reject in rejects {
             let Source::Split(split) = &mut self.inputs[n].source else { return };
             split.meter.error(reject.reason, &reject.text);
             let Some(side) = split.sides.iter().position(|s| s.stream == reject.stream) else { continue };
@@ -470,7 +472,7 @@ impl Pipeline {
             }
             self.scratch.clear();
             let (frame, _) = self.scratch.push();
-            sides::fill(frame, &self.arena, split, side, &reject, self.watermark, self.clock.nanos());
+            sides::fill(frame, &self.arena, split, side, &reject, time, self.clock.nanos());
             let due = frame.due();
             let around = Around {
                 arena: &self.arena,
@@ -489,6 +491,13 @@ impl Pipeline {
             }
             self.decide(due);
         }
+        // Nothing is suspended where inputs are asked, so no text is still in use.
+        self.arena.clear();
+    }
+
+    /// Memory that texts made on the way take.
+    pub fn arena_bytes(&self) -> usize {
+        self.arena.capacity_bytes()
     }
 
     /// Takes the control items that stand behind the tuples of channels; whether there were any.
