@@ -211,6 +211,11 @@ impl Pipeline {
             // What ends after the others have delivered the barrier counts as having delivered it.
             self.align(epoch);
         }
+        if self.suspended.is_none() && self.program.deadline < self.watermark {
+            // A timer that was set in the past: time need not move once more.
+            self.fire(self.clock.nanos());
+            moved = true;
+        }
         if self.suspended.is_none()
             && let Some(input) = self.choose()
         {
