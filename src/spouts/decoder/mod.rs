@@ -154,6 +154,13 @@ impl Decoder {
         self.start.done
     }
 
+    /// Another content follows, with a start of its own.
+    pub fn restart(&mut self) {
+        self.start.done = false;
+        self.scanned = 0;
+        self.element = None;
+    }
+
     /// Reads byte order mark and header at the start of the split, and finds its columns. Gives the bytes that they
     /// take, none if the window is too short for it.
     ///

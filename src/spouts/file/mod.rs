@@ -6,6 +6,7 @@
 //! (`truncated`). Positions then count on, so that they stay unique.
 
 mod paths;
+mod plain;
 mod source;
 #[cfg(test)]
 mod tests;
