@@ -239,6 +239,7 @@ impl Feed {
         let position = self.input.position();
         self.loss = self.input.turn().map(|text| (position, text));
         self.decoder.restart();
+        self.starved = false;
     }
 
     fn end(&mut self) -> Result<Polled, ComponentError> {
