@@ -142,12 +142,14 @@ impl Problems {
         self.0.borrow().is_empty()
     }
 
-    /// What all of these have in common, sorted by place.
+    /// What all of these have in common, sorted by place and worded as in the first.
     pub fn common(all: impl IntoIterator<Item = Problems>) -> Vec<Problem> {
         let mut all = all.into_iter().map(Problems::into_sorted);
         let mut common = all.next().unwrap_or_default();
         for others in all {
-            common.retain(|problem| others.contains(problem));
+            // Labels and hints name what else there is, which may differ.
+            let same = |a: &Problem, b: &Problem| (a.severity, a.span, &a.message) == (b.severity, b.span, &b.message);
+            common.retain(|problem| others.iter().any(|other| same(problem, other)));
         }
         common
     }
