@@ -10,6 +10,7 @@ mod file;
 #[cfg(test)]
 mod fixture;
 pub mod generate;
+mod records;
 mod stdin;
 mod table;
 

@@ -133,7 +133,7 @@ impl Rig {
             elapsed_ns: 1,
             snapshots: &snapshots,
         };
-        topology::report(&facts, "end".to_owned(), Default::default())
+        topology::report(&facts, "end".to_owned(), [])
     }
 
     /// The report, whose books must balance.

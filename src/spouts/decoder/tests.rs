@@ -361,6 +361,9 @@ fn lines_that_match_no_expression_leave_on_unmatched() {
     assert_eq!((all.rejects[0].stream, all.rejects[1].stream), ("unmatched", "errors"));
     assert_eq!(all.rejects[0].record, "d=2");
     assert_eq!(plan.side_streams()[0].0, "unmatched");
+    // A long line is whole.
+    let long = "ü".repeat(40_000);
+    assert_eq!(decode(&plan, format!("{long}\n").as_bytes(), &[]).rejects[0].record, long);
 }
 
 #[test]
