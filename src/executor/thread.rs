@@ -113,6 +113,7 @@ pub struct Executor {
     pub meter: ExecutorMeter,
     /// The topology's store; none if state lives in memory only.
     pub space: Option<Arc<Space>>,
+    states: Vec<(usize, LifeMeter)>,
     /// How often it did something: what the coordinator sees of it.
     pub moved: Arc<AtomicU64>,
     barrier: u64,
@@ -148,6 +149,7 @@ impl Executor {
             clock,
             meter: ExecutorMeter::default(),
             space: None,
+            states: Vec::new(),
             moved: Arc::default(),
             barrier: 0,
             durable: 0,
@@ -280,6 +282,7 @@ impl Executor {
 
     #[cold]
     fn publish(&mut self) {
+        self.count_states();
         let snapshot = self.snapshot();
         let mut all = self.control.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = all.get_mut(self.index) {
@@ -287,13 +290,19 @@ impl Executor {
         }
     }
 
-    /// Its numbers now.
-    pub fn snapshot(&mut self) -> Snapshot {
-        let mut snapshot = Snapshot { executor: self.meter.clone(), ..Snapshot::default() };
+    /// Asks the tasks for the counts of their state.
+    fn count_states(&mut self) {
+        self.states.clear();
         for task in self.pipelines.iter_mut().flat_map(|p| &mut p.program.tasks) {
-            let (bolt, component) = (&mut task.bolt, task.component);
-            bolt.states(&mut |state| snapshot.states.extend(state.meter().map(|meter| (component, meter))));
+            let component = task.component;
+            task.bolt.states(&mut |state| self.states.extend(state.meter().map(|meter| (component, meter))));
         }
+    }
+
+    /// Its numbers now; those of keyed state as they were when they were last asked for.
+    pub fn snapshot(&self) -> Snapshot {
+        let (executor, states) = (self.meter.clone(), self.states.clone());
+        let mut snapshot = Snapshot { executor, states, ..Snapshot::default() };
         for (n, pipeline) in self.pipelines.iter().enumerate() {
             snapshot.barriers.merge(&pipeline.barrier_ns);
             snapshot.decided.merge(&pipeline.decided);
@@ -354,6 +363,7 @@ impl Executor {
             }
         }
         self.wake_others();
+        self.count_states();
         for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
             for (t, task) in pipeline.program.tasks.iter_mut().enumerate() {
                 let finished = task.bolt.finish(sections);

@@ -124,7 +124,7 @@ impl Rig {
     }
 
     fn report(&self) -> Report {
-        let snapshots: Vec<_> = self.executors.iter_mut().map(Executor::snapshot).collect();
+        let snapshots: Vec<_> = self.executors.iter().map(Executor::snapshot).collect();
         let facts = Facts {
             checked: &self.checked,
             entries: &self.entries,

@@ -387,7 +387,7 @@ fn wrong_options_are_problems_with_a_hint() {
         ("format = \"csv\"\nfields.a = \"timestamp\"\ntime = \"b\"", "did you mean `a`?"),
         ("format = \"csv\"\nfields.a = \"text\"\ntime = \"a\"", "must name a timestamp"),
         ("format = \"csv\"\nfields.a = \"text\"\ndelimiter = \"||\"", "one ASCII character"),
-        ("format = \"csv\"\nfields.a = \"text\"\nmax_record = \"1 mile\"", "such as \"1MiB\""),
+        ("format = \"csv\"\nfields.a = \"text\"\nmax_record = \"1 mile\"", "such as \"64MiB\""),
         ("format = \"regex\"\nfields.a = \"text\"", "`regex` of `spouts.s` is missing"),
         ("format = \"regex\"\nregex = '(?<a>'\nfields.a = \"text\"", "unclosed group"),
         ("format = \"regex\"\nregex = '(?<aa>x)'\nfields.ab = \"text\"", "did you mean \"aa\"?"),
