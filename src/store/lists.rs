@@ -117,7 +117,7 @@ impl Lists {
     }
 
     /// What was written since the last call.
-    pub(super) fn take(&mut self) -> Option<Written> {
+    pub fn take(&mut self) -> Option<Written> {
         let segment = self.segment?;
         if self.bytes.is_empty() {
             return None;
