@@ -15,7 +15,7 @@ use super::lists::{self, ChunkHead, Pointer};
 use super::space::Space;
 
 /// So many fresh items stay in the value.
-const INLINE: u32 = 8;
+const INLINE: u32 = 4;
 /// So many chunks of one size are merged.
 const TIER: usize = 4;
 

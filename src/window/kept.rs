@@ -74,6 +74,10 @@ impl Content for Rolling {
         self.newest(entry)
     }
 
+    fn prefetch(&self, entry: u32, near: bool) {
+        if near { self.prefetch_rows(entry) } else { self.prefetch_state(entry) }
+    }
+
     fn used_bytes(&self, entries: usize) -> usize {
         let (bytes, _) = self.bytes();
         let rows = [&self.timed, &self.arrived].map(|track| track.as_ref().map_or(0, |track| track.used_bytes()));

@@ -338,7 +338,14 @@ impl Task {
             let key = KeyRef::new(&bytes);
             return Some(match self.index.find(key) {
                 Some(entry) => (entry, false),
-                None => admit(key, &mut self.index, &mut self.rolling, &mut self.life, &mut self.resolved[..self.run]),
+                None => admit(
+                    key,
+                    frame.time(),
+                    &mut self.index,
+                    &mut self.rolling,
+                    &mut self.life,
+                    &mut self.resolved[..self.run],
+                ),
             });
         }
         let key = self.key.bytes(frame)?;
@@ -348,7 +355,14 @@ impl Task {
         let key = KeyRef::new(key);
         Some(match self.index.find(key) {
             Some(entry) => (entry, false),
-            None => admit(key, &mut self.index, &mut self.rolling, &mut self.life, &mut self.resolved[..self.run]),
+            None => admit(
+                key,
+                frame.time(),
+                &mut self.index,
+                &mut self.rolling,
+                &mut self.life,
+                &mut self.resolved[..self.run],
+            ),
         })
     }
 
@@ -406,6 +420,7 @@ fn forget(resolved: &mut [Resolved], entry: u32) {
 /// The entry of a key that is not in memory, and whether it is a new one.
 fn admit(
     key: KeyRef<'_>,
+    time: i64,
     index: &mut Index,
     rolling: &mut Rolling,
     life: &mut Option<Box<Life>>,
@@ -413,7 +428,7 @@ fn admit(
 ) -> (u32, bool) {
     let Some(life) = life else { return (index.insert(key), true) };
     life.make_room(index, rolling, |entry| forget(resolved, entry));
-    life.admit(key, index, rolling)
+    life.admit(key, time, index, rolling)
 }
 
 impl Bolt for Task {
