@@ -417,7 +417,7 @@ impl Space {
         self.handles.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Drops the state of a component, whatever it means; whether there was any.
+    /// Drops the state of a component, whatever it means, and of a spout how far it was read; whether there was any.
     ///
     /// # Errors
     /// The store cannot be read or written.
@@ -437,8 +437,17 @@ impl Space {
             batch.delete(&meta(&format!("handle/{name}")));
             handles.remove(name);
         }
+        // Of a spout, how far its splits were read; their numbers stay.
+        let mut splits = self.splits.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = |name: &str| name.split_once('/').is_some_and(|(known, _)| known == component);
+        let mut any = !names.is_empty();
+        for (name, facts) in splits.iter_mut().filter(|(name, _)| own(name)) {
+            *facts = SplitFacts { id: facts.id, ..SplitFacts::default() };
+            put(&mut batch, &format!("split/{name}"), facts);
+            any = true;
+        }
         self.backend.write(&[batch])?;
-        Ok(!names.is_empty())
+        Ok(any)
     }
 
     fn drop_range(&self, shard: u8, place: Place) -> Result<(), StoreError> {
