@@ -307,13 +307,13 @@ pub trait Bolt: Send {
         let _ = epoch;
     }
 
-    /// Epoch `epoch` is durable.
+    /// Epoch `epoch` is durable; whether something came of it that belongs into the next one.
     ///
     /// # Errors
     /// The outside refuses what was held back until now; the topology stops with this error.
-    fn committed(&mut self, epoch: u64) -> Result<(), ComponentError> {
+    fn committed(&mut self, epoch: u64) -> Result<bool, ComponentError> {
         let _ = epoch;
-        Ok(())
+        Ok(false)
     }
 
     /// Nothing is waiting: the moment to flush buffers to the outside.

@@ -7,6 +7,7 @@
 
 mod bolt;
 mod options;
+mod outbox;
 mod registry;
 mod spout;
 mod table;
@@ -16,6 +17,7 @@ pub use bolt::{
     OutputColumn, OutputStream, Sections, Step,
 };
 pub use options::{Key, NestedOptions, Node, NodeValue, OptionSpec, Options, Table, TextNode};
+pub use outbox::{Mark, Outbox};
 pub use registry::Registry;
 pub use spout::{Intake, Polled, Reject, SplitName, Spout, SpoutBuild, SpoutCheck, SpoutFactory, SpoutPlan};
 
