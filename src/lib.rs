@@ -37,7 +37,7 @@
 //! | 4 | [`executor`]: pipelines, programs, channels, steps, waiting |
 //! | 5 | [`config`]: what a file may say |
 //! | 6 | [`topology`]: plan, assemble, run, explain, report: the only place where config meets executor |
-//! | 7 | [`filetest`]: tests in topology files, on a virtual clock |
+//! | 7 | [`filetest`]: tests in topology files, on a virtual clock · [`reference`](mod@reference): what a user may write, from what the code declares |
 //! | 8 | [`cli`]: one file for each command |
 //!
 //! # What is never there
@@ -202,6 +202,7 @@
 
 pub mod bolts;
 pub mod cli;
+pub mod commit;
 pub mod component;
 pub mod config;
 pub mod executor;
@@ -211,6 +212,7 @@ pub mod filetest;
 pub mod latency;
 pub mod log;
 pub mod problem;
+pub mod reference;
 pub mod ring;
 pub mod spouts;
 pub mod store;

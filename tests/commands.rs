@@ -266,6 +266,55 @@ fn run_takes_parameters_and_writes_its_report_where_it_is_told() {
 }
 
 #[test]
+fn parameters_of_the_including_file_win_and_flags_over_both() {
+    let folder = folder();
+    folder.file("logic.toml", TOPOLOGY);
+    folder.file("root.toml", "include = [\"logic.toml\"]\n[params]\nlimit = 900\n");
+    let large = |flags: &[&str]| {
+        let ran = folder.run(&[&["run", "root.toml", "--jitter", "0s", "--format", "json"], flags].concat());
+        component(&ran.good(), "components", "large")["out"]["large"].clone()
+    };
+    assert_eq!(large(&[]), 9);
+    assert_eq!(large(&["--set", "limit=980"]), 1);
+}
+
+#[test]
+fn a_condition_that_is_null_passes_no_row() {
+    let folder = Folder::new();
+    folder.file("n.toml", NULLS);
+    let ran = folder.run(&["test", "n.toml"]);
+    assert_eq!((ran.code, ran.err.as_str(), ran.out.as_str()), (Some(0), "", "ok      null\n1 passed, 0 failed\n"));
+}
+
+const NULLS: &str = r#"
+[spouts.s]
+kind   = "stdin"
+format = "json"
+fields.n = "bigint not null"
+fields.x = "double"
+[bolts.passed]
+kind  = "filter"
+from  = "s"
+where = "x > 5"
+[bolts.read]
+kind  = "select"
+from  = "s"
+where = "x > 5"
+[bolts.left]
+kind   = "select"
+from   = "s"
+having = "x > 5"
+[[tests]]
+name   = "null"
+given  = [ { at = "0s", s = { n = 1 } }, { at = "0s", s = { n = 2, x = 9.0 } }, { at = "0s", s = { n = 3, x = 1.0 } } ]
+expect = [
+  { passed = { n = 2 } }, { "passed.rejected" = { n = 1 } }, { "passed.rejected" = { n = 3 } },
+  { read = { n = 2 } },
+  { left = { n = 2 } },
+]
+"#;
+
+#[test]
 fn flags_that_cannot_be_are_refused() {
     let folder = folder();
     let cases: [&[&str]; 8] = [
@@ -337,7 +386,7 @@ fn completions_are_printed_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ran = folder().run(&["completions", shell]);
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{shell}");
-        for command in ["run", "check", "test", "explain", "schema", "completions"] {
+        for command in ["run", "check", "test", "explain", "reference", "schema", "completions"] {
             assert!(ran.out.contains(command), "{shell}: {command}");
         }
     }
@@ -348,7 +397,7 @@ fn completions_are_printed_for_every_shell() {
 fn help_names_every_command_and_version_the_version() {
     let ran = folder().run(&["--help"]);
     assert_eq!(ran.code, Some(0));
-    for command in ["run", "check", "test", "explain", "schema", "completions"] {
+    for command in ["run", "check", "test", "explain", "reference", "schema", "completions"] {
         assert!(ran.out.contains(&format!("\n  {command} ")), "{command}");
     }
     let ran = folder().run(&["--version"]);

@@ -7,4 +7,7 @@ mod commands;
 mod engine;
 mod postgres;
 mod program;
+mod readme;
+mod reference;
+mod reload;
 mod tidy;

@@ -19,7 +19,7 @@ const BUFFER_BYTES: usize = 32 * 1024;
 
 const OPTIONS: &[OptionSpec] = &[
     OptionSpec::optional("format", "\"text\" (time, stream, name=value; the default), \"json\" or \"csv\""),
-    OptionSpec::optional("limit", "rows that are shown at most; the others are counted"),
+    OptionSpec::optional("limit", "rows that are shown at most; the others are counted; all by default"),
 ];
 
 impl BoltFactory for Console {
@@ -29,6 +29,29 @@ impl BoltFactory for Console {
 
     fn doc(&self) -> &'static str {
         "shows rows on standard output, a line each"
+    }
+
+    fn notes(&self) -> Vec<String> {
+        vec![
+            "It is a sink. Streams with different columns may be read together, except with `format = \"csv\"`."
+                .to_owned(),
+        ]
+    }
+
+    fn example(&self) -> &'static str {
+        r#"[spouts.payments]
+kind  = "generate"
+what  = "payments"
+count = 20000
+cards = 500
+
+[bolts.out]
+kind   = "console"
+from   = "payments"
+where  = "amount > 500"
+format = "json"
+limit  = 3
+"#
     }
 
     fn options(&self) -> &'static [OptionSpec] {

@@ -38,6 +38,25 @@ impl BoltFactory for File {
         "writes rows to a file"
     }
 
+    fn notes(&self) -> Vec<String> {
+        vec!["It is a sink with one task, so one file; rows of several streams stand in it as they come.".to_owned()]
+    }
+
+    fn example(&self) -> &'static str {
+        r#"[spouts.payments]
+kind  = "generate"
+what  = "payments"
+count = 20000
+cards = 500
+
+[bolts.out]
+kind  = "file"
+from  = "payments"
+where = "amount > 500"
+path  = "large.csv.gz"
+"#
+    }
+
     fn options(&self) -> &'static [OptionSpec] {
         OPTIONS
     }

@@ -22,6 +22,32 @@ impl BoltFactory for Filter {
         "passes the rows for which `where` is true; the others leave on `.rejected`"
     }
 
+    fn notes(&self) -> Vec<String> {
+        vec![
+            "It needs `where`. A row for which the condition is false or NULL leaves on `.rejected`, unchanged."
+                .to_owned(),
+        ]
+    }
+
+    fn example(&self) -> &'static str {
+        r#"[spouts.payments]
+kind  = "generate"
+what  = "payments"
+count = 20000
+cards = 500
+
+[bolts.large]
+kind  = "filter"
+from  = "payments"
+where = "amount > 500 and country <> home"
+
+[bolts.out]
+kind  = "console"
+from  = "large"
+limit = 3
+"#
+    }
+
     fn options(&self) -> &'static [OptionSpec] {
         &[]
     }

@@ -20,6 +20,26 @@ impl BoltFactory for Null {
         "counts rows and forgets them"
     }
 
+    fn notes(&self) -> Vec<String> {
+        vec!["It is a sink: for measuring, and for streams that nobody needs.".to_owned()]
+    }
+
+    fn example(&self) -> &'static str {
+        r#"[spouts.payments]
+kind  = "generate"
+what  = "payments"
+count = 20000
+cards = 500
+
+[bolts.out]
+kind = "null"
+from = "payments"
+
+[latency]
+out = "p99 < 10s"
+"#
+    }
+
     fn options(&self) -> &'static [OptionSpec] {
         &[]
     }

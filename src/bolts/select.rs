@@ -16,8 +16,8 @@ use crate::tuple::{Column, Frame, Slot};
 pub struct Select;
 
 const OPTIONS: &[OptionSpec] = &[
-    OptionSpec::optional("keep", "columns that stay: names or `stream.*`; all by default"),
-    OptionSpec::optional("add", "new columns: name = expression; may use each other in any order"),
+    OptionSpec::optional("keep", "columns that stay: a list of names, or `stream.*`; all by default"),
+    OptionSpec::optional("add", "new columns: add.NAME = \"expression\"; they may use each other in any order"),
     OptionSpec::optional("having", "condition on the output row"),
 ];
 
@@ -28,6 +28,28 @@ impl BoltFactory for Select {
 
     fn doc(&self) -> &'static str {
         "keeps columns and adds computed ones, one row for each row"
+    }
+
+    fn example(&self) -> &'static str {
+        r#"[spouts.payments]
+kind  = "generate"
+what  = "payments"
+count = 20000
+cards = 500
+
+[bolts.cents]
+kind = "select"
+from = "payments"
+keep = ["id", "card"]
+add.cents  = "round(amount * 100)::bigint"
+add.abroad = "country <> home"
+having     = "cents > 0"           # a condition on the output row
+
+[bolts.out]
+kind  = "console"
+from  = "cents"
+limit = 3
+"#
     }
 
     fn options(&self) -> &'static [OptionSpec] {

@@ -30,10 +30,41 @@ impl BoltFactory for Throttle {
         "passes at most `limit` rows of a key in `per`; the others leave on `.rejected`"
     }
 
+    fn notes(&self) -> Vec<String> {
+        vec![
+            "A row passes when fewer than `limit` rows of its key have passed in the last `per` of event time; one that comes exactly `per` later passes. Rows that do not pass leave on `.rejected`, with all columns of the input.".to_owned(),
+        ]
+    }
+
+    fn example(&self) -> &'static str {
+        r#"[spouts.payments]
+kind  = "generate"
+what  = "payments"
+count = 20000
+cards = 500
+
+[bolts.large]
+kind  = "filter"
+from  = "payments"
+where = "amount > 100"
+
+[bolts.alerts]                     # at most two alerts for a card in ten minutes
+kind  = "throttle"
+from  = "large"
+key   = "card"
+limit = 2
+per   = "10m"
+
+[bolts.out]
+kind = "null"
+from = ["alerts", "alerts.rejected"]
+"#
+    }
+
     fn options(&self) -> &'static [OptionSpec] {
         const OPTIONS: &[OptionSpec] = &[
             OptionSpec::required("limit", "how many rows of a key may pass in `per`"),
-            OptionSpec::required("per", "duration, such as \"1h\""),
+            OptionSpec::required("per", "in what span of event time, such as \"1h\""),
         ];
         OPTIONS
     }
@@ -58,8 +89,34 @@ impl BoltFactory for Dedupe {
         "passes a row when none of its key came in the last `per`; the others leave on `.rejected`"
     }
 
+    fn notes(&self) -> Vec<String> {
+        vec![
+            "Rows that did not pass count as well: of rows that keep coming, only the first passes. Rows that do not pass leave on `.rejected`, with all columns of the input.".to_owned(),
+        ]
+    }
+
+    fn example(&self) -> &'static str {
+        r#"[spouts.payments]
+kind  = "generate"
+what  = "payments"
+count = 20000
+cards = 500
+
+[bolts.once]                       # a card that has been silent for a minute
+kind = "dedupe"
+from = "payments"
+key  = "card"
+per  = "60s"
+
+[bolts.out]
+kind = "null"
+from = "once"
+"#
+    }
+
     fn options(&self) -> &'static [OptionSpec] {
-        const OPTIONS: &[OptionSpec] = &[OptionSpec::required("per", "duration, such as \"10m\"")];
+        const OPTIONS: &[OptionSpec] =
+            &[OptionSpec::required("per", "for how long none of its key must have come, such as \"10m\"")];
         OPTIONS
     }
 

@@ -13,11 +13,16 @@ pub struct Arguments {
     file: PathBuf,
     #[command(flatten)]
     load: load::Arguments,
+    #[command(flatten)]
+    runtime: load::Runtime,
 }
 
 /// Prints the plan.
 pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
-    let Some(checked) = load::load(registry, &arguments.file, &arguments.load) else { return ExitCode::from(WRONG) };
+    let Some(mut checked) = load::load(registry, &arguments.file, &arguments.load) else {
+        return ExitCode::from(WRONG);
+    };
+    arguments.runtime.apply(&mut checked);
     let budget = match CoreBudget::new(&checked.runtime, &topology::allowed_cores()) {
         Ok(budget) => budget,
         Err(error) => {

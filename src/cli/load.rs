@@ -6,7 +6,7 @@ use crate::problem::{Problems, Severity, Sources};
 use std::error::Error;
 use std::io::IsTerminal;
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Flags of all commands that load a topology.
 #[derive(clap::Args)]
@@ -14,9 +14,29 @@ pub struct Arguments {
     /// Set a parameter of [params]: --set large=800 (a TOML value, else a string).
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
     set: Vec<(String, String)>,
+}
+
+/// Flags of commands that plan a topology.
+#[derive(clap::Args)]
+pub struct Runtime {
     /// Number of executors, instead of `threads` in [runtime].
-    #[arg(long)]
+    #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
+    /// Keep state, tables and topics in this folder, instead of `data_dir` in [runtime].
+    #[arg(long, value_name = "DIR", env = "SFERIC_DATA_DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Runtime {
+    /// Puts the flags in the place of what the file says.
+    pub fn apply(&self, checked: &mut Checked) {
+        if self.threads.is_some() {
+            checked.runtime.threads = self.threads.map(NonZeroUsize::get);
+        }
+        if self.data_dir.is_some() {
+            checked.runtime.data_dir = self.data_dir.clone();
+        }
+    }
 }
 
 fn name_and_value(text: &str) -> Result<(String, String), String> {
@@ -40,11 +60,7 @@ pub fn load(registry: &Registry, file: &Path, arguments: &Arguments) -> Option<C
             eprintln!("{}: {errors} error{plural}; nothing was started", file.display());
         }
     }
-    let mut checked = checked?;
-    if arguments.threads.is_some() {
-        checked.runtime.threads = arguments.threads.map(NonZeroUsize::get);
-    }
-    Some(checked)
+    checked
 }
 
 /// Prints an error with what caused it.

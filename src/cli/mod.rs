@@ -7,6 +7,7 @@ mod check;
 mod completions;
 mod explain;
 mod load;
+mod reference;
 mod run;
 mod schema;
 mod test;
@@ -16,9 +17,14 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+const AFTER_HELP: &str = "\
+To begin: `sferic reference tests` prints a topology to start from, `sferic check FILE` says what is wrong with yours.
+
+Exit codes: 0 all is well, 1 the topology or a test failed, 2 the files or flags are wrong.";
+
 /// Decides on every event within microseconds: topologies of spouts and bolts, declared in one TOML file.
 #[derive(Parser)]
-#[command(name = "sferic", version, about, max_term_width = 100)]
+#[command(name = "sferic", version, about, max_term_width = 100, after_help = AFTER_HELP)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -34,9 +40,19 @@ enum Command {
     Test(test::Arguments),
     /// Print the plan of a topology: executors, pipelines, channels.
     Explain(explain::Arguments),
+    /// Print the reference: what a topology file may say, by topic.
+    Reference(reference::Arguments),
     /// Print the JSON Schema of topology files, for editors.
+    #[command(
+        after_help = "Write it beside your topologies, `sferic schema > sferic.schema.json`, and begin each with the \
+                            line `#:schema ./sferic.schema.json`: editors with a TOML plug-in then complete and check \
+                            its keys."
+    )]
     Schema,
     /// Print a completion script for a shell.
+    #[command(after_help = "bash: source <(sferic completions bash), in ~/.bashrc to keep it
+zsh:  sferic completions zsh > \"${fpath[1]}/_sferic\"
+fish: sferic completions fish > ~/.config/fish/completions/sferic.fish")]
     Completions(completions::Arguments),
 }
 
@@ -61,6 +77,7 @@ fn command(registry: &Registry) -> ExitCode {
         Command::Check(arguments) => check::run(registry, &arguments),
         Command::Test(arguments) => test::run(registry, &arguments),
         Command::Explain(arguments) => explain::run(registry, &arguments),
+        Command::Reference(arguments) => reference::run(registry, &arguments),
         Command::Schema => schema::run(registry),
         Command::Completions(arguments) => completions::run(&arguments),
     }

@@ -18,20 +18,25 @@ use std::time::{Duration, Instant};
 pub struct Arguments {
     /// The topology file.
     file: PathBuf,
-    /// Print a short report this often, such as 5s.
-    #[arg(long, value_parser = duration)]
+    /// Print a short report this often meanwhile, such as 5s; to standard error, as JSON to standard output.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
     every: Option<Duration>,
-    /// The form of reports: text for people, json (one object a line) for machines.
-    #[arg(long, default_value = "text", value_parser = ["text", "json"])]
+    /// The form of reports: text, or json with one object a line.
+    #[arg(long, value_name = "FORM", default_value = "text", value_parser = ["text", "json"])]
     format: String,
     /// Write the final report into this file instead of standard output.
-    #[arg(long)]
+    #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
     /// How long to measure the machine's own stalls before the start; 0s not at all.
-    #[arg(long, default_value = "200ms", value_parser = duration)]
+    #[arg(long, value_name = "DURATION", default_value = "200ms", value_parser = duration)]
     jitter: Duration,
+    /// Drop the state of this component before the start; may be given several times.
+    #[arg(long = "reset-state", value_name = "COMPONENT")]
+    reset_state: Vec<String>,
     #[command(flatten)]
     load: load::Arguments,
+    #[command(flatten)]
+    runtime: load::Runtime,
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
@@ -67,7 +72,10 @@ impl Patience {
 
 /// Runs a topology and prints its report.
 pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
-    let Some(checked) = load::load(registry, &arguments.file, &arguments.load) else { return ExitCode::from(WRONG) };
+    let Some(mut checked) = load::load(registry, &arguments.file, &arguments.load) else {
+        return ExitCode::from(WRONG);
+    };
+    arguments.runtime.apply(&mut checked);
     let signals = Arc::new(AtomicUsize::new(0));
     for signal in [SIGINT, SIGTERM] {
         let count = signals.clone();
@@ -100,6 +108,7 @@ pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
         },
         jitter: Some(arguments.jitter).filter(|d| !d.is_zero()),
         warn: &|text| eprintln!("warning: {text}"),
+        reset: &arguments.reset_state,
     };
     let ran = match topology::run(&checked, &options) {
         Ok(ran) => ran,

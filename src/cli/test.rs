@@ -13,7 +13,7 @@ pub struct Arguments {
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// Run only tests whose name contains this.
-    #[arg(long)]
+    #[arg(long, value_name = "TEXT")]
     only: Option<String>,
     #[command(flatten)]
     load: load::Arguments,

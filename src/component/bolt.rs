@@ -1,6 +1,6 @@
 //! Bolts: what reads tuples.
 
-use super::{ComponentError, OptionSpec, Options};
+use super::{ComponentError, NestedOptions, OptionSpec, Options};
 use crate::expr::Environment;
 use crate::problem::Span;
 use crate::store::{Life, LifeSpec, Space, State};
@@ -40,6 +40,21 @@ pub trait BoltFactory: Send + Sync {
     /// The keys it understands beside those of every bolt (`kind`, `from`, `fill`, `where`, `key`, `tasks`, `doc`).
     /// A kind that lists `add` may also have `having`, which the runtime applies.
     fn options(&self) -> &'static [OptionSpec];
+
+    /// The keys of tables inside it, for the reference and the editor's schema.
+    fn nested(&self) -> &'static [NestedOptions] {
+        &[]
+    }
+
+    /// What a user must know beside the options, a paragraph each: columns, side streams, limits.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// A whole topology that shows it in use, for the reference; it is run by the tests. Empty: there is none.
+    fn example(&self) -> &'static str {
+        ""
+    }
 
     /// How it sees several inputs.
     fn inputs(&self) -> Inputs {
@@ -219,7 +234,7 @@ pub enum Flow {
 
 /// What a bolt sees of the world while it processes tuples. Nothing in it blocks or allocates in the steady state.
 pub struct Step<'a> {
-    /// Index of the tuple in the run that was last given to [`Bolt::resolve`].
+    /// Index of the tuple in the run that was last given to [`Bolt::resolve`]; one behind all runs if it was in none.
     pub index: usize,
     /// No later tuple has an event time below it, in microseconds; `i64::MIN` while unknown.
     pub watermark: i64,
@@ -249,7 +264,7 @@ impl Step<'_> {
 /// One task of a bolt.
 pub trait Bolt: Send {
     /// Looks up and prefetches the state of the tuples of a run that is about to be stepped through; purely a hint.
-    /// Called for bolts whose key is known when a run arrives; not every tuple of the run need reach `step`.
+    /// Called for bolts whose key is known when a run of several tuples arrives; not every one need reach `step`.
     fn resolve(&mut self, input: usize, run: &Run) {
         let _ = (input, run);
     }

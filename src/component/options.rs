@@ -33,6 +33,15 @@ impl OptionSpec {
     }
 }
 
+/// The keys of a table inside a component: `truth`, `rules.NAME`.
+#[derive(Clone, Copy, Debug)]
+pub struct NestedOptions {
+    /// The table as it is written, NAME standing for what the user chooses.
+    pub table: &'static str,
+    /// Its keys.
+    pub options: &'static [OptionSpec],
+}
+
 /// A value of a topology file with its place.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Node {
@@ -263,6 +272,31 @@ impl<'a> Options<'a> {
                 None
             }
         }
+    }
+
+    /// A size as people write it (a number of bytes, `"512MiB"`, `"64 kB"`), in bytes, at least 1.
+    pub fn size(&self, name: &str) -> Option<u64> {
+        const UNITS: [(&str, u64); 7] = [
+            ("kib", 1 << 10),
+            ("mib", 1 << 20),
+            ("gib", 1 << 30),
+            ("kb", 1000),
+            ("mb", 1_000_000),
+            ("gb", 1_000_000_000),
+            ("b", 1),
+        ];
+        let node = self.node(name)?;
+        let text = match &node.value {
+            NodeValue::Integer(n) => n.to_string(),
+            _ => node.as_text().unwrap_or("").trim().to_ascii_lowercase(),
+        };
+        let split = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));
+        let (number, unit) = split.unwrap_or((text.as_str(), 1));
+        let bytes = number.trim().parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).filter(|n| *n > 0);
+        if bytes.is_none() {
+            self.wrong(name, node, "a size such as \"64MiB\" or \"2 GB\"");
+        }
+        bytes
     }
 
     /// A string or a list of strings, with their nodes.

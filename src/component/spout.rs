@@ -1,6 +1,6 @@
 //! Spouts: where tuples come from.
 
-use super::{ComponentError, OptionSpec, Options};
+use super::{ComponentError, NestedOptions, OptionSpec, Options};
 use crate::expr::Environment;
 use crate::tuple::{Column, Run, Slot};
 
@@ -14,6 +14,21 @@ pub trait SpoutFactory: Send + Sync {
 
     /// The keys it understands beside those of every spout (`kind`, `tasks`, `doc`, `disorder`, `idle`).
     fn options(&self) -> &'static [OptionSpec];
+
+    /// The keys of tables inside it, for the reference and the editor's schema.
+    fn nested(&self) -> &'static [NestedOptions] {
+        &[]
+    }
+
+    /// What a user must know beside the options, a paragraph each: columns, side streams, limits.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// A whole topology that shows it in use, for the reference; it is run by the tests. Empty: there is none.
+    fn example(&self) -> &'static str {
+        ""
+    }
 
     /// Checks what the user wrote. Records every problem and returns none if it cannot say what its stream looks like.
     fn check(&self, check: &SpoutCheck<'_>) -> Option<Box<dyn SpoutPlan>>;
@@ -78,6 +93,8 @@ pub struct SpoutBuild<'a> {
     pub split_id: u32,
     /// Position of the next unread record; zero at the start.
     pub position: u64,
+    /// What [`Spout::identity`] said of the source up to this position; empty at the start.
+    pub identity: &'a str,
     /// Slots of the columns of the stream.
     pub columns: &'a [Slot],
 }
@@ -132,6 +149,21 @@ pub trait Spout: Send {
 
     /// Position of the next unread record: where a restart would go on.
     fn position(&self) -> u64;
+
+    /// What tells the source from another one of the same name (the start of a file, ...), given back to
+    /// [`SpoutBuild::identity`] at a restart; empty if nothing does.
+    fn identity(&self) -> String {
+        String::new()
+    }
+
+    /// What was read up to `position` is durable downstream: it may be forgotten or acknowledged.
+    ///
+    /// # Errors
+    /// The outside refuses; the topology stops with this error.
+    fn committed(&mut self, position: u64) -> Result<(), ComponentError> {
+        let _ = position;
+        Ok(())
+    }
 
     /// Rows that the spout's own `where` has refused since it was opened.
     fn filtered(&self) -> u64 {

@@ -9,6 +9,11 @@ pub trait TableFactory: Send + Sync {
     /// The keys a table may have.
     fn options(&self) -> &'static [OptionSpec];
 
+    /// A whole topology that shows one in use, for the reference; it is run by the tests. Empty: there is none.
+    fn example(&self) -> &'static str {
+        ""
+    }
+
     /// Checks what the user wrote (the component is called `tables.NAME`).
     fn check(&self, check: &SpoutCheck<'_>) -> Option<Box<dyn TablePlan>>;
 }

@@ -40,6 +40,10 @@ pub struct Runtime {
     pub wait: Wait,
     /// Length of an epoch, microseconds.
     pub commit: i64,
+    /// Where state, tables and topics are kept; none: state lives in memory only.
+    pub data_dir: Option<std::path::PathBuf>,
+    /// Memory for keyed state of all tasks together, bytes.
+    pub state_memory_bytes: u64,
     /// Tuples a channel holds (1024 by default).
     pub ring_capacity_tuples: usize,
     /// Of how many tuples one has its service and wait times measured (128 by default).

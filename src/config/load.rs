@@ -3,14 +3,32 @@
 use super::model::{Item, Model};
 use super::parse;
 use super::substitute::Substitution;
-use crate::component::{Key, Node, NodeValue, Table};
+use crate::component::{Key, Node, NodeValue, OptionSpec, Table};
 use crate::problem::{FileId, Problem, Problems, Sources, Span, nearest};
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// The sections of a topology file.
-pub const SECTIONS: [&str; 10] =
-    ["name", "include", "params", "schemas", "tables", "runtime", "spouts", "bolts", "latency", "tests"];
+pub const SECTIONS: &[OptionSpec] = &[
+    OptionSpec::optional("name", "the topology's name, in reports; by default that of the file"),
+    OptionSpec::optional(
+        "include",
+        "list of files whose sections count as if they stood here; paths are relative to the file that names them; \
+         `params` of the including file win",
+    ),
+    OptionSpec::optional(
+        "params",
+        "constants: `$name` in expressions, \"$name\" as the whole value of any other key; `--set name=value` changes \
+         one for a run",
+    ),
+    OptionSpec::optional("schemas", "[schemas.NAME]: `fields` and `time` that several spouts share"),
+    OptionSpec::optional("tables", "[tables.NAME]: reference data from a file, `name[key].column` in expressions"),
+    OptionSpec::optional("runtime", "threads, cores, waiting"),
+    OptionSpec::optional("spouts", "[spouts.NAME]: where tuples come from"),
+    OptionSpec::optional("bolts", "[bolts.NAME]: what reads them"),
+    OptionSpec::optional("latency", "objectives by sink: out = \"p99 < 500us\", or a list of them"),
+    OptionSpec::optional("tests", "[[tests]]: rows in, rows out, on a virtual clock"),
+];
 
 /// Where texts and variables come from, and what replaces parameters.
 pub struct Loader<'a> {
@@ -192,10 +210,11 @@ fn section(
         },
         other => {
             let mut problem = Problem::error(format!("`{other}` is not a section of a topology file")).at(key.span);
-            if let Some(near) = nearest(other, SECTIONS) {
+            if let Some(near) = nearest(other, SECTIONS.iter().map(|s| s.name)) {
                 problem = problem.label(format!("did you mean `{near}`?"));
             }
-            problems.push(problem.hint(format!("the sections are {}", SECTIONS.join(", "))));
+            let sections = SECTIONS.iter().map(|s| s.name).collect::<Vec<_>>().join(", ");
+            problems.push(problem.hint(format!("the sections are {}", sections)));
         }
     }
 }

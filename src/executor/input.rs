@@ -7,6 +7,7 @@ use super::meter::TaskMeter;
 use super::program::Targets;
 use crate::component::{ComponentError, Intake, Polled, Reject, Spout};
 use crate::latency::Recorder;
+use crate::store::SplitFacts;
 use crate::tuple::{Layout, Run, Slot};
 
 /// A watermark that no deadline reaches: the input has ended.
@@ -68,6 +69,26 @@ pub struct Split {
     pub meter: TaskMeter,
     /// When its next tuple is due, nanoseconds; zero if it can be asked at any time.
     pub due_ns: u64,
+}
+
+impl Split {
+    /// What the store knows it by.
+    pub fn key(&self) -> String {
+        split_key(&self.component_name, &self.name)
+    }
+
+    /// How far it has been followed: what was read and not followed would be read again.
+    pub fn facts(&self, input: &Input) -> SplitFacts {
+        let unread = self.spout.position();
+        let rejected = self.rejects.first().map_or(unread, |reject| reject.position);
+        let position = unread.min(rejected).min(input.next_position());
+        SplitFacts { id: self.id, position, time: input.newest(), identity: self.spout.identity() }
+    }
+}
+
+/// What the store knows a split of a component by.
+pub fn split_key(component: &str, split: &str) -> String {
+    format!("{component}/{split}")
 }
 
 /// A side stream of a spout.
@@ -163,6 +184,23 @@ impl Input {
         self.next < self.run.len()
     }
 
+    /// Whether it is a split.
+    #[inline]
+    pub fn is_split(&self) -> bool {
+        matches!(self.source, Source::Split(_))
+    }
+
+    /// Whether records that became no tuple wait to be followed.
+    #[inline(always)]
+    pub fn has_rejects(&self) -> bool {
+        matches!(&self.source, Source::Split(split) if !split.rejects.is_empty())
+    }
+
+    /// Position of the next tuple of the run, or past all.
+    pub fn next_position(&self) -> u64 {
+        if self.has_tuples() { self.run.frame(self.next).position() } else { u64::MAX }
+    }
+
     /// Whether its next tuple may be followed now.
     #[inline]
     pub fn ready(&self) -> bool {
@@ -235,6 +273,12 @@ impl Input {
         if promise > self.watermark {
             self.watermark = promise;
         }
+    }
+
+    /// The largest event time that it has promised from.
+    fn newest(&self) -> Option<i64> {
+        let unknown = self.watermark == i64::MIN || self.watermark == ENDED;
+        (!unknown).then(|| self.watermark.saturating_add(self.disorder))
     }
 
     /// Tuple `index` of the run, which has this event time, is about to be followed: what the input now promises. A

@@ -14,7 +14,7 @@ mod thread;
 mod wait;
 
 pub use channel::{Columns, Item, Receiver, Sender, record_words};
-pub use input::{Channel, Input, RejectColumn, Side, Source, Split};
+pub use input::{Channel, Input, RejectColumn, Side, Source, Split, split_key};
 pub use meter::{ExecutorMeter, TaskMeter};
 pub use pipeline::{Order, Pipeline, Progress};
 pub use program::{Around, ErrorSlots, Node, Program, Target, Targets, Task};

@@ -6,8 +6,9 @@ use super::wait::{Parker, Pause, Wait};
 use super::{Input, Source};
 use crate::component::{ComponentError, Sections};
 use crate::latency::Recorder;
+use crate::store::{LifeMeter, Space};
 use crate::time::Clock;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,10 +28,42 @@ pub struct Control {
     pub abort: AtomicBool,
     /// The epoch whose barrier is to be put into the streams.
     pub barrier: AtomicU64,
+    /// The last epoch that is durable.
+    pub durable: AtomicU64,
+    /// Splits are not read on: too much has changed that is not durable.
+    pub hold: AtomicBool,
+    /// Whether executors that have come to their end wait for [`Control::finish`]: their state is still to be committed.
+    pub commits: AtomicBool,
+    /// All is durable that can be: executors that have come to their end may go.
+    pub finish: AtomicBool,
+    /// How many executors have come to their end.
+    pub ended: AtomicUsize,
+    /// What changes whenever an executor has done something, and where it sleeps.
+    pub executors: Mutex<Vec<(Arc<AtomicU64>, Arc<Parker>)>>,
     /// Number of the snapshot that is asked for.
     pub snapshot: AtomicU64,
     /// Snapshots by executor.
     pub snapshots: Mutex<Vec<Option<Snapshot>>>,
+}
+
+impl Control {
+    /// Executors that are told of orders.
+    pub fn join(&self, executors: &[Executor]) {
+        let known = executors.iter().map(|executor| (executor.moved.clone(), executor.parker.clone()));
+        *self.executors.lock().unwrap_or_else(PoisonError::into_inner) = known.collect();
+    }
+
+    /// A number that changes whenever an executor has done something.
+    pub fn moved_sum(&self) -> u64 {
+        let executors = self.executors.lock().unwrap_or_else(PoisonError::into_inner);
+        executors.iter().map(|(moved, _)| moved.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Wakes all executors, so that they hear an order at once.
+    pub fn wake_all(&self) {
+        let executors = self.executors.lock().unwrap_or_else(PoisonError::into_inner);
+        executors.iter().for_each(|(_, parker)| parker.wake());
+    }
 }
 
 /// The numbers of an executor at one moment.
@@ -50,6 +83,10 @@ pub struct Snapshot {
     pub channels: Vec<(usize, u64, Recorder)>,
     /// Channels written by this executor, in the order of the plan's senders: number, tuples, times full.
     pub sent: Vec<(usize, u64, u64)>,
+    /// Counts of keyed state, by component.
+    pub states: Vec<(usize, LifeMeter)>,
+    /// How long barriers have held up pipelines.
+    pub barriers: Recorder,
     /// Tuples that could not be routed: component, reason, count.
     pub unrouted: Vec<(usize, &'static str, u64)>,
 }
@@ -66,7 +103,7 @@ pub struct Executor {
     pub wait: Wait,
     /// Where it sleeps.
     pub parker: Arc<Parker>,
-    /// Who is to be woken when something moved: the other executors.
+    /// Who is to be woken when something moved: the other executors, where they may sleep.
     pub others: Vec<Arc<Parker>>,
     /// Orders from outside.
     pub control: Arc<Control>,
@@ -74,9 +111,15 @@ pub struct Executor {
     pub clock: Arc<dyn Clock>,
     /// Its counts.
     pub meter: ExecutorMeter,
+    /// The topology's store; none if state lives in memory only.
+    pub space: Option<Arc<Space>>,
+    /// How often it did something: what the coordinator sees of it.
+    pub moved: Arc<AtomicU64>,
     barrier: u64,
+    durable: u64,
     snapshot: u64,
     draining: bool,
+    ended: bool,
     flushed: bool,
     /// When the last step began, and whether it did something and is still to be accounted for.
     began: u64,
@@ -102,9 +145,13 @@ impl Executor {
             control,
             clock,
             meter: ExecutorMeter::default(),
+            space: None,
+            moved: Arc::default(),
             barrier: 0,
+            durable: 0,
             snapshot: 0,
             draining: false,
+            ended: false,
             flushed: true,
             began: 0,
             busy: false,
@@ -118,7 +165,7 @@ impl Executor {
     pub fn step(&mut self) -> Result<Progress, ComponentError> {
         let mut now = self.clock.nanos();
         self.account(now);
-        self.obey();
+        self.obey()?;
         let (mut some, mut ended, mut due) = (false, true, None::<u64>);
         let mut failed = None;
         let mut stale = false;
@@ -145,6 +192,10 @@ impl Executor {
         if some {
             self.flushed = false;
             self.busy = true;
+            if self.space.is_some() {
+                // Relaxed: the coordinator only asks whether it is another number than before.
+                self.moved.store(self.moved.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+            }
             return Ok(Progress::Some);
         }
         if !self.flushed {
@@ -170,7 +221,7 @@ impl Executor {
     }
 
     #[inline]
-    fn obey(&mut self) {
+    fn obey(&mut self) -> Result<(), ComponentError> {
         if !self.draining && self.control.drain.load(Ordering::Relaxed) {
             self.draining = true;
             self.pipelines.iter_mut().for_each(Pipeline::drain);
@@ -178,13 +229,33 @@ impl Executor {
         let barrier = self.control.barrier.load(Ordering::Relaxed);
         if barrier > self.barrier {
             self.barrier = barrier;
-            self.pipelines.iter_mut().for_each(|p| p.inject_barrier(barrier));
+            self.pipelines.iter_mut().for_each(|p| p.close_epoch(barrier));
         }
         let snapshot = self.control.snapshot.load(Ordering::Relaxed);
         if snapshot > self.snapshot {
             self.snapshot = snapshot;
             self.publish();
         }
+        if self.space.is_some() { self.obey_commits() } else { Ok(()) }
+    }
+
+    /// What the committer has to say.
+    fn obey_commits(&mut self) -> Result<(), ComponentError> {
+        if let Some(error) = self.space.as_ref().and_then(|space| space.failure()) {
+            // Nothing that happens from now on will be durable.
+            self.control.abort.store(true, Ordering::Relaxed);
+            return Err(ComponentError::new(error.to_string()));
+        }
+        let hold = self.control.hold.load(Ordering::Relaxed);
+        self.pipelines.iter_mut().for_each(|p| p.hold = hold);
+        let durable = self.control.durable.load(Ordering::Relaxed);
+        if durable > self.durable {
+            self.durable = durable;
+            for task in self.pipelines.iter_mut().flat_map(|p| &mut p.program.tasks) {
+                task.bolt.committed(durable)?;
+            }
+        }
+        Ok(())
     }
 
     #[cold]
@@ -197,9 +268,14 @@ impl Executor {
     }
 
     /// Its numbers now.
-    pub fn snapshot(&self) -> Snapshot {
+    pub fn snapshot(&mut self) -> Snapshot {
         let mut snapshot = Snapshot { executor: self.meter.clone(), ..Snapshot::default() };
+        for task in self.pipelines.iter_mut().flat_map(|p| &mut p.program.tasks) {
+            let (bolt, component) = (&mut task.bolt, task.component);
+            bolt.states(&mut |state| snapshot.states.extend(state.meter().map(|meter| (component, meter))));
+        }
         for (n, pipeline) in self.pipelines.iter().enumerate() {
+            snapshot.barriers.merge(&pipeline.barrier_ns);
             snapshot.decided.merge(&pipeline.decided);
             snapshot.sinks.extend(pipeline.sinks.iter().cloned());
             snapshot.tasks.extend(pipeline.program.tasks.iter().map(|t| (t.component, t.meter.clone())));
@@ -239,7 +315,11 @@ impl Executor {
                 }
             };
             match progress {
-                Progress::Ended => break,
+                Progress::Ended if !self.waits_for_commit() => break,
+                Progress::Ended => {
+                    empty = empty.saturating_add(1);
+                    self.pause(empty, None);
+                }
                 Progress::Some => {
                     empty = 0;
                     self.wake_others();
@@ -258,6 +338,17 @@ impl Executor {
             }
         }
         first_error.map_or(Ok(()), Err)
+    }
+
+    /// Whether it has to stay, at its end, until all its state is durable.
+    fn waits_for_commit(&mut self) -> bool {
+        if !self.control.commits.load(Ordering::Relaxed) {
+            return false;
+        }
+        if !std::mem::replace(&mut self.ended, true) {
+            self.control.ended.fetch_add(1, Ordering::Relaxed);
+        }
+        !self.control.finish.load(Ordering::Relaxed)
     }
 
     #[inline]

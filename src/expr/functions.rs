@@ -89,6 +89,61 @@ pub struct FunctionDoc {
     pub doc: &'static str,
 }
 
+/// What a function is about, for the reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum FunctionGroup {
+    /// Conditionals: which of several values.
+    Condition,
+    /// Texts.
+    Text,
+    /// Numbers.
+    Math,
+    /// Timestamps and intervals.
+    Time,
+    /// Aggregates: over the rows of a window, in bolts of kind `aggregate`.
+    Aggregate,
+}
+
+impl FunctionGroup {
+    /// All groups, in the order of the reference.
+    pub const ALL: [FunctionGroup; 5] = [
+        FunctionGroup::Condition,
+        FunctionGroup::Text,
+        FunctionGroup::Math,
+        FunctionGroup::Time,
+        FunctionGroup::Aggregate,
+    ];
+
+    /// The heading.
+    pub fn title(self) -> &'static str {
+        match self {
+            FunctionGroup::Condition => "Conditions",
+            FunctionGroup::Text => "Text",
+            FunctionGroup::Math => "Numbers",
+            FunctionGroup::Time => "Time",
+            FunctionGroup::Aggregate => "Aggregates",
+        }
+    }
+}
+
+impl FunctionDoc {
+    /// What it is about: told by the types in its signature, so that no list can forget one.
+    pub fn group(&self) -> FunctionGroup {
+        let has = |word: &str| self.signature.contains(word);
+        if super::special::aggregate(self.name).is_some() {
+            FunctionGroup::Aggregate
+        } else if has(" timestamp") || has(" interval") {
+            FunctionGroup::Time
+        } else if has(" text") {
+            FunctionGroup::Text
+        } else if has(" double") || has(" number") || has(" bigint") {
+            FunctionGroup::Math
+        } else {
+            FunctionGroup::Condition
+        }
+    }
+}
+
 /// All functions, in the order of the reference: scalar ones, then those with a syntax or treatment of their own, then
 /// aggregates.
 pub fn functions() -> &'static [FunctionDoc] {

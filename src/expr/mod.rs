@@ -15,6 +15,7 @@ mod like;
 mod math;
 mod node;
 mod number;
+mod operators;
 mod pattern;
 mod resolve;
 mod source;
@@ -30,7 +31,8 @@ pub use aggregate::{AggregateCall, AggregateFunction, Entries, EntryStep, Over};
 pub use compile::Compiled;
 pub use entries::check_entries;
 pub use environment::{Environment, Param, ReferenceTable};
-pub use functions::{FunctionDoc, functions};
+pub use functions::{FunctionDoc, FunctionGroup, functions};
+pub use operators::{OperatorDoc, operators};
 pub use template::{CompiledTemplate, Template};
 
 use crate::tuple::{Column, DataType, Slot, Value};

@@ -131,8 +131,7 @@ impl Writer {
             _lock: lock,
         };
         writer.show(end.visible)?;
-        // Whoever reads in another process must not meet an end of before the repair.
-        writer.sync_end()?;
+        writer.settle()?;
         writer.shared.open(writer.visible);
         Ok(writer)
     }
@@ -240,8 +239,7 @@ impl Writer {
         // First it is durable that less is there, so that a crash in between finds nothing missing.
         self.synced = self.synced.min(end);
         self.visible = self.visible.min(end);
-        self.write_end()?;
-        self.sync_end()?;
+        self.settle()?;
         while self.base > end {
             segment::remove(&*self.files, &self.folder, self.base)?;
             let below = self.sealed.pop_back().expect("the first segment begins at or before any offset there is");
@@ -343,7 +341,10 @@ impl Writer {
         Ok(())
     }
 
-    fn sync_end(&mut self) -> Result<(), LogError> {
+    /// Makes the end durable, and what it was before is nowhere any more: in neither slot.
+    fn settle(&mut self) -> Result<(), LogError> {
+        self.write_end()?;
+        self.write_end()?;
         self.end.sync().inspect_err(|_| self.poisoned = true)
     }
 

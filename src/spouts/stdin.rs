@@ -32,6 +32,27 @@ impl SpoutFactory for StdinFactory {
         "reads records from standard input until it is closed"
     }
 
+    fn notes(&self) -> Vec<String> {
+        vec!["Everything else is as in the spout `file`: `sferic reference spouts.file`.".to_owned()]
+    }
+
+    fn example(&self) -> &'static str {
+        r#"# echo '{"car": "a", "speed": {"kmh": 51.5}, "at": "2024-01-01T00:00:00Z"}' | sferic run FILE
+[spouts.readings]
+kind   = "stdin"
+format = "json"
+time   = "at"
+fields.car       = "text not null"
+fields.at        = "timestamp not null"
+fields.speed_kmh = "double"
+paths.speed_kmh  = "$.speed.kmh"
+
+[bolts.out]
+kind = "console"
+from = "readings"
+"#
+    }
+
     fn options(&self) -> &'static [OptionSpec] {
         &OPTIONS
     }

@@ -12,7 +12,10 @@ use std::path::{Path, PathBuf};
 
 static OPTIONS: [OptionSpec; 13] = [
     OptionSpec::required("path", "the file, plain or packed with gzip or zstd"),
-    OptionSpec::required("key", "the column (or list of columns) by which expressions find a row"),
+    OptionSpec::required(
+        "key",
+        "the column, or list of columns, by which expressions find a row: name[column].other, name[(a, b)].other",
+    ),
     OptionSpec::optional("reload", "\"on change\" of the file, or \"never\" (default)"),
     RECORD_OPTIONS[0],
     RECORD_OPTIONS[1],
@@ -32,6 +35,35 @@ pub struct FileTableFactory;
 impl TableFactory for FileTableFactory {
     fn options(&self) -> &'static [OptionSpec] {
         &OPTIONS
+    }
+
+    fn example(&self) -> &'static str {
+        r#"[spouts.payments]
+kind  = "generate"
+what  = "payments"
+count = 20000
+cards = 500
+
+[tables.blocked]
+path   = "blocked.csv"             # card,reason
+format = "csv"
+key    = "card"
+reload = "on change"
+fields.card   = "bigint not null"
+fields.reason = "text"
+
+[bolts.hits]
+kind  = "select"
+from  = "payments"
+where = "blocked[card] is not null"
+keep  = ["id", "card"]
+add.reason = "blocked[card].reason"
+
+[bolts.out]
+kind = "console"
+from = "hits"
+limit = 3
+"#
     }
 
     fn check(&self, check: &SpoutCheck<'_>) -> Option<Box<dyn TablePlan>> {

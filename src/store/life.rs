@@ -15,7 +15,7 @@
 
 use super::backend::{Batch, StoreError};
 use super::lists::{Lists, Written};
-use super::space::{self, Place, Space};
+use super::space::{self, Message, Place, Space};
 use super::{Index, KeyRef, Slab};
 use std::collections::HashSet;
 use std::sync::{Arc, mpsc};
@@ -49,8 +49,10 @@ pub struct ListsOf<'a> {
     pub space: &'a Space,
 }
 
+/// Something that must have happened before an epoch is durable: a file is synced, ...
+pub type Prepare = Box<dyn FnOnce() -> Result<(), StoreError> + Send>;
+
 /// What a task hands to the committer for one epoch.
-#[derive(Debug)]
 pub struct HandOver {
     /// Number of the handle among all of the topology.
     pub task: u32,
@@ -62,6 +64,38 @@ pub struct HandOver {
     pub chunks: Option<Written>,
     /// Rough size of the changes, as it was given to [`Space::changed`].
     pub changed_bytes: u64,
+    /// What must have happened before the batch is written.
+    pub prepare: Option<Prepare>,
+}
+
+/// The way of a component's own records into an epoch, beside its keyed state: the end of what it has written, rows on
+/// their way to the outside. It owes the committer exactly one hand-over for every epoch.
+pub struct Outlet {
+    space: Arc<Space>,
+    task: u32,
+    sender: mpsc::Sender<Message>,
+}
+
+impl Outlet {
+    /// An outlet of this space.
+    pub fn new(space: Arc<Space>) -> Outlet {
+        let (task, sender) = space.join();
+        Outlet { space, task, sender }
+    }
+
+    /// Gives what belongs to epoch `epoch`.
+    pub fn hand_over(&self, epoch: u64, batch: Batch, prepare: Option<Prepare>) {
+        let changed_bytes = batch.size_bytes() as u64;
+        self.space.changed(changed_bytes);
+        let hand_over = HandOver { task: self.task, epoch, batch, chunks: None, changed_bytes, prepare };
+        // A committer that is gone has failed, and said so.
+        let _ = self.sender.send(Message::State(hand_over));
+    }
+
+    /// The store.
+    pub fn space(&self) -> &Arc<Space> {
+        &self.space
+    }
 }
 
 /// Counts of a handle.
@@ -112,7 +146,7 @@ pub struct Life {
     space: Arc<Space>,
     spec: LifeSpec,
     task: u32,
-    sender: mpsc::Sender<HandOver>,
+    sender: mpsc::Sender<Message>,
     /// The epoch that changes belong to.
     epoch: u64,
     stamps: Slab<Stamp>,
@@ -354,10 +388,10 @@ impl Life {
         self.meter.written += self.batch.len() as u64;
         let batch = std::mem::take(&mut self.batch);
         let chunks = self.lists.take();
-        let hand_over =
-            HandOver { task: self.task, epoch: self.epoch - 1, batch, chunks, changed_bytes: self.changed_before };
+        let (task, epoch, changed_bytes) = (self.task, self.epoch - 1, self.changed_before);
+        let hand_over = HandOver { task, epoch, batch, chunks, changed_bytes, prepare: None };
         // A committer that is gone has failed, and said so.
-        let _ = self.sender.send(hand_over);
+        let _ = self.sender.send(Message::State(hand_over));
         false
     }
 

@@ -12,6 +12,7 @@ mod index;
 mod keyed;
 mod life;
 pub mod lists;
+mod lock;
 mod pages;
 mod reader;
 mod rocks;
@@ -26,11 +27,13 @@ pub use backend::{Backend, Batch, MemoryStore, Operation, StoreError, StoreStats
 pub use codec::Codec;
 pub use index::Index;
 pub use keyed::Keyed;
-pub use life::{Content, HandOver, Life, LifeMeter, LifeSpec, ListsOf};
+pub use life::{Content, HandOver, Life, LifeMeter, LifeSpec, ListsOf, Outlet, Prepare};
+pub use lists::Written;
+pub use lock::DirLock;
 pub use reader::{KeyReader, KeyRef};
 pub use rocks::Rocks;
 pub use slab::{Slab, Words, prefetch};
-pub use space::{EpochFacts, HandleFacts, Place, SegmentFacts, Space, SplitFacts};
+pub use space::{Closed, EpochFacts, HandleFacts, Message, Place, SegmentFacts, Space, SplitFacts};
 
 /// A handle of a task, as the runtime sees it.
 pub trait State {

@@ -189,7 +189,7 @@ impl Backend for Rocks {
         let mut options = WriteOptions::default();
         options.set_sync(true);
         self.given.fetch_add(bytes as u64, Ordering::Relaxed);
-        self.db.write_opt(&all, &options).map_err(|error| {
+        self.db.write_opt(all, &options).map_err(|error| {
             outside(format!("an epoch cannot be written to {}", self.db.path().display()), &error, FREE)
         })
     }

@@ -19,8 +19,6 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 const META: u8 = 0;
 /// Keyed state.
 const STATE: u8 = 1;
-/// Rows on their way to the outside.
-pub(super) const OUTBOX: u8 = 2;
 
 /// Version of what is written: another one is refused.
 const FORMAT: u32 = 1;
@@ -121,6 +119,29 @@ pub struct SplitFacts {
     pub identity: String,
 }
 
+/// A pipeline has ended an epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// The epoch.
+    pub epoch: u64,
+    /// Number of the pipeline.
+    pub pipeline: usize,
+    /// Its time.
+    pub watermark: i64,
+    /// How far its splits have been followed, by `component/split`.
+    pub splits: Vec<(String, SplitFacts)>,
+}
+
+/// What executors tell the committer.
+pub enum Message {
+    /// All changes of a handle in an epoch.
+    State(HandOver),
+    /// A pipeline has ended an epoch.
+    Closed(Closed),
+    /// Nothing more will come.
+    Stop,
+}
+
 /// The last epoch.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EpochFacts {
@@ -167,7 +188,7 @@ pub struct Space {
     failure: Mutex<Option<StoreError>>,
     tasks: AtomicU32,
     memory_bytes: usize,
-    sender: mpsc::Sender<HandOver>,
+    sender: mpsc::Sender<Message>,
 }
 
 fn meta(name: &str) -> Vec<u8> {
@@ -219,7 +240,7 @@ impl Space {
     pub fn open(
         backend: Arc<dyn Backend>,
         memory_bytes: usize,
-        sender: mpsc::Sender<HandOver>,
+        sender: mpsc::Sender<Message>,
     ) -> Result<Space, StoreError> {
         match read::<Format>(&*backend, "format")? {
             Some(Format { format, program }) if format > FORMAT => {
@@ -319,8 +340,19 @@ impl Space {
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// A pipeline has ended an epoch.
+    pub fn close(&self, closed: Closed) {
+        // A committer that is gone has failed, and said so.
+        let _ = self.sender.send(Message::Closed(closed));
+    }
+
+    /// The committer may go.
+    pub fn stop(&self) {
+        let _ = self.sender.send(Message::Stop);
+    }
+
     /// A number for a handle of a task: the committer waits for a hand-over of each in every epoch.
-    pub(super) fn join(&self) -> (u32, mpsc::Sender<HandOver>) {
+    pub(super) fn join(&self) -> (u32, mpsc::Sender<Message>) {
         (self.tasks.fetch_add(1, Ordering::Relaxed), self.sender.clone())
     }
 

@@ -43,7 +43,7 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
 struct Living {
     backend: Arc<MemoryStore>,
     space: Arc<Space>,
-    hand_overs: mpsc::Receiver<HandOver>,
+    hand_overs: mpsc::Receiver<Message>,
     keyed: Keyed<VecDeque<i64>>,
     /// The epoch that is on its way.
     closing: Option<u64>,
@@ -69,7 +69,9 @@ impl Living {
             }
             Some(epoch) => {
                 self.keyed.hand_over(budget);
-                let Ok(HandOver { epoch: of, batch, .. }) = self.hand_overs.try_recv() else { return false };
+                let Ok(Message::State(HandOver { epoch: of, batch, .. })) = self.hand_overs.try_recv() else {
+                    return false;
+                };
                 assert_eq!(of, epoch);
                 let mut last = Batch::default();
                 self.space.put_epoch(&mut last, &EpochFacts { epoch, wall: 0, frontier: i64::MIN });
@@ -152,7 +154,7 @@ proptest! {
 #[test]
 fn an_entry_leaves_memory_only_when_its_change_is_durable() {
     let mut living = Living::open(Arc::default(), i64::MAX, 0);
-    let mut change = |living: &mut Living, k: u64| {
+    let change = |living: &mut Living, k: u64| {
         living.keyed.at(KeyRef::new(&k.to_le_bytes()), 0).push_back(0);
         living.keyed.len()
     };

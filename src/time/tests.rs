@@ -1,6 +1,7 @@
 use super::*;
 use jiff::civil::DateTime;
 use proptest::prelude::*;
+use std::sync::atomic::{AtomicI64, AtomicU32, Ordering::Relaxed};
 
 const NOW: i64 = 1_718_454_896_000_000; // 2024-06-15 12:34:56
 
@@ -290,6 +291,31 @@ fn clocks_do_not_go_back() {
         assert!(now >= last);
         last = now;
     }
+}
+
+#[test]
+fn times_of_arrival_count_on_and_follow_a_leap_of_the_wall_within_a_millisecond() {
+    struct Wall(AtomicI64, AtomicU32);
+    impl Clock for Wall {
+        fn nanos(&self) -> u64 {
+            unreachable!("the caller has read it")
+        }
+        fn wall_micros(&self) -> i64 {
+            self.1.fetch_add(1, Relaxed);
+            self.0.load(Relaxed)
+        }
+    }
+    let clock = Wall(NOW.into(), 0.into());
+    let mut arrivals = Arrivals::default();
+    assert_eq!(arrivals.micros(&clock, 5_000_000), NOW);
+    clock.0.store(NOW + 3_600_000_000, Relaxed);
+    assert_eq!(arrivals.micros(&clock, 5_000_999), NOW);
+    assert_eq!(arrivals.micros(&clock, 5_999_999), NOW + 999);
+    assert_eq!(clock.1.load(Relaxed), 1, "asked once");
+    assert_eq!(arrivals.micros(&clock, 6_000_000), NOW + 3_600_000_000);
+    // A clock that has been set back.
+    clock.0.store(NOW, Relaxed);
+    assert_eq!(arrivals.micros(&clock, 4_000_000), NOW);
 }
 
 proptest! {

@@ -7,10 +7,10 @@ use crate::config::{Checked, Grouping, StreamId};
 use crate::executor::{
     Channel, Columns, Control, Destination, ErrorSlots, Executor, Input, Mechanism, Node, Order, Parker, Pipeline,
     Program, Receiver, RejectColumn, Router, Sender, Side, Source, Split, Target, Targets, Task, TaskMeter, Wait,
-    record_words,
+    record_words, split_key,
 };
 use crate::ring;
-use crate::store::{KeyReader, Space};
+use crate::store::{KeyReader, Space, SplitFacts};
 use crate::time::Clock;
 use crate::tuple::RUN_TUPLES;
 use std::collections::HashMap;
@@ -65,7 +65,11 @@ pub fn assemble(plan: &Plan, parts: &Parts<'_>) -> Result<Vec<Executor>, Compone
         let (pipelines, ids): (Vec<_>, Vec<_>) = pipelines.into_iter().unzip();
         let mut executor = Executor::new(index, pipelines, parts.wait, parts.control.clone(), parts.clock.clone());
         executor.sender_ids = ids;
+        executor.space = parts.space.clone();
         executor.parker = parkers[index].clone();
+        // Who spins or yields is never asleep.
+        let sleep = !matches!(parts.wait, Wait::Spin | Wait::Yield);
+        let parkers = if sleep { &parkers[..] } else { &[] };
         executor.others = parkers.iter().enumerate().filter(|(n, _)| *n != index).map(|(_, p)| p.clone()).collect();
         built.push(executor);
     }
@@ -160,6 +164,7 @@ impl Assembly<'_> {
         let program = Program::new(targets, nodes, built, routers, own, words.max(4096));
         let mut pipeline = Pipeline::new(self.pipeline, layout, inputs, program, order, self.parts.clock.clone());
         pipeline.sample = self.parts.sample;
+        pipeline.space = self.parts.space.clone();
         pipeline.sinks = sinks.into_iter().map(|component| (component, Default::default())).collect();
         Ok((pipeline, sender_ids))
     }
@@ -327,9 +332,9 @@ impl Assembly<'_> {
         let targets = self.targets(growing, from, entry.stream);
         let sides = self.sides(growing, from, entry);
         for (n, split) in entry.splits.iter().enumerate().filter(|(n, _)| n % tasks == task) {
-            let id = self.split_ids[entry_number] + n as u32;
             let columns = self.slots.stream(entry.stream);
-            let build = SpoutBuild { name: &entry.id, split, split_id: id, position: 0, columns };
+            let SplitFacts { id, position, time, identity } = self.found(entry, split, entry_number, n)?;
+            let build = SpoutBuild { name: &entry.id, split, split_id: id, position, identity: &identity, columns };
             let spout = entry.plan.open(&build)?;
             let source = Source::Split(Box::new(Split {
                 spout,
@@ -344,10 +349,22 @@ impl Assembly<'_> {
             }));
             let mut input = Input::new(source, targets.clone(), self.slots.layout());
             input.disorder = entry.disorder;
+            if let Some(time) = time {
+                input.saw(time);
+            }
             input.idle_ns = entry.idle.map(|micros| micros as u64 * 1000);
             inputs.push(input);
         }
         Ok(())
+    }
+
+    /// Where the last epoch left a split.
+    fn found(&self, entry: &Entry, split: &str, number: usize, n: usize) -> Result<SplitFacts, ComponentError> {
+        let fresh = SplitFacts { id: self.split_ids[number] + n as u32, ..SplitFacts::default() };
+        let Some(space) = &self.parts.space else { return Ok(fresh) };
+        let key = split_key(&entry.id, split);
+        space.split_id(&key).map_err(|error| ComponentError::new(error.to_string()))?;
+        Ok(space.split(&key).unwrap_or(fresh))
     }
 
     fn sides(&self, growing: &mut Growing, from: TaskId, entry: &Entry) -> Vec<Side> {

@@ -3,6 +3,7 @@
 mod assemble;
 mod budget;
 mod columns;
+mod durable;
 mod explain;
 mod partition;
 mod place;
@@ -10,9 +11,11 @@ mod plan;
 mod report;
 mod running;
 mod slots;
+mod state_report;
 
 pub use assemble::{Parts, assemble};
 pub use budget::{BudgetError, CoreBudget};
+pub use durable::{Commits, Committed, Durable, state_folder};
 pub use explain::explain;
 pub use place::Placement;
 pub use plan::{ChannelPlan, Entry, Hop, PipelinePlan, Plan, TaskId, Way, plan, senders};

@@ -3,13 +3,16 @@
 //! The calling thread is the housekeeping thread: it passes on orders (drain, abort), asks for short reports, reloads
 //! reference tables that changed, and puts the report together. It never touches a tuple.
 
+use super::durable::{Commits, Durable};
 use super::plan::{Entry, Plan};
 use super::report::{self, Before, Facts};
+use super::state_report;
 use super::{BudgetError, CoreBudget, Parts, assemble, plan};
 use crate::component::{ComponentError, Sections};
 use crate::config::{Checked, Wait as WaitChoice};
 use crate::executor::{Control, Executor, Snapshot, Wait};
 use crate::latency::{self, Interim, Report};
+use crate::store::StoreError;
 use crate::time::{Clock, SystemClock};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -25,6 +28,9 @@ pub enum RunError {
     /// A component cannot start.
     #[error(transparent)]
     Component(#[from] ComponentError),
+    /// The state cannot be had.
+    #[error(transparent)]
+    State(#[from] StoreError),
     /// A thread cannot be started or pinned.
     #[error("executor {index} cannot be pinned to core {core}: {why}; set `pin = false` in [runtime] to run without")]
     Pin {
@@ -49,6 +55,8 @@ pub struct RunOptions<'a> {
     pub jitter: Option<Duration>,
     /// Where warnings go (a reference table that cannot be reloaded).
     pub warn: &'a dyn Fn(&str),
+    /// Components whose state is dropped before the start.
+    pub reset: &'a [String],
 }
 
 /// What came of a run.
@@ -110,6 +118,8 @@ pub fn run(checked: &Checked, options: &RunOptions<'_>) -> Result<Ran, RunError>
     let entries = entries(checked)?;
     let plan = plan(checked, &entries, &budget);
     let clock = Arc::new(SystemClock::new());
+    keep_off(&plan);
+    let durable = Durable::open(checked, options.reset)?;
     let control = Arc::new(Control::default());
     let jitter = options.jitter.map(|length| measure_jitter(&plan, &clock, length));
     let wait = wait_of(checked.runtime.wait, plan.cores_shared);
@@ -121,10 +131,13 @@ pub fn run(checked: &Checked, options: &RunOptions<'_>) -> Result<Ran, RunError>
         wait,
         ring_capacity_tuples: checked.runtime.ring_capacity_tuples,
         sample: checked.runtime.sample,
-        space: None,
+        space: durable.as_ref().map(|durable| durable.space.clone()),
     };
     let executors = assemble(&plan, &parts)?;
     *control.snapshots.lock().unwrap_or_else(PoisonError::into_inner) = executors.iter().map(|_| None).collect();
+    let shared: Arc<dyn Clock> = clock.clone();
+    let commits = durable.map(|durable| durable.start(checked, &plan, &control, &shared)).transpose()?;
+    control.join(&executors);
     let start = clock.nanos();
     let threads = Threads::start(executors, &plan, &control)?;
     let mut keeper = Keeper {
@@ -138,9 +151,11 @@ pub fn run(checked: &Checked, options: &RunOptions<'_>) -> Result<Ran, RunError>
         wait: format!("{wait:?}").to_lowercase(),
         changed: watched(checked),
         before: Before::default(),
+        commits,
     };
     let (results, stopped) = keeper.keep(threads);
     let elapsed_ns = clock.nanos() - start;
+    let committed = keeper.commits.take().map(Commits::end);
     let (mut snapshots, mut sections, mut error) = (Vec::new(), Sections::default(), None);
     for (snapshot, own, result) in results {
         snapshots.push(snapshot);
@@ -157,7 +172,23 @@ pub fn run(checked: &Checked, options: &RunOptions<'_>) -> Result<Ran, RunError>
     };
     let mut report = report::report(&keeper.facts(&snapshots, elapsed_ns), ended, sections);
     report.jitter = jitter;
+    if let Some(committed) = &committed {
+        report.sections.push(state_report::state(&snapshots, committed, checked.runtime.state_memory_bytes));
+    }
     Ok(Ran { report, error })
+}
+
+/// Moves the calling thread to a core that no executor is pinned to, if there is one: threads that it starts from now
+/// on (those of the store, above all) stay there with it.
+fn keep_off(plan: &Plan) {
+    let taken = |id: &usize| plan.cores.contains(&Some(*id));
+    if plan.cores.iter().any(Option::is_none) {
+        // Threads inherit the cores of who starts them, and some executors are not pinned.
+        return;
+    }
+    if let Some(id) = allowed_cores().into_iter().find(|id| !taken(id)) {
+        core_affinity::set_for_current(core_affinity::CoreId { id });
+    }
 }
 
 /// How executors wait; those that share a core may not spin, since each hop would cost a time slice.
@@ -254,6 +285,7 @@ struct Keeper<'a> {
     wait: String,
     changed: Vec<Option<SystemTime>>,
     before: Before,
+    commits: Option<Commits>,
 }
 
 impl Keeper<'_> {
@@ -284,6 +316,9 @@ impl Keeper<'_> {
                 self.control.abort.store(true, Ordering::Relaxed);
             }
             let now = self.clock.nanos();
+            if let Some(commits) = &mut self.commits {
+                commits.keep(self.control, threads.handles.len(), now);
+            }
             if let Some(every) = self.options.every
                 && now - last_report >= every.as_nanos() as u64
             {

@@ -1,6 +1,7 @@
 //! The engine through its public face: topologies of test kinds, planned and assembled for some executors, which the
 //! test itself steps in an order drawn from a seed. No threads, no real time.
 
+mod accounts;
 mod backpressure;
 mod barriers;
 mod drain;
@@ -123,7 +124,7 @@ impl Rig {
     }
 
     fn report(&self) -> Report {
-        let snapshots: Vec<_> = self.executors.iter().map(Executor::snapshot).collect();
+        let snapshots: Vec<_> = self.executors.iter_mut().map(Executor::snapshot).collect();
         let facts = Facts {
             checked: &self.checked,
             entries: &self.entries,

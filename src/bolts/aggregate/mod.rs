@@ -10,8 +10,8 @@ mod windows;
 
 use super::{FOREVER, columns};
 use crate::component::{
-    Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ColumnSource, ComponentError, Keyed, Node, OptionSpec,
-    OutputColumn, OutputStream,
+    Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ColumnSource, ComponentError, Keyed, NestedOptions, Node,
+    OptionSpec, OutputColumn, OutputStream,
 };
 use crate::expr::{AggregateFunction, Entries, Expr, Scope};
 use crate::problem::Problem;
@@ -22,21 +22,27 @@ use crate::window::{Length, WindowSpec};
 pub struct Aggregate;
 
 const OPTIONS: &[OptionSpec] = &[
-    OptionSpec::optional("keep", "columns that stay: names or `stream.*`; all by default"),
-    OptionSpec::required("add", "new columns: name = expression with aggregates; may use each other in any order"),
+    OptionSpec::optional("keep", "columns that stay: a list of names, or `stream.*`; all by default"),
+    OptionSpec::required(
+        "add",
+        "new columns: add.NAME = \"expression with aggregates\"; they may use each other in any order",
+    ),
     OptionSpec::optional("having", "condition on the output row"),
     OptionSpec::optional(
         "window",
-        "the window of aggregates without `over`: { rolling = \"30d\" }; all rows without it",
+        "the window of aggregates without `over`: { rolling = \"30d\" }; without it they look at all rows of the key",
     ),
-    OptionSpec::optional("windows", "more windows by name, for `over name`"),
-    OptionSpec::optional("ttl", "how long a key's state is kept after its last row, or \"never\""),
+    OptionSpec::optional("windows", "more windows: windows.NAME = { rolling = \"30d\" }, chosen by `over NAME`"),
+    OptionSpec::optional(
+        "ttl",
+        "how long a key is kept after its last row, or \"never\"; needed with a key where a window has no length, and for lag",
+    ),
     OptionSpec::optional(
         "lateness",
-        "how much older than the newest of its key a row may be, beside the disorder of its source",
+        "how much older than the newest row of its key a row may be, beside the disorder of its source (\"0s\")",
     ),
-    OptionSpec::optional("at", "the stream for whose rows a row leaves"),
-    OptionSpec::optional("order", "the order in which rows are taken"),
+    OptionSpec::optional("at", "not available yet"),
+    OptionSpec::optional("order", "not available yet"),
 ];
 
 impl BoltFactory for Aggregate {
@@ -48,8 +54,50 @@ impl BoltFactory for Aggregate {
         "adds to each row aggregates over the latest rows of its key"
     }
 
+    fn notes(&self) -> Vec<String> {
+        vec![
+            "A row leaves for each row that comes in: `keep`, then `add`. A rolling window holds the rows of the key with event time in [t - length, t], the row itself included unless `exclude = \"current\"`. Functions and `over`: `sferic reference aggregates`.".to_owned(),
+            "Rows older than `lateness` allows leave on `.late`, with all columns of the input. The `disorder` of the source is allowed for anyway.".to_owned(),
+        ]
+    }
+
+    fn example(&self) -> &'static str {
+        r#"[spouts.payments]
+kind  = "generate"
+what  = "payments"
+count = 20000
+cards = 500
+
+[bolts.card]
+kind   = "aggregate"
+from   = "payments"
+key    = "card"
+ttl    = "90d"                     # lag() remembers a card for that long
+window = { rolling = "60s" }
+windows.before = { rolling = "30d", exclude = "current" }
+add.n        = "count(*)"
+add.spent    = "sum(amount)"
+add.large    = "count(*) filter (where amount > 500) over '10m'"
+add.usual    = "avg(amount) over before"
+add.previous = "lag(amount)"
+having = "amount > 5 * usual"
+
+[bolts.out]
+kind  = "console"
+from  = "card"
+limit = 3
+"#
+    }
+
     fn options(&self) -> &'static [OptionSpec] {
         OPTIONS
+    }
+
+    fn nested(&self) -> &'static [NestedOptions] {
+        &[
+            NestedOptions { table: "window", options: windows::OPTIONS },
+            NestedOptions { table: "windows.NAME", options: windows::OPTIONS },
+        ]
     }
 
     fn keyed(&self) -> Keyed {

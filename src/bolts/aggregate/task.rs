@@ -359,6 +359,8 @@ impl Task {
             if watermark.saturating_sub(self.rolling.newest(entry)) > self.ttl {
                 self.free(entry);
             }
+            // The hand comes there only some rows later, when its state would long have had to be near.
+            self.rolling.prefetch_state(entry.wrapping_add(1));
         }
     }
 

@@ -1,11 +1,17 @@
 //! What the user wrote about windows, and which call looks at which.
 
 use crate::bolts;
-use crate::component::{BoltCheck, Node, Options};
+use crate::component::{BoltCheck, Node, OptionSpec, Options};
 use crate::expr::{AggregateCall, AggregateFunction, Over};
 use crate::problem::{Problem, nearest};
 use crate::time;
 use crate::window::{Length, WindowSpec};
+
+/// The keys of a window.
+pub const OPTIONS: &[OptionSpec] = &[
+    OptionSpec::required("rolling", "how long it is: a duration such as \"10m\", or rows such as \"20 rows\""),
+    OptionSpec::optional("exclude", "\"current\": the row itself is not in it"),
+];
 
 /// The windows of a bolt.
 pub struct Declared<'a> {

@@ -11,8 +11,8 @@ mod tests;
 
 use super::{columns, failure_text};
 use crate::component::{
-    Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ComponentError, Flow, InputStream, Inputs, Keyed, NodeValue,
-    OptionSpec, Options, OutputStream, Sections, Step,
+    Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ComponentError, Flow, InputStream, Inputs, Keyed, NestedOptions,
+    NodeValue, OptionSpec, Options, OutputStream, Sections, Step,
 };
 use crate::expr::{Compiled, Expr, Scope};
 use crate::problem::{Problem, Span, nearest};
@@ -26,10 +26,7 @@ use report::Report;
 pub struct Quality;
 
 const OPTIONS: &[OptionSpec] = &[
-    OptionSpec::required(
-        "truth",
-        "{ from = stream, positive = condition }: the stream with labels, and what a positive is",
-    ),
+    OptionSpec::required("truth", "the labels: { from = \"payments\", positive = \"is_fraud\" }"),
     OptionSpec::required("on", "the column by which alerts and truth meet; in all streams"),
     OptionSpec::optional(
         "by",
@@ -38,8 +35,19 @@ const OPTIONS: &[OptionSpec] = &[
     OptionSpec::optional("amount", "a column of the truth that is summed up for true and false alerts"),
 ];
 
+const NESTED: &[NestedOptions] = &[NestedOptions {
+    table: "truth",
+    options: &[
+        OptionSpec::required("from", "the stream whose rows carry the labels"),
+        OptionSpec::required(
+            "positive",
+            "condition on that stream: true is a positive, false a negative, NULL is not judged",
+        ),
+    ],
+}];
+
 /// The keys of `truth`.
-const TRUTH: [&str; 2] = ["from", "positive"];
+const TRUTH: [&str; 2] = [NESTED[0].options[0].name, NESTED[0].options[1].name];
 
 impl BoltFactory for Quality {
     fn kind(&self) -> &'static str {
@@ -50,8 +58,42 @@ impl BoltFactory for Quality {
         "judges alerts against labels: precision and recall by rule and of all together"
     }
 
+    fn notes(&self) -> Vec<String> {
+        vec![
+            "It is a sink; what it found is a section of the report. The labels may come before or after the alerts."
+                .to_owned(),
+        ]
+    }
+
+    fn example(&self) -> &'static str {
+        r#"[spouts.payments]
+kind  = "generate"
+what  = "payments"
+count = 20000
+cards = 500
+
+[bolts.hits]
+kind = "rules"
+from = "payments"
+keep = ["id"]
+rules.large  = { when = "amount > 500" }
+rules.abroad = { when = "country <> home and amount > 100" }
+
+[bolts.judge]
+kind  = "quality"
+from  = "hits"
+truth = { from = "payments", positive = "is_fraud" }
+on    = "id"
+by    = "rule"
+"#
+    }
+
     fn options(&self) -> &'static [OptionSpec] {
         OPTIONS
+    }
+
+    fn nested(&self) -> &'static [NestedOptions] {
+        NESTED
     }
 
     fn inputs(&self) -> Inputs {

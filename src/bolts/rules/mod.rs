@@ -18,8 +18,8 @@ mod tests;
 use super::columns::{self, CommonColumn};
 use super::{Gather, ttl};
 use crate::component::{
-    Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ColumnSource, ComponentError, Inputs, Keyed, OptionSpec,
-    OutputColumn, OutputStream,
+    Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ColumnSource, ComponentError, Inputs, Keyed, NestedOptions,
+    OptionSpec, OutputColumn, OutputStream,
 };
 use crate::problem::Problem;
 use crate::store::KeyReader;
@@ -41,7 +41,7 @@ const ADDED: [(&str, DataType); 3] =
 
 const OPTIONS: &[OptionSpec] = &[
     OptionSpec::required("keep", "columns of the rows: names that every input has, or `stream.*`"),
-    OptionSpec::required("rules", "rules.NAME = { from, when, for, score, reason, mode }"),
+    OptionSpec::required("rules", "the rules: rules.NAME = { from, when, for, score, reason, mode }"),
     OptionSpec::optional("ttl", "with `for`: how long a key is remembered after its last row; \"30d\" by default"),
 ];
 
@@ -54,12 +54,65 @@ impl BoltFactory for Rules {
         "emits a row for each rule that fires: kept columns, rule, score, reason"
     }
 
+    fn notes(&self) -> Vec<String> {
+        vec![
+            "Columns: `keep`, then `rule` (text), `score` (double), `reason` (text). Rules in shadow leave on `.shadow` with the same columns.".to_owned(),
+        ]
+    }
+
+    fn example(&self) -> &'static str {
+        r#"[spouts.payments]
+kind  = "generate"
+what  = "payments"
+count = 20000
+cards = 500
+
+[bolts.card]
+kind    = "aggregate"
+from    = "payments"
+key     = "card"
+add.n   = "count(*) over '60s'"
+add.sum = "sum(amount) over '60s'"
+
+[bolts.hits]
+kind = "rules"
+from = "card"
+key  = "card"                      # `for` counts by card
+keep = ["id", "card", "ts", "amount"]
+
+[bolts.hits.rules.velocity]
+when   = "n >= 6 and sum > 500"
+score  = 0.9
+reason = "{n} payments of {round(sum, 2)} in a minute"
+
+[bolts.hits.rules.abroad]
+when   = "country <> home"
+for    = "3 rows"
+reason = "three payments abroad, the last of {amount}"
+mode   = "shadow"
+
+[bolts.out]
+kind  = "console"
+from  = ["hits", "hits.shadow"]
+limit = 3
+
+[[tests]]
+name  = "six payments in a minute"
+given = [ { at = "0s", every = "5s", times = 6, payments = { card = 7, amount = 100.0, country = 1, home = 1 } } ]
+expect = [ { at = "25s", hits = { rule = "velocity", score = 0.9, reason = "6 payments of 600 in a minute" } } ]
+"#
+    }
+
     fn options(&self) -> &'static [OptionSpec] {
         OPTIONS
     }
 
     fn inputs(&self) -> Inputs {
         Inputs::Separate
+    }
+
+    fn nested(&self) -> &'static [NestedOptions] {
+        &[NestedOptions { table: "rules.NAME", options: rule::OPTIONS }]
     }
 
     fn keyed(&self) -> Keyed {

@@ -2,14 +2,41 @@
 
 use super::super::columns;
 use super::hold::Hold;
-use crate::component::{BoltCheck, InputStream, Key, Node, NodeValue, Options};
+use crate::component::{BoltCheck, InputStream, Key, Node, NodeValue, OptionSpec, Options};
 use crate::expr::{Expr, Scope, Template};
 use crate::problem::{Problem, nearest};
 use crate::time::parse_interval;
 use crate::tuple::DataType;
 
 /// The keys of a rule.
-const KEYS: [&str; 6] = ["from", "when", "for", "score", "reason", "mode"];
+pub const OPTIONS: &[OptionSpec] = &[
+    OptionSpec::optional("from", "the stream it looks at; needed where the bolt reads several"),
+    OptionSpec::optional("when", "the condition under which it fires; without one every row of its stream fires"),
+    OptionSpec::optional(
+        "for",
+        "how long `when` must have held for the bolt's `key`: \"30s\" or \"10 rows\"; it then fires once, and again \
+         only after `when` was not true; \"1 row\" fires when it becomes true",
+    ),
+    OptionSpec::optional("score", "a number, or an expression in a string; NULL without it"),
+    OptionSpec::optional(
+        "reason",
+        "text for people, with expressions in braces: \"{n} payments of {round(spent, 2)}\"; NULL without it",
+    ),
+    OptionSpec::optional(
+        "mode",
+        "\"active\" (the default), \"shadow\": rows leave on `.shadow` instead, or \"off\": checked, not evaluated",
+    ),
+];
+
+const KEYS: [&str; 6] = {
+    let mut names = [""; 6];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = OPTIONS[at].name;
+        at += 1;
+    }
+    names
+};
 
 const MODES: [&str; 3] = ["active", "shadow", "off"];
 

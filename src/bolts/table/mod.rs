@@ -41,6 +41,27 @@ impl BoltFactory for Table {
         "keeps the newest row of each key"
     }
 
+    fn notes(&self) -> Vec<String> {
+        vec!["It is a sink, in memory: its rows are shown at the end of the run, and written to `export`.".to_owned()]
+    }
+
+    fn example(&self) -> &'static str {
+        r#"[spouts.payments]
+kind  = "generate"
+what  = "payments"
+count = 20000
+cards = 500
+
+[bolts.cards]
+kind   = "table"
+from   = "payments"
+key    = "card"
+ttl    = "30d"
+export = "cards.csv"
+print  = 3
+"#
+    }
+
     fn options(&self) -> &'static [OptionSpec] {
         OPTIONS
     }

@@ -15,13 +15,13 @@ use std::sync::Arc;
 
 /// Keys that every bolt may have, and what they say.
 pub const KEYS: &[(&str, &str)] = &[
-    ("kind", "the kind of bolt"),
-    ("from", "the stream it reads, a list of streams, or a table stream = \"grouping\""),
+    ("kind", "the kind of bolt; needed"),
+    ("from", "the stream it reads, a list of streams, or a table { stream = \"grouping\" }; needed"),
     ("fill", "\"null\": a column that one of several streams lacks is NULL there"),
-    ("where", "condition on input rows; only those for which it is true are looked at"),
-    ("key", "the column, or columns, by which tuples are divided and state is kept"),
-    ("having", "condition on output rows, for kinds with `add`"),
-    ("tasks", "number of tasks"),
+    ("where", "condition on the rows of its input; only those for which it is true are looked at"),
+    ("key", "the column, or list of columns, by which tuples are divided among tasks and state is kept"),
+    ("having", "condition on the rows that leave; for kinds with `add`"),
+    ("tasks", "number of tasks; by default one on each executor with a key, one for sinks"),
     ("doc", "what it is for"),
 ];
 

@@ -2,14 +2,25 @@
 
 use super::super::checked::Grouping;
 use super::super::model::Item;
-use crate::component::{Node, NodeValue, Options};
+use crate::component::{Node, NodeValue, OptionSpec, Options};
 use crate::expr::{Environment, Scope, ScopeColumn};
 use crate::problem::{Problem, Span, nearest};
 use crate::tuple::{Column, DataType};
 
-/// The names of groupings.
-pub const GROUPINGS: [&str; 8] =
-    ["shuffle", "fields", "partial_key", "all", "global", "none", "local_or_shuffle", "direct"];
+/// The groupings: how the tuples of a stream are divided among the tasks of a bolt.
+pub const GROUPINGS: &[OptionSpec] = &[
+    OptionSpec::optional("shuffle", "to each task in turn"),
+    OptionSpec::optional("fields", "by `key`: equal keys always to the same task; the default of a bolt with a key"),
+    OptionSpec::optional("partial_key", "by `key`, to the less busy of two tasks; not for bolts that keep state"),
+    OptionSpec::optional("all", "every tuple to every task"),
+    OptionSpec::optional("global", "everything to the first task"),
+    OptionSpec::optional("none", "it does not matter"),
+    OptionSpec::optional("local_or_shuffle", "to a task on the same executor where there is one, else in turn"),
+    OptionSpec::optional(
+        "direct",
+        "to the task whose number an expression gives: stream = { grouping = \"direct\", task = \"id % 4\" }",
+    ),
+];
 
 /// One stream of `from` as written.
 #[derive(Clone, Debug)]
@@ -97,10 +108,11 @@ pub fn grouping(
         "direct" => return direct(from, node, task, columns, options, environment),
         other => {
             let mut problem = Problem::error(format!("there is no grouping `{other}`")).at(node.span);
-            if let Some(near) = nearest(other, GROUPINGS) {
+            if let Some(near) = nearest(other, GROUPINGS.iter().map(|g| g.name)) {
                 problem = problem.label(format!("did you mean `{near}`?"));
             }
-            options.problem(problem.hint(format!("the groupings are {}", GROUPINGS.join(", "))));
+            let names = GROUPINGS.iter().map(|g| g.name).collect::<Vec<_>>().join(", ");
+            options.problem(problem.hint(format!("the groupings are {names}")));
             return None;
         }
     })

@@ -10,6 +10,7 @@ mod spout;
 mod tests;
 
 pub use bolt::KEYS as BOLT_KEYS;
+pub use from::GROUPINGS;
 pub use runtime::OPTIONS as RUNTIME_OPTIONS;
 pub use spout::KEYS as SPOUT_KEYS;
 pub use tests::OPTIONS as TEST_OPTIONS;

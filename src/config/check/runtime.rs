@@ -5,16 +5,28 @@ use super::super::model::Model;
 use super::known_keys;
 use crate::component::{NodeValue, OptionSpec, Options, Table};
 use crate::problem::{Problems, Span};
+use std::path::PathBuf;
 
 /// The keys of `[runtime]`.
 pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::optional("threads", "number of executors; by default all cores of the process but one"),
-    OptionSpec::optional("cores", "the cores that executors are pinned to, in order"),
-    OptionSpec::optional("pin", "whether executors are pinned to cores (true)"),
-    OptionSpec::optional("wait", "how an executor waits: spin, yield, park or adaptive"),
+    OptionSpec::optional(
+        "cores",
+        "list of the cores that executors are pinned to, in order: [2, 3]; by default those the process may use",
+    ),
+    OptionSpec::optional("pin", "whether executors are pinned to cores: true or false (true)"),
+    OptionSpec::optional(
+        "wait",
+        "how an idle executor waits: \"spin\" is fastest and takes its whole core, \"yield\", \"park\" sleeps, \"adaptive\" spins, then yields, then parks (\"adaptive\")",
+    ),
     OptionSpec::optional("commit", "length of an epoch (\"100ms\")"),
+    OptionSpec::optional(
+        "data_dir",
+        "folder that state, tables and topics are kept in; without, state lives in memory only",
+    ),
+    OptionSpec::optional("state_memory", "memory for keyed state (\"512MiB\"); a quarter of the machine's by default"),
     OptionSpec::optional("ring_capacity", "tuples that a channel between executors holds (1024)"),
-    OptionSpec::optional("sample", "of how many tuples one has its service times measured (128); 0 measures none"),
+    OptionSpec::optional("sample", "of how many tuples one has its time in each bolt measured (128); 0 measures none"),
 ];
 
 /// The runtime a model asks for; what is wrong is a problem, and has its default.
@@ -49,7 +61,19 @@ pub fn runtime(model: &Model, problems: &Problems) -> Runtime {
         pin: options.boolean("pin").unwrap_or(true),
         wait,
         commit: options.duration("commit").unwrap_or(100_000),
+        data_dir: options.text("data_dir").map(PathBuf::from),
+        state_memory_bytes: options.size("state_memory").unwrap_or_else(quarter_of_memory),
         ring_capacity_tuples: options.integer("ring_capacity", 1).map_or(1024, |n| n as usize),
         sample: options.integer("sample", 0).map_or(128, |n| n.min(i64::from(u32::MAX)) as u32),
     }
+}
+
+/// A quarter of the machine's memory, or of what the process may use if that is less, bytes.
+fn quarter_of_memory() -> u64 {
+    // SAFETY: asks the system for two numbers.
+    let (pages, page) = unsafe { (libc::sysconf(libc::_SC_PHYS_PAGES), libc::sysconf(libc::_SC_PAGESIZE)) };
+    let machine = u64::try_from(pages).unwrap_or(0).saturating_mul(u64::try_from(page).unwrap_or(0));
+    let group = std::fs::read_to_string("/sys/fs/cgroup/memory.max").ok().and_then(|text| text.trim().parse().ok());
+    let known = [Some(machine).filter(|bytes| *bytes > 0), group].into_iter().flatten().min();
+    known.unwrap_or(4 << 30) / 4
 }

@@ -10,11 +10,11 @@ use std::sync::Arc;
 
 /// Keys that every spout may have, and what they say.
 pub const KEYS: &[(&str, &str)] = &[
-    ("kind", "the kind of spout"),
+    ("kind", "the kind of spout; needed"),
     ("schema", "name of the schema whose fields and time it has"),
-    ("disorder", "how far rows may come out of the order of event time (0)"),
-    ("idle", "after what silence it no longer holds time back"),
-    ("tasks", "number of tasks, which its splits are divided among"),
+    ("disorder", "how far rows may come out of the order of event time, such as \"5s\" (\"0s\")"),
+    ("idle", "after what silence it no longer holds back the time of the topology, such as \"10s\"; never by default"),
+    ("tasks", "number of tasks, which its splits (files, slices) are divided among (1)"),
     ("doc", "what it is for"),
 ];
 

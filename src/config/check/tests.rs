@@ -12,12 +12,24 @@ use crate::tuple::Column;
 /// The keys of a test.
 pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::required("name", "what the test shows"),
-    OptionSpec::optional("start", "the event time at which `at` is \"0s\" (2024-01-01)"),
-    OptionSpec::optional("defaults", "values that fill the rows of a stream: defaults.STREAM"),
-    OptionSpec::optional("tables", "rows of reference tables, which are empty otherwise: tables.NAME"),
-    OptionSpec::optional("given", "rows that are fed to streams: { at, STREAM = { column = value } }"),
-    OptionSpec::optional("expect", "all rows that leave on the streams it names"),
-    OptionSpec::optional("expect_none", "streams on which nothing leaves"),
+    OptionSpec::optional("start", "the event time at which `at` is \"0s\" (\"2024-01-01\")"),
+    OptionSpec::optional(
+        "defaults",
+        "values for columns that the rows of a stream do not name: defaults.STREAM = { column = value }",
+    ),
+    OptionSpec::optional(
+        "tables",
+        "rows of reference tables, which are empty otherwise: tables.NAME = [ { column = value } ]",
+    ),
+    OptionSpec::optional(
+        "given",
+        "list of rows that are fed in: { at = \"0s\", STREAM = { column = value } }; `every` and `times` repeat one, `at` alone moves the clock",
+    ),
+    OptionSpec::optional(
+        "expect",
+        "list of all rows that leave on the streams it names: { at = \"2m\", STREAM = { column = value } }, or STREAM = \"condition\"",
+    ),
+    OptionSpec::optional("expect_none", "list of streams on which nothing leaves"),
 ];
 
 /// 2024-01-01 00:00:00 UTC.

@@ -1,10 +1,18 @@
-//! Barriers: put behind the tuples of the splits, aligned over all inputs, passed to bolts and channels.
+//! Epochs: barriers are put behind the tuples of the splits, aligned over all inputs, passed to bolts and channels;
+//! then what has changed is handed over, a little with every run.
 //!
-//! Invariant: an input that has delivered barrier N is not read until all inputs have; one at its end counts as having.
+//! Invariants: an input that has delivered barrier N is not read until all inputs have, and one at its end counts as
+//! having; a pipeline closes every epoch that is asked for exactly once, even after its end, and says so with the
+//! positions of its splits; an epoch is asked for only when all state of the one before was handed over.
 
-use super::Pipeline;
+use super::{Ending, Pipeline};
 use crate::executor::channel::Item;
 use crate::executor::input::Source;
+use crate::store::Closed;
+
+/// Changed entries that are handed over with each run, and when nothing else is to be done.
+const WITH_A_RUN: usize = 64;
+const WHEN_IDLE: usize = 256;
 
 impl Pipeline {
     /// The last barrier that has passed through it.
@@ -12,25 +20,36 @@ impl Pipeline {
         self.barrier
     }
 
-    /// A barrier is put behind the tuples of the splits that have been followed so far; those that were read but not
-    /// followed come after it, and so does nothing that a tuple before it has still to make: it waits for a tuple that
-    /// is suspended.
-    pub fn inject_barrier(&mut self, epoch: u64) {
-        self.injected = epoch;
+    /// Epoch `epoch` is to end: a barrier is put behind the tuples of the splits that have been followed so far; those
+    /// that were read but not followed come after it, and so does nothing that a tuple before it has still to make: it
+    /// waits for a tuple that is suspended.
+    pub fn close_epoch(&mut self, epoch: u64) {
+        self.wanted = epoch;
     }
 
-    pub(super) fn inject(&mut self) {
-        let epoch = std::mem::take(&mut self.injected);
-        let mut any = false;
-        for input in &mut self.inputs {
-            if matches!(input.source, Source::Split(_)) && (!input.ended || input.has_tuples()) {
-                input.aligned = true;
-                any = true;
+    /// Whether an epoch that was asked for is still open here.
+    #[inline(always)]
+    pub(super) fn is_closing(&self) -> bool {
+        self.wanted > self.barrier
+    }
+
+    /// Goes on with the end of the epoch that was asked for, if it has not ended here yet.
+    pub(super) fn close(&mut self) {
+        if self.aligning.is_none() {
+            let mut over = true;
+            for input in &mut self.inputs {
+                let done = input.ended && !input.has_tuples();
+                if matches!(input.source, Source::Split(_)) && !done {
+                    input.aligned = true;
+                }
+                over &= input.aligned || done;
+            }
+            // A pipeline that only has channels hears of the epoch from them, unless they have all come to their end.
+            if !over && !self.inputs.iter().any(|i| i.aligned) {
+                return;
             }
         }
-        if any {
-            self.align(epoch);
-        }
+        self.align(self.wanted);
     }
 
     /// Closes the epoch when every input has delivered its barrier or has ended.
@@ -40,13 +59,20 @@ impl Pipeline {
             return;
         }
         self.aligning = None;
+        let start = self.clock.nanos();
         for task in &mut self.program.tasks {
             task.bolt.barrier(epoch);
+            task.bolt.states(&mut |state| state.barrier(epoch));
         }
-        for sender in &mut self.program.senders {
-            sender.barrier(epoch);
+        if self.ending == Ending::Running {
+            for sender in &mut self.program.senders {
+                sender.barrier(epoch);
+            }
         }
         self.barrier = epoch;
+        self.wanted = self.wanted.max(epoch);
+        self.handing = true;
+        self.report_closed(epoch);
         for input in &mut self.inputs {
             input.aligned = false;
             if let Source::Channel(channel) = &mut input.source
@@ -55,5 +81,30 @@ impl Pipeline {
                 channel.item = None;
             }
         }
+        self.barrier_ns.record(start, self.clock.nanos().saturating_sub(start));
+    }
+
+    fn report_closed(&mut self, epoch: u64) {
+        let Some(space) = &self.space else { return };
+        let splits = self.inputs.iter().filter_map(|input| match &input.source {
+            Source::Split(split) => Some((split.key(), split.facts(input))),
+            Source::Channel(_) => None,
+        });
+        space.close(Closed { epoch, pipeline: self.id, watermark: self.watermark, splits: splits.collect() });
+    }
+
+    /// Hands over some of what changed in the epoch that has ended here; whether more is left.
+    #[inline]
+    pub(super) fn hand_over(&mut self, idle: bool) -> bool {
+        if !self.handing {
+            return false;
+        }
+        let budget = if idle { WHEN_IDLE } else { WITH_A_RUN };
+        let mut more = false;
+        for task in &mut self.program.tasks {
+            task.bolt.states(&mut |state| more |= state.hand_over(budget));
+        }
+        self.handing = more;
+        more
     }
 }

@@ -4,6 +4,7 @@
 //! its tuples are done; a tuple that a full channel stops is the last one followed, until it is resumed.
 
 use super::{Order, Pipeline, Suspended};
+use crate::component::Reject;
 use crate::executor::input::Source;
 use crate::executor::program::{Around, Followed};
 use crate::executor::sides;
@@ -26,6 +27,11 @@ impl Pipeline {
             if time > limit {
                 break;
             }
+            if input.has_rejects() {
+                let position = input.next_position();
+                self.rejects_before(n, position);
+            }
+            let input = &mut self.inputs[n];
             input.reached(index, time);
             let watermark = input.watermark;
             if watermark > self.watermark {
@@ -62,6 +68,7 @@ impl Pipeline {
             self.decide(due);
         }
         if !self.inputs[n].has_tuples() {
+            self.rejects_before(n, u64::MAX);
             self.arena.clear();
         }
     }
@@ -69,9 +76,14 @@ impl Pipeline {
     /// A tuple is done: its age, once for the pipeline and once for each sink that it reached.
     #[inline(always)]
     pub(super) fn decide(&mut self, due: u64) {
+        let forwarded = std::mem::take(&mut self.program.forwarded);
+        if forwarded && self.program.reached.is_empty() {
+            // It ends elsewhere, and is published the sooner.
+            return;
+        }
         let now = self.clock.nanos();
         let age = now.saturating_sub(due);
-        if !std::mem::take(&mut self.program.forwarded) {
+        if !forwarded {
             self.decided.record(now, age);
         }
         if !self.program.reached.is_empty() {
@@ -114,13 +126,16 @@ impl Pipeline {
         }
     }
 
-    /// Rows of a split's side streams.
-    pub(super) fn rejects(&mut self, n: usize) {
+    /// Rows of a split's side streams whose records come before this position: in the order of the source, so that the
+    /// end of an epoch between two tuples lies between the same two records.
+    pub(super) fn rejects_before(&mut self, n: usize, position: u64) {
         let Source::Split(split) = &mut self.inputs[n].source else { return };
-        if split.rejects.is_empty() {
+        let count = split.rejects.iter().take_while(|reject| reject.position < position).count();
+        if count == 0 {
             return;
         }
-        for reject in std::mem::take(&mut split.rejects) {
+        let first: Vec<Reject> = split.rejects.drain(..count).collect();
+        for reject in first {
             let Source::Split(split) = &mut self.inputs[n].source else { return };
             split.meter.error(reject.reason, &reject.text);
             let Some(side) = split.sides.iter().position(|s| s.stream == reject.stream) else { continue };

@@ -23,6 +23,7 @@ use super::input::Input;
 use super::program::Program;
 use crate::component::ComponentError;
 use crate::latency::Recorder;
+use crate::store::Space;
 use crate::time::{Arrivals, Clock};
 use crate::tuple::{Arena, Layout, Run};
 use std::sync::Arc;
@@ -94,14 +95,22 @@ pub struct Pipeline {
     /// Deadline of the timer that fired last.
     fired: i64,
     until_sample: u32,
+    /// The last epoch that has ended here, and the one that is to.
     barrier: u64,
-    /// The barrier that is to be put behind the tuples of the splits.
-    injected: u64,
+    wanted: u64,
+    /// Whether changes of an epoch that has ended are still to be handed over.
+    handing: bool,
+    /// How long barriers have held it up.
+    pub barrier_ns: Recorder,
+    /// The topology's store; none if state lives in memory only.
+    pub space: Option<Arc<Space>>,
     /// The barrier that some inputs have delivered and some have not.
     aligning: Option<u64>,
     ending: Ending,
     /// Whether sources were told to stop.
     draining: bool,
+    /// Whether splits are to wait.
+    pub hold: bool,
 }
 
 impl Pipeline {
@@ -132,10 +141,14 @@ impl Pipeline {
             fired: i64::MIN,
             until_sample: 0,
             barrier: 0,
-            injected: 0,
+            wanted: 0,
+            handing: false,
+            barrier_ns: Recorder::default(),
+            space: None,
             aligning: None,
             ending: Ending::Running,
             draining: false,
+            hold: false,
         }
     }
 
@@ -146,19 +159,22 @@ impl Pipeline {
     pub fn step(&mut self, now: u64) -> Result<Progress, ComponentError> {
         let mut moved = self.flush();
         if self.program.senders.iter().any(|s| s.pending()) {
+            moved |= self.hand_over(true);
             return Ok(if moved { Progress::Some } else { Progress::None(None) });
         }
         if self.ending == Ending::Announced {
-            return Ok(Progress::Ended);
+            if self.is_closing() {
+                self.close();
+            }
+            return Ok(if self.hand_over(true) { Progress::Some } else { Progress::Ended });
         }
         if let Some(at) = self.suspended.take() {
             self.resume(at);
             self.flush();
             return Ok(Progress::Some);
         }
-        if self.injected > 0 {
-            self.inject();
-            moved = true;
+        if self.is_closing() {
+            self.close();
         }
         let (asked, due) = self.ask(now)?;
         moved |= asked;
@@ -176,6 +192,7 @@ impl Pipeline {
         }
         self.hand_on();
         moved |= self.flush();
+        moved |= self.hand_over(!moved);
         if self.ending == Ending::Announced && !self.program.senders.iter().any(|s| s.pending()) {
             return Ok(Progress::Ended);
         }

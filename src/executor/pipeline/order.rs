@@ -13,7 +13,7 @@ impl Pipeline {
         let (mut moved, mut due) = (false, None::<u64>);
         for n in 0..self.inputs.len() {
             let input = &mut self.inputs[n];
-            if input.ended || input.aligned || input.has_tuples() {
+            if input.ended || input.aligned || input.has_tuples() || self.hold && input.is_split() {
                 if self.order == Order::Sequence && !input.ended {
                     break;
                 }
@@ -22,7 +22,7 @@ impl Pipeline {
             match input.ask(now, || self.arrivals.micros(&*self.clock, now))? {
                 Asked::Something => {
                     moved = true;
-                    self.rejects(n);
+                    self.rejects_before(n, self.inputs[n].next_position());
                     self.arrived(n);
                 }
                 Asked::Nothing(at) => due = [due, at].into_iter().flatten().min(),

@@ -25,7 +25,7 @@ pub use input::{Input, Read, Source};
 pub use options::RECORD_OPTIONS;
 pub use pace::Pace;
 pub use plan::{DecoderCheck, DecoderPlan};
-pub use sources::size;
+pub use sources::record_size;
 
 use crate::component::{ComponentError, Intake, Reject};
 use crate::tuple::codec::{

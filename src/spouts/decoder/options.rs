@@ -12,25 +12,43 @@ pub const RECORD_OPTIONS: [OptionSpec; 17] = [
         "how records are written: \"csv\", \"json\" (one document a line), \"text\" or \"regex\"",
     ),
     OptionSpec::optional("schema", "a schema of [schemas]: its `fields` and `time` count as if they stood here"),
-    OptionSpec::optional("fields", "the columns: name = \"type [not null] [default value]\""),
-    OptionSpec::optional("time", "the timestamp column that carries event time; by default the time of arrival"),
-    OptionSpec::optional("paths", "where a column is found: a JSON path or the header's name; by default its own name"),
-    OptionSpec::optional("columns", "csv: the columns by position"),
+    OptionSpec::optional(
+        "fields",
+        "the columns: fields.NAME = \"TYPE [not null] [default VALUE]\"; types: boolean, bigint, double, text, timestamp, interval",
+    ),
+    OptionSpec::optional(
+        "time",
+        "the timestamp column (a field or an added one) that carries event time; by default the time of arrival",
+    ),
+    OptionSpec::optional(
+        "paths",
+        "where a column is found: paths.NAME = a JSON path (\"$.a.b[0]\") or the name in the CSV header; by default its own name",
+    ),
+    OptionSpec::optional(
+        "columns",
+        "csv: list of the names of the columns by position; those that no field declares are text, for `add` and `where`",
+    ),
     OptionSpec::optional(
         "header",
         "csv: \"use\" its names (the default without `columns`), \"skip\" it, or there is \"none\"",
     ),
     OptionSpec::optional("delimiter", "csv: the character between values, a comma by default"),
-    OptionSpec::optional("null", "texts that mean NULL; the empty one by default for csv"),
+    OptionSpec::optional(
+        "null",
+        "text or list of texts that mean NULL, such as [\"\", \"-\"]; for csv the empty one by default",
+    ),
     OptionSpec::optional("each", "json: the array whose elements become a tuple each, such as \"$.data[*]\""),
-    OptionSpec::optional("regex", "regex: expressions tried in order; named groups are columns"),
+    OptionSpec::optional(
+        "regex",
+        "regex: an expression or a list tried in order; named groups, (?<name>...), are columns",
+    ),
     OptionSpec::optional(
         "timestamps",
-        "how timestamps are written: \"rfc3339\", \"epoch_s\", _ms, _us, _ns, or a pattern with %",
+        "how timestamps are written: \"rfc3339\", \"epoch_s\", \"epoch_ms\", \"epoch_us\", \"epoch_ns\", or a pattern such as \"%d/%b/%Y:%H:%M:%S\"",
     ),
     OptionSpec::optional("zone", "time zone of timestamps that name none, UTC by default"),
     OptionSpec::optional("year", "year of timestamps without one; by default the latest that is not in the future"),
-    OptionSpec::optional("add", "computed columns: name = \"expression\""),
+    OptionSpec::optional("add", "computed columns: add.NAME = \"expression over all columns of the record\""),
     OptionSpec::optional("where", "which records become tuples: a condition over all columns of the record"),
     OptionSpec::optional("max_record", "longest record that is read, \"1MiB\" by default; longer ones are errors"),
 ];

@@ -2,7 +2,7 @@
 
 use super::computed::{Add, Computed, Output, widens};
 use super::options::{FORMATS, converter, only_in, paths};
-use super::sources::{Finder, Found, size};
+use super::sources::{Finder, Found, record_size};
 use super::{Columns, Decoder, Splitter, Start, Target};
 use crate::component::{Node, Options};
 use crate::expr::{Entries, EntryStep, Environment, Expr, Scope, ScopeColumn};
@@ -97,7 +97,7 @@ impl DecoderPlan {
     pub fn check(check: &DecoderCheck<'_>) -> Option<DecoderPlan> {
         let options = &check.options;
         let fields = fields(options);
-        let max_record = size(options, "max_record").unwrap_or(1 << 20);
+        let max_record = record_size(options, "max_record").unwrap_or(1 << 20);
         let format = options.choice("format", &FORMATS);
         let converter = format.and_then(|format| converter(options, format));
         let (format, mut fields) = (format?, fields?);

@@ -19,23 +19,14 @@ pub(super) fn quoted(names: &[String]) -> String {
     names.iter().map(|n| format!("\"{n}\"")).collect::<Vec<_>>().join(", ")
 }
 
-/// The option `name` as a size in bytes: a number, or a text such as `"1MiB"` or `"64 kB"`.
-pub fn size(options: &Options<'_>, name: &str) -> Option<usize> {
-    const UNITS: [(&str, u64); 6] =
-        [("kib", 1 << 10), ("mib", 1 << 20), ("gib", 1 << 30), ("kb", 1000), ("mb", 1_000_000), ("b", 1)];
-    let node = options.node(name)?;
-    let text = match &node.value {
-        crate::component::NodeValue::Integer(n) => n.to_string(),
-        _ => node.as_text().unwrap_or("").trim().to_ascii_lowercase(),
-    };
-    let (number, unit) =
-        UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes))).unwrap_or((text.as_str(), 1));
-    let bytes =
-        number.trim().parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).filter(|n| (1..=1 << 27).contains(n));
-    if bytes.is_none() {
-        options.wrong(name, node, "a size from 1 byte to 128 MiB, such as \"1MiB\"");
+/// The option `name` as the size of a record in bytes.
+pub fn record_size(options: &Options<'_>, name: &str) -> Option<usize> {
+    let bytes = options.size(name)?;
+    if bytes > 1 << 27 {
+        options.wrong(name, options.node(name)?, "a size from 1 byte to 128 MiB, such as \"1MiB\"");
+        return None;
     }
-    bytes.map(|n| n as usize)
+    Some(bytes as usize)
 }
 
 /// A format and the columns that can be had from its records.

@@ -51,6 +51,31 @@ impl SpoutFactory for FileFactory {
         "reads records from files, plain or packed with gzip or zstd"
     }
 
+    fn notes(&self) -> Vec<String> {
+        vec![
+            "Columns of the stream are `fields`, in their order, then `add`. Records that cannot be read leave on `.errors` (component, reason, split, position, text, record); lines that no expression of `regex` matches leave on `.unmatched` (line).".to_owned(),
+            "In `add` and `where` of the spout there are also the columns of the record that no field declares (as text), `_source` (path of the file), `_offset` (position of the record) and `_received` (time of arrival).".to_owned(),
+        ]
+    }
+
+    fn example(&self) -> &'static str {
+        r#"[spouts.payments]
+kind   = "file"
+path   = "payments.csv"            # id,ts,card,amount
+format = "csv"
+time   = "ts"
+fields.id     = "bigint not null"
+fields.ts     = "timestamp not null"
+fields.card   = "text not null"
+fields.amount = "double"
+
+[bolts.out]
+kind  = "console"
+from  = "payments"
+limit = 3
+"#
+    }
+
     fn options(&self) -> &'static [OptionSpec] {
         &OPTIONS
     }

@@ -41,7 +41,7 @@ fn check(folder: &Folder, text: &str) -> (Option<Box<dyn SpoutPlan>>, Vec<Proble
 
 fn open(plan: &dyn SpoutPlan, split: &str, position: u64) -> Result<Box<dyn Spout>, ComponentError> {
     let (_, slots) = slots(plan.columns());
-    plan.open(&SpoutBuild { name: "s", split, split_id: 0, position, columns: &slots })
+    plan.open(&SpoutBuild { name: "s", split, split_id: 0, position, identity: "", columns: &slots })
 }
 
 fn read(plan: &dyn SpoutPlan, split: &str, position: u64) -> All {

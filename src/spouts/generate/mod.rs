@@ -46,6 +46,30 @@ impl SpoutFactory for Generate {
         "makes up card payments or car readings at a fixed rate or as fast as possible"
     }
 
+    fn notes(&self) -> Vec<String> {
+        let listed = |columns: Vec<Column>| {
+            columns.iter().map(|c| format!("{} {}", c.name, c.ty)).collect::<Vec<_>>().join(", ")
+        };
+        vec![
+            format!("Columns of \"payments\": {}.", listed(payments::columns(DataType::Bigint))),
+            format!("Columns of \"obd\": {}.", listed(obd::columns(DataType::Bigint))),
+            "No column is ever NULL; event time is `ts`. The same options give the same tuples.".to_owned(),
+        ]
+    }
+
+    fn example(&self) -> &'static str {
+        r#"[spouts.payments]
+kind  = "generate"
+what  = "payments"
+rate  = "100000/s"                 # each has a due time, from which its latency counts
+count = 20000
+
+[bolts.out]
+kind = "null"
+from = "payments"
+"#
+    }
+
     fn options(&self) -> &'static [OptionSpec] {
         const OPTIONS: &[OptionSpec] = &[
             OptionSpec::required("what", "what is generated: \"payments\" (cards) or \"obd\" (cars)"),

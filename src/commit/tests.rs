@@ -1,0 +1,110 @@
+use super::*;
+use crate::store::{Batch, Closed, MemoryStore, Outlet, Space, StoreError};
+use crate::time::ManualClock;
+use proptest::prelude::*;
+use std::sync::{Arc, Mutex, mpsc};
+
+const PACE: Pace = Pace { interval_ns: 100, changed_bytes_max: 1000 };
+
+fn orders(now: u64, moved: u64, durable: u64) -> Orders {
+    Orders { now, moved, durable, undurable_bytes: 0, ended: false }
+}
+
+#[test]
+fn an_epoch_ends_when_its_time_has_come_and_something_has_happened() {
+    let mut coordinator = Coordinator::new(PACE, 7, 0);
+    assert_eq!(coordinator.step(&orders(1000, 0, 7)), None);
+    assert_eq!(coordinator.step(&orders(50, 1, 7)), None);
+    assert_eq!(coordinator.step(&orders(100, 1, 7)), Some(8));
+}
+
+#[test]
+fn an_epoch_does_not_end_before_the_one_before_is_durable() {
+    let mut coordinator = Coordinator::new(PACE, 0, 0);
+    assert_eq!(coordinator.step(&orders(100, 1, 0)), Some(1));
+    assert_eq!(coordinator.step(&orders(900, 2, 0)), None);
+    assert_eq!(coordinator.step(&orders(900, 2, 1)), Some(2));
+}
+
+#[test]
+fn much_change_ends_an_epoch_early_and_holds_the_splits_while_one_flows() {
+    let mut coordinator = Coordinator::new(PACE, 0, 0);
+    assert_eq!(coordinator.step(&Orders { undurable_bytes: 1001, ..orders(1, 1, 0) }), Some(1));
+    assert!(!coordinator.hold);
+    coordinator.step(&Orders { undurable_bytes: 2001, ..orders(2, 2, 0) });
+    assert!(coordinator.hold);
+    coordinator.step(&Orders { undurable_bytes: 1500, ..orders(3, 2, 0) });
+    assert!(!coordinator.hold);
+}
+
+#[test]
+fn at_the_end_what_is_left_is_committed_and_then_it_is_over() {
+    let mut coordinator = Coordinator::new(PACE, 0, 0);
+    let ended = |moved, durable| Orders { ended: true, ..orders(1, moved, durable) };
+    assert_eq!(coordinator.step(&ended(5, 0)), Some(1));
+    assert_eq!(coordinator.step(&ended(5, 0)), None);
+    assert!(!coordinator.finished);
+    assert_eq!(coordinator.step(&ended(5, 1)), None);
+    assert!(coordinator.finished);
+}
+
+fn hand_over(outlet: &Outlet, epoch: u64, name: &str, order: &Arc<Mutex<Vec<String>>>) {
+    let mut batch = Batch::default();
+    Space::put_note(&mut batch, name, &epoch);
+    let (order, name) = (order.clone(), name.to_owned());
+    outlet.hand_over(
+        epoch,
+        batch,
+        Some(Box::new(move || {
+            order.lock().unwrap().push(name);
+            Ok(())
+        })),
+    );
+}
+
+proptest! {
+    /// Whatever the order in which pipelines and handles speak: an epoch is durable exactly when the last has spoken.
+    #[test]
+    fn an_epoch_is_durable_when_all_have_spoken(order in Just((0..5usize).collect::<Vec<_>>()).prop_shuffle()) {
+        let (sender, receiver) = mpsc::channel();
+        let backend = Arc::new(MemoryStore::new());
+        let space = Arc::new(Space::open(backend.clone(), 0, sender).unwrap());
+        let outlets: Vec<Outlet> = (0..2).map(|_| Outlet::new(space.clone())).collect();
+        let mut committer = Committer::new(space.clone(), receiver, 3, Arc::new(ManualClock::default()));
+        let prepared = Arc::new(Mutex::new(Vec::new()));
+        for epoch in 1..3 {
+            for (n, who) in order.iter().enumerate() {
+                if *who < 2 {
+                    hand_over(&outlets[*who], epoch, &who.to_string(), &prepared);
+                } else {
+                    space.close(Closed { epoch, pipeline: who - 2, watermark: *who as i64, splits: Vec::new() });
+                }
+                let heard = committer.step();
+                prop_assert_eq!(heard, if n == 4 { Heard::Durable(epoch) } else { Heard::Something });
+                prop_assert_eq!(prepared.lock().unwrap().len(), if n == 4 { 2 * epoch as usize } else { 2 * epoch as usize - 2 });
+            }
+            let (sender, _receiver) = mpsc::channel();
+            let again = Space::open(backend.clone(), 0, sender).unwrap();
+            prop_assert_eq!((again.opened().epoch, again.opened().frontier), (epoch, 2));
+            prop_assert_eq!(again.note::<u64>("1").unwrap(), Some(epoch));
+        }
+    }
+}
+
+#[test]
+fn an_epoch_that_cannot_be_prepared_is_not_committed_and_none_after_it() {
+    let (sender, receiver) = mpsc::channel();
+    let backend = Arc::new(MemoryStore::new());
+    let space = Arc::new(Space::open(backend.clone(), 0, sender).unwrap());
+    let outlet = Outlet::new(space.clone());
+    let mut committer = Committer::new(space.clone(), receiver, 0, Arc::new(ManualClock::default()));
+    let refuse = StoreError::Refused("the disk is full".to_owned());
+    let error = refuse.clone();
+    outlet.hand_over(1, Batch::default(), Some(Box::new(move || Err(error))));
+    assert_eq!(committer.step(), Heard::Something);
+    assert_eq!(space.failure(), Some(refuse));
+    outlet.hand_over(2, Batch::default(), None);
+    assert_eq!(committer.step(), Heard::Something);
+    let (sender, _receiver) = mpsc::channel();
+    assert_eq!(Space::open(backend, 0, sender).unwrap().opened().epoch, 0);
+}

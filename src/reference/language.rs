@@ -1,0 +1,351 @@
+//! The sentences of the reference: what no list of the code says.
+
+use super::Topic;
+use crate::config;
+
+/// What is said beside every aggregate.
+pub(super) const AGGREGATE_NOTE: &str = "In `add` of a bolt of kind `aggregate` only. Windows and filters: \
+     `sferic reference aggregates`.";
+
+/// A topology file as a whole.
+pub(super) fn file() -> Topic {
+    Topic::new(
+        "topology",
+        "topology file",
+        "One TOML file, or one that includes others: spouts, bolts, and how they run.",
+    )
+    .named(&["sections", "include", "schemas", "name"])
+    .options("Sections", config::SECTIONS)
+    .notes([
+        "Names of spouts and bolts consist of a-z, 0-9 and _ and begin with a letter. A spout or bolt `x` emits the \
+             stream `x`; a bolt reads streams by `from`.",
+        "Durations are written as \"250ms\", \"10m\", \"1h30m\", \"30d\". `${NAME}` and `${NAME:-default}` in strings \
+             that are no expressions are replaced from the environment.",
+        "`sferic check FILE` says all that is wrong; `#:schema ./sferic.schema.json` in the first line, and \
+             `sferic schema > sferic.schema.json`, make an editor do so.",
+    ])
+    .example(
+        r#"name = "large"
+
+[params]
+large = 500.0                      # `--set large=800` changes it
+
+[schemas.payment]                  # may be shared by several spouts
+time = "ts"
+fields.id     = "bigint not null"
+fields.ts     = "timestamp not null"
+fields.card   = "text not null"
+fields.amount = "double not null"
+
+[spouts.payments]
+kind   = "file"
+path   = "payments.csv"
+format = "csv"
+schema = "payment"
+
+[bolts.large]
+kind  = "filter"
+from  = "payments"
+where = "amount > $large"
+
+[bolts.out]
+kind = "table"
+from = "large"
+key  = "id"
+
+[latency]
+out = "p99 < 10s"
+"#,
+    )
+}
+
+/// `[params]`.
+pub(super) fn params() -> Topic {
+    Topic::new(
+        "params",
+        "section params",
+        "Constants by name: `$name` in expressions, \"$name\" as the whole value of any other key.",
+    )
+    .notes([
+        "A parameter has the type of its TOML value. A string becomes an interval or a timestamp where an expression \
+             needs one; a list serves `in ($list)`.",
+        "`--set name=value` wins over the file, an including file over what it includes.",
+    ])
+    .example(
+        r#"[params]
+large    = 500.0
+watched  = [5411, 5812]
+how_many = 20000
+
+[spouts.payments]
+kind  = "generate"
+what  = "payments"
+count = "$how_many"
+
+[bolts.large]
+kind  = "filter"
+from  = "payments"
+where = "amount > $large and mcc in ($watched)"
+
+[bolts.out]
+kind = "null"
+from = "large"
+"#,
+    )
+}
+
+/// `[spouts.NAME]`.
+pub(super) fn spouts() -> Topic {
+    Topic::new("spouts", "spouts", "[spouts.NAME]: where tuples come from.").named(&["spout"]).notes([
+        "A spout reads splits (a file is one, a slice of a generator is one); its tasks share them.",
+        "Rows of finite spouts are read in step by event time. `disorder` says how far rows of a spout may come out of \
+         order: results that depend on time wait that long.",
+    ])
+}
+
+/// `[bolts.NAME]`.
+pub(super) fn bolts() -> Topic {
+    Topic::new("bolts", "bolts", "[bolts.NAME]: what reads tuples, and mostly emits others; a bolt that emits nothing is a sink.")
+        .named(&["bolt"])
+        .notes([
+            "`where` and `having` pass a row only when the condition is true, not when it is NULL. A tuple whose key has a \
+             NULL leaves on `.errors` (reason `null_key`).",
+            "Several streams in `from` are united by column name: types must agree, and a column that one of them lacks is \
+             an error unless `fill = \"null\"`. Bolts of kind rules, quality, console and null look at each stream as it is; \
+             `key` may then be a table by stream.",
+        ])
+}
+
+/// Streams beside the main one.
+pub(super) fn streams() -> Topic {
+    Topic::new("streams", "side streams", "What a component emits beside its main stream; any of them can be read with `from`.")
+        .named(&["errors", "late", "rejected", "shadow", "unmatched"])
+        .notes([
+            "`x.errors`: what could not be read or computed: component, reason, split, position, text; of a spout also record. \
+             Nothing is lost silently: what nobody reads is counted by reason in the report.",
+            "`x.late`: rows that came too late for an aggregate. `x.rejected`: rows that a filter, throttle or dedupe did not \
+             pass. `x.shadow`: rows of rules in shadow. `x.unmatched`: lines that no `regex` of a spout matched.",
+        ])
+        .example(
+            r#"[spouts.payments]
+kind  = "generate"
+what  = "payments"
+count = 20000
+
+[bolts.share]
+kind = "select"
+from = "payments"
+keep = ["id"]
+add.share = "amount / (mcc - 5411)"          # fails where mcc is 5411
+
+[bolts.broken]
+kind  = "console"
+from  = "share.errors"
+limit = 3
+
+[bolts.out]
+kind = "null"
+from = "share"
+"#,
+        )
+}
+
+/// Groupings.
+pub(super) fn groupings() -> Topic {
+    Topic::new("groupings", "groupings", "How the tuples of a stream are divided among the tasks of a bolt.")
+        .named(&["grouping"])
+        .notes([
+            "Asked for in `from`. Without: a bolt with a `key` gets its tuples by key, any other reads them where they are. \
+             A bolt that keeps state by key takes `fields` and `global` only.",
+        ])
+        .example(
+            r#"[spouts.payments]
+kind  = "generate"
+what  = "payments"
+count = 20000
+
+[bolts.checked]
+kind  = "filter"
+from  = { payments = "shuffle" }
+where = "amount > 10"
+tasks = 2
+
+[bolts.out]
+kind = "null"
+from = "checked"
+"#,
+        )
+}
+
+/// `[tables.NAME]`.
+pub(super) fn tables() -> Topic {
+    Topic::new("tables", "reference tables", "[tables.NAME]: reference data from a file, whole in memory, for any expression.").notes([
+        "`name[key].column` in an expression, `name[(a, b)].column` where the key has several columns; NULL where there is no \
+         such row. `name[key] is not null` asks whether there is one.",
+        "A reload is read and checked first and then takes the place of all rows between two tuples; a broken file keeps the \
+         last good ones, with a warning.",
+    ])
+}
+
+/// `[runtime]`.
+pub(super) fn runtime() -> Topic {
+    Topic::new("runtime", "section runtime", "How the topology runs: threads, cores, waiting.")
+        .notes(["`sferic explain FILE` prints what comes of it: executors, pipelines, channels."])
+        .example(
+            r#"[runtime]
+threads = 1
+pin     = false
+wait    = "adaptive"
+
+[spouts.payments]
+kind  = "generate"
+what  = "payments"
+count = 20000
+
+[bolts.out]
+kind = "null"
+from = "payments"
+"#,
+        )
+}
+
+/// `[latency]`.
+pub(super) fn latency() -> Topic {
+    Topic::new("latency", "section latency", "Objectives by sink: what share of the tuples must be decided in what time.")
+        .named(&["objectives"])
+        .notes([
+            "An objective reads `p99 < 500us`, `p99.9 <= 2ms` or `max < 50ms`, with any percentile and ns, us, ms, s or m; a \
+             list holds several. The report says whether each was met, and a breach names the place where the time went.",
+            "The age of a tuple counts from its due time: with a `rate` or `pace` that is when it should have come, \
+             not when it was read.",
+        ])
+        .example(
+            r#"[spouts.payments]
+kind  = "generate"
+what  = "payments"
+rate  = "100000/s"
+count = 20000
+
+[bolts.out]
+kind = "null"
+from = "payments"
+
+[latency]
+out = ["p50 < 5s", "max < 10s"]
+"#,
+        )
+}
+
+/// `[[tests]]`.
+pub(super) fn tests() -> Topic {
+    Topic::new("tests", "section tests", "[[tests]]: rows in, rows out. `sferic test FILE` runs them on a virtual clock.")
+        .named(&["test", "given", "expect"])
+        .notes([
+            "`at` counts from `start` and gives a row its event time; \"+30s\" in a timestamp column means 30 s after `start`. Any \
+             stream can be fed, that of a spout as it leaves the spout.",
+            "`expect` lists all rows of every stream that it names, in any order. A row is a table (the named columns are \
+             equal) or an SQL condition. The end of a test is not the end of input.",
+        ])
+        .example(
+            r#"[spouts.payments]
+kind  = "generate"
+what  = "payments"
+count = 20000
+
+[bolts.large]
+kind  = "filter"
+from  = "payments"
+where = "amount > 500"
+
+[bolts.out]
+kind = "null"
+from = "large"
+
+[[tests]]
+name = "only large payments pass"
+defaults.payments = { card = 1 }
+given = [
+  { at = "0s", payments = { id = 1, amount = 900.0 } },
+  { at = "1m", payments = { id = 2, amount = 20.0 } },
+  { at = "2m", every = "1s", times = 2, payments = { id = 3, amount = 501.0 } },
+]
+expect = [
+  { at = "0s", large = { id = 1, card = 1 } },
+  { at = "2m", large = "id = 3 and amount > 500" },
+  { at = "2m1s", large = { id = 3 } },
+]
+expect_none = ["large.errors"]
+"#,
+        )
+}
+
+/// Expressions.
+pub(super) fn expressions() -> Topic {
+    Topic::new("expressions", "expressions", "SQL with PostgreSQL's meaning, checked before anything starts.")
+        .named(&["types", "expression", "sql", "null values"])
+        .notes([
+            "Types: boolean, bigint (64 bits), double, text, timestamp (microseconds, UTC), interval (microseconds). There is no \
+             decimal type: money is a double, or a bigint in the smallest unit.",
+            "NULL as in SQL: nearly everything of NULL is NULL; conditions are true, false or NULL. bigint / bigint is whole.",
+            "Overflow, division by zero and casts that fail are errors of the tuple: it leaves on `.errors` of the bolt with the \
+             reason. `nullif(x, 0)` as a divisor gives NULL instead.",
+            "Names are columns, without regard to case; `stream.column` where a bolt reads several; `$name` is a parameter, \
+             `table[key].column` a reference table, `_time` the event time of the tuple. Expressions read no clock.",
+        ])
+}
+
+/// Operators.
+pub(super) fn operators() -> Topic {
+    Topic::new("operators", "operators", "Operators and syntax of expressions; each example is true.")
+        .named(&["operator"])
+}
+
+/// Functions.
+pub(super) fn functions() -> Topic {
+    Topic::new("functions", "functions", "The functions of expressions: PostgreSQL's names, and a few more.")
+        .named(&["function"])
+        .notes(["Of a NULL argument the result is NULL, where nothing else is said. `number` is bigint or double."])
+}
+
+/// Aggregates and their windows.
+pub(super) fn aggregates() -> Topic {
+    Topic::new("aggregates", "aggregates and windows", "Which rows an aggregate looks at; in `add` of a bolt of kind `aggregate`.")
+        .named(&["aggregate functions", "windows", "window", "over", "rolling"])
+        .notes([
+            "`sum(x)` looks at the bolt's `window`; without one at all rows of the key.",
+            "`sum(x) over '10m'`: rows of the last 10 minutes of event time, both ends included. `sum(x) over '20 rows'`: the \
+             last 20 rows. `sum(x) over name`: the window `windows.name`.",
+            "`count(*) filter (where amount > 500) over '10m'`: only rows for which the condition is true. `count(distinct x)`: \
+             each value once. An aggregate may stand anywhere in an expression: `amount / avg(amount) over '1h'`; it cannot \
+             stand in another one: name the inner one in `add` and use the name.",
+            "`lag(x)`, `lag(x, n)`, `lag(x, n, default)`: of the n-th previous row of the key, whatever the windows.",
+            "NULLs do not count, except for count(*), first, last and lag. Of no rows, count is 0 and everything else NULL.",
+            "A late row is answered with its own window: the rows up to its own event time.",
+        ])
+        .example(
+            r#"[spouts.readings]
+kind  = "generate"
+what  = "obd"
+count = 20000
+cars  = 50
+
+[bolts.motion]
+kind = "aggregate"
+from = "readings"
+key  = "car"
+ttl  = "1d"
+windows.before = { rolling = "10m", exclude = "current" }
+add.fall_kmh = "max(speed_kmh) over '2s' - speed_kmh"
+add.fast     = "share(speed_kmh > 100) over '20 rows'"
+add.usual    = "avg(rpm) over before"
+add.stops    = "count(*) filter (where speed_kmh = 0) over '1h'"
+add.step_s   = "extract(epoch from ts - lag(ts))"
+
+[bolts.out]
+kind  = "console"
+from  = "motion"
+where = "fall_kmh > 20"
+limit = 3
+"#,
+        )
+}

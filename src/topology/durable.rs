@@ -1,0 +1,164 @@
+//! A running topology whose state outlives it: the store is opened, the committer has a thread, the coordinator is
+//! asked by the housekeeping thread.
+
+use super::plan::Plan;
+use super::running::RunError;
+use crate::commit::{CommitMeter, Committer, Coordinator, Heard, Orders, Pace};
+use crate::component::ComponentError;
+use crate::config::Checked;
+use crate::executor::Control;
+use crate::store::{Backend, DirLock, Message, Rocks, Space, StoreError, StoreStats};
+use crate::time::Clock;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread::JoinHandle;
+
+/// An epoch ends before its time when so many bytes have changed.
+const CHANGED_BYTES: u64 = 64 << 20;
+
+/// The folder of a topology in a data directory.
+pub fn state_folder(data_dir: &Path, topology: &str) -> PathBuf {
+    data_dir.join(topology)
+}
+
+/// The state of a topology on disk.
+pub struct Durable {
+    /// The store, as its tasks share it.
+    pub space: Arc<Space>,
+    /// The store below.
+    pub backend: Arc<Rocks>,
+    receiver: mpsc::Receiver<Message>,
+    lock: DirLock,
+}
+
+impl Durable {
+    /// Opens the state of a topology, if it has a data directory; first drops that of the components in `reset`.
+    ///
+    /// # Errors
+    /// It is in use, damaged, or cannot be written; or a component to be reset has no state.
+    pub fn open(checked: &Checked, reset: &[String]) -> Result<Option<Durable>, StoreError> {
+        let Some(data_dir) = &checked.runtime.data_dir else {
+            return match reset.first() {
+                None => Ok(None),
+                Some(_) => Err(StoreError::Refused(
+                    "there is no state to reset: give the data directory with `data_dir` or --data-dir".to_owned(),
+                )),
+            };
+        };
+        let folder = state_folder(data_dir, &checked.name);
+        let lock = DirLock::take(&folder)?;
+        let backend = Arc::new(Rocks::open(&folder)?);
+        let (sender, receiver) = mpsc::channel();
+        let memory = usize::try_from(checked.runtime.state_memory_bytes).unwrap_or(usize::MAX);
+        let space = Arc::new(Space::open(backend.clone(), memory, sender)?);
+        for component in reset {
+            if !space.reset(component)? {
+                let known: Vec<String> =
+                    space.handles().keys().filter_map(|name| Some(name.rsplit_once('/')?.0.to_owned())).collect();
+                return Err(StoreError::Refused(format!(
+                    "--reset-state {component}: there is no state of that name; there is state of: {}",
+                    known.join(", ")
+                )));
+            }
+        }
+        Ok(Some(Durable { space, backend, receiver, lock }))
+    }
+
+    /// Starts the committer.
+    ///
+    /// # Errors
+    /// Its thread cannot be started.
+    pub fn start(
+        self,
+        checked: &Checked,
+        plan: &Plan,
+        control: &Arc<Control>,
+        clock: &Arc<dyn Clock>,
+    ) -> Result<Commits, RunError> {
+        let Durable { space, backend, receiver, lock } = self;
+        let mut committer = Committer::new(space.clone(), receiver, plan.pipelines.len(), clock.clone());
+        let meter = committer.meter();
+        control.commits.store(true, Ordering::Relaxed);
+        control.durable.store(space.durable(), Ordering::Relaxed);
+        let (told, keeper) = (control.clone(), std::thread::current());
+        let body = move || {
+            loop {
+                match committer.wait() {
+                    Heard::Stop => return,
+                    Heard::Durable(epoch) => {
+                        // Release: who sees the epoch sees what was written before; partner in `Executor::obey`.
+                        told.durable.store(epoch, Ordering::Release);
+                        keeper.unpark();
+                    }
+                    Heard::Something | Heard::Nothing => {}
+                }
+            }
+        };
+        let thread = std::thread::Builder::new().name("sferic-commit".to_owned()).spawn(body);
+        let thread = thread.map_err(|e| ComponentError::io("a thread for commits cannot be started", e))?;
+        let pace = Pace {
+            interval_ns: u64::try_from(checked.runtime.commit).unwrap_or(0).saturating_mul(1000),
+            changed_bytes_max: CHANGED_BYTES,
+        };
+        let coordinator = Coordinator::new(pace, space.durable(), clock.nanos());
+        Ok(Commits { coordinator, space, backend, meter, thread, _lock: lock })
+    }
+}
+
+/// Epochs while a topology runs.
+pub struct Commits {
+    coordinator: Coordinator,
+    space: Arc<Space>,
+    backend: Arc<Rocks>,
+    meter: Arc<Mutex<CommitMeter>>,
+    thread: JoinHandle<()>,
+    _lock: DirLock,
+}
+
+impl Commits {
+    /// Asks the coordinator and passes on what it says.
+    pub fn keep(&mut self, control: &Control, executors: usize, now: u64) {
+        let orders = Orders {
+            now,
+            moved: control.moved_sum(),
+            durable: self.space.durable(),
+            undurable_bytes: self.space.undurable_bytes(),
+            ended: control.ended.load(Ordering::Relaxed) >= executors,
+        };
+        let asked = self.coordinator.step(&orders);
+        control.hold.store(self.coordinator.hold, Ordering::Relaxed);
+        if let Some(epoch) = asked {
+            control.barrier.store(epoch, Ordering::Relaxed);
+            control.wake_all();
+        }
+        if self.coordinator.finished && !control.finish.swap(true, Ordering::Relaxed) {
+            control.wake_all();
+        }
+    }
+
+    /// Ends the committer; what there is to say of it.
+    pub fn end(self) -> Committed {
+        self.space.stop();
+        let _ = self.thread.join();
+        let meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Committed {
+            meter,
+            store: self.backend.stats(),
+            epoch: self.space.durable(),
+            undurable_bytes: self.space.undurable_bytes(),
+        }
+    }
+}
+
+/// What there is to say of epochs.
+pub struct Committed {
+    /// Counts of commits.
+    pub meter: CommitMeter,
+    /// What the store says of itself.
+    pub store: StoreStats,
+    /// The last durable epoch.
+    pub epoch: u64,
+    /// Bytes of changes that are not durable.
+    pub undurable_bytes: u64,
+}
