@@ -71,19 +71,24 @@ pub(super) fn recover(files: &dyn Files, folder: &Path, owner: &Owner) -> Result
     Ok(Recovered { lock, end_file, end, sealed, base, index, file, cut_bytes })
 }
 
+/// Who writes a partition; none where nobody has yet.
+pub(super) fn owner_of(files: &dyn Files, folder: &Path) -> Result<Option<Owner>, LogError> {
+    let path = folder.join("owner");
+    match files::read(files, &path) {
+        Ok(bytes) => {
+            let text = String::from_utf8_lossy(&bytes);
+            let name = text.trim_end().strip_prefix(COMMITTED);
+            Ok(Some(name.map_or(Owner::Journal, |name| Owner::Committed(name.to_owned()))))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(LogError::io("cannot read", &path, error)),
+    }
+}
+
 /// Whether the partition is written by this owner; it becomes his where nobody has written yet.
 fn own(files: &dyn Files, folder: &Path, owner: &Owner, bases: &[u64]) -> Result<(), LogError> {
-    let path = folder.join("owner");
-    let text = match owner {
-        Owner::Journal => format!("{JOURNAL}\n"),
-        Owner::Committed(name) => format!("{COMMITTED}{name}\n"),
-    };
-    let is = match files::read(files, &path) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
-        Err(error) => return Err(LogError::io("cannot read", &path, error)),
-    };
-    if is == text {
+    let is = owner_of(files, folder)?;
+    if is.as_ref() == Some(owner) {
         return Ok(());
     }
     let written = match bases {
@@ -95,11 +100,14 @@ fn own(files: &dyn Files, folder: &Path, owner: &Owner, bases: &[u64]) -> Result
         }
         _ => true,
     };
-    if written && !is.is_empty() {
-        let owner = is.trim_end().strip_prefix(COMMITTED).map(|name| Owner::Committed(name.to_owned()));
-        let owner = owner.unwrap_or(Owner::Journal).to_string();
-        return Err(LogError::Owned { folder: folder.to_owned(), owner });
+    if let (true, Some(is)) = (written, is) {
+        return Err(LogError::Owned { folder: folder.to_owned(), owner: is.to_string() });
     }
+    let path = folder.join("owner");
+    let text = match owner {
+        Owner::Journal => format!("{JOURNAL}\n"),
+        Owner::Committed(name) => format!("{COMMITTED}{name}\n"),
+    };
     files::replace(files, &path, text.as_bytes()).map_err(|e| LogError::io("cannot write", &path, e))
 }
 

@@ -1,6 +1,7 @@
 //! Dropping the oldest records: whole segments at the front.
 
-use super::{LogError, Writer, segment};
+use super::recovery::owner_of;
+use super::{LogError, Owner, SyncPolicy, Topic, Writer, WriterOptions, segment};
 
 /// How long records are kept; a record is dropped when any of the limits says so. Limits hold for each partition, and
 /// the segment being written is never dropped.
@@ -38,6 +39,17 @@ pub(super) struct Sealed {
     pub(super) base: u64,
     pub(super) bytes: u64,
     pub(super) last_time: i64,
+}
+
+impl Topic {
+    /// Trims a partition that nobody writes just now, whoever its owner is.
+    ///
+    /// # Errors
+    /// It has a writer (which may trim itself), is damaged, or the disk refuses.
+    pub fn trim(&self, partition: u32, trim: Trim) -> Result<Trimmed, LogError> {
+        let owner = owner_of(&**self.files(), &self.folder(partition)?)?.unwrap_or(Owner::Journal);
+        self.writer(partition, WriterOptions { owner, sync: SyncPolicy::Never })?.trim(trim)
+    }
 }
 
 impl Writer {
@@ -89,9 +101,10 @@ impl Writer {
             if !goes || end > self.visible {
                 break;
             }
-            // One at a time, durably: a crash leaves no gap.
             segment::remove(&*self.files, &self.folder, first.base)?;
             self.sealed.pop_front();
+            // One at a time, durably: a crash leaves no gap.
+            self.sync_folder()?;
             left -= first.bytes;
             dropped.records += end - first.base;
             dropped.bytes += first.bytes;

@@ -40,12 +40,11 @@ pub(super) fn bases(files: &dyn Files, folder: &Path) -> Result<Vec<u64>, LogErr
     Ok(bases)
 }
 
-/// Removes a segment and its index, durably.
+/// Removes a segment and its index; durable when the folder has been synced.
 pub(super) fn remove(files: &dyn Files, folder: &Path, base: u64) -> Result<(), LogError> {
     let path = path(folder, base);
     remove_index(files, folder, base);
-    files.remove(&path).map_err(|e| LogError::io("cannot remove", &path, e))?;
-    files.sync_dir(folder).map_err(|e| LogError::io("cannot sync", folder, e))
+    files.remove(&path).map_err(|e| LogError::io("cannot remove", &path, e))
 }
 
 /// Removes the index of a segment that is about to change.

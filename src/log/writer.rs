@@ -230,7 +230,8 @@ impl Writer {
         self.group.clear();
         self.places.clear();
         if end < self.next || self.index.bytes != self.written.byte {
-            self.cut(end)?;
+            // Halfway the writer would not know what is there; opened anew it finds out.
+            self.cut(end).inspect_err(|_| self.poisoned = true)?;
         }
         self.show(end)
     }
@@ -242,6 +243,7 @@ impl Writer {
         self.settle()?;
         while self.base > end {
             segment::remove(&*self.files, &self.folder, self.base)?;
+            self.sync_folder()?;
             let below = self.sealed.pop_back().expect("the first segment begins at or before any offset there is");
             self.base = below.base;
         }
@@ -270,8 +272,9 @@ impl Writer {
             if index.records > 0 { index.last_time } else { self.sealed.back().map_or(0, |s| s.last_time) };
         self.written_time = self.last_time;
         self.index = index;
-        self.synced = self.synced.min(end);
-        self.sync_data()
+        self.file.sync().map_err(|e| LogError::io("cannot sync", &path, e))?;
+        self.synced = end;
+        Ok(())
     }
 
     /// The offset that the next record gets.
@@ -341,6 +344,11 @@ impl Writer {
         Ok(())
     }
 
+    pub(super) fn sync_folder(&mut self) -> Result<(), LogError> {
+        let synced = self.files.sync_dir(&self.folder);
+        synced.map_err(|e| LogError::io("cannot sync", &self.folder, e)).inspect_err(|_| self.poisoned = true)
+    }
+
     /// Makes the end durable, and what it was before is nowhere any more: in neither slot.
     fn settle(&mut self) -> Result<(), LogError> {
         self.write_end()?;
@@ -356,10 +364,7 @@ impl Writer {
         let _ = self.index.save(&*self.files, &self.folder, self.base);
         let path = segment::path(&self.folder, self.next);
         let file = self.files.create(&path).map_err(|e| LogError::io("cannot create", &path, e))?;
-        if let Err(error) = self.files.sync_dir(&self.folder) {
-            self.poisoned = true;
-            return Err(LogError::io("cannot sync", &self.folder, error));
-        }
+        self.sync_folder()?;
         let index = std::mem::take(&mut self.index);
         self.sealed.push_back(Sealed { base: self.base, bytes: index.bytes, last_time: index.last_time });
         self.base = self.next;

@@ -143,7 +143,10 @@ impl Bench {
         };
         let synced = writer.synced_end();
         self.model.synced = self.model.synced.max(synced);
-        self.model.first = writer.first_offset();
+        if result.is_ok() {
+            // A trim that failed may come undone.
+            self.model.first = writer.first_offset();
+        }
         match result {
             Err(LogError::Poisoned { .. }) => self.crash(1),
             _ if !commits || matches!(step, Step::Commit) => {
