@@ -5,6 +5,7 @@ mod bad_config;
 mod bad_input;
 mod commands;
 mod engine;
+mod log;
 mod postgres;
 mod program;
 mod readme;

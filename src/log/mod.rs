@@ -35,7 +35,7 @@ pub use record::{MAX_RECORD_BYTES, Record};
 pub use retention::{Retention, Trim, Trimmed};
 pub use topic::{Log, PartitionStats, Topic, TopicOptions};
 pub use verify::{Damage, Verified};
-pub use writer::{Owner, SyncPolicy, Writer, WriterOptions};
+pub use writer::{Owner, Prepared, SyncPolicy, Writer, WriterOptions};
 
 #[cfg(test)]
 mod tests;

@@ -35,6 +35,8 @@ pub struct Reader {
     cursor: Option<Cursor>,
     base: u64,
     next: u64,
+    /// Bytes of the record that was handed out last.
+    passed: usize,
     /// Records below it may be handed out of what has been read.
     known: u64,
 }
@@ -46,8 +48,17 @@ impl Reader {
         shared: Arc<Shared>,
         start: Start,
     ) -> Result<Reader, LogError> {
-        let mut reader =
-            Reader { files, folder: folder.to_owned(), shared, end: None, cursor: None, base: 0, next: 0, known: 0 };
+        let mut reader = Reader {
+            files,
+            folder: folder.to_owned(),
+            shared,
+            end: None,
+            cursor: None,
+            base: 0,
+            next: 0,
+            passed: 0,
+            known: 0,
+        };
         let end = reader.end_now()?;
         match start {
             Start::Earliest => reader.next = reader.first()?,
@@ -105,6 +116,7 @@ impl Reader {
             Parsed::Whole(size) => {
                 let offset = self.next;
                 self.next += 1;
+                self.passed = size;
                 Ok(Some(record::view(cursor.pass(size), offset)))
             }
             Parsed::Short(_) => Ok(None),
@@ -112,6 +124,16 @@ impl Reader {
                 let place = Place { offset: self.next, base: self.base, byte: cursor.byte() };
                 Err(segment::damaged(&self.folder, &Fault { place, what }))
             }
+        }
+    }
+
+    /// Takes back the record that was handed out last: it is the next again. Only once, and not after
+    /// [`Reader::fill`].
+    pub fn back(&mut self) {
+        let size = std::mem::take(&mut self.passed);
+        if let Some(cursor) = self.cursor.as_mut().filter(|_| size > 0) {
+            cursor.back(size);
+            self.next -= 1;
         }
     }
 
@@ -127,6 +149,7 @@ impl Reader {
     /// # Errors
     /// The next record is damaged or was dropped, or the disk refuses.
     pub fn fill(&mut self) -> Result<bool, LogError> {
+        self.passed = 0;
         let visible = self.end()?;
         if visible <= self.next {
             return if visible < self.next { Err(self.beyond(self.next, visible)) } else { Ok(false) };

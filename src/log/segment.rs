@@ -110,6 +110,13 @@ impl Cursor {
         &self.buffer[from..from + size]
     }
 
+    /// Goes back over what was passed last.
+    pub(super) fn back(&mut self, size: usize) {
+        debug_assert!(size <= self.start);
+        self.start -= size;
+        self.byte -= size as u64;
+    }
+
     /// Reads from where it stands on, at least `wanted` bytes if they are there; what was read before is read again,
     /// because it may have been half written then.
     pub(super) fn fill(&mut self, wanted: usize) -> io::Result<()> {

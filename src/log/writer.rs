@@ -16,6 +16,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// A group that is as large as this is written even if nobody asks.
 const GROUP_BYTES: usize = 256 * 1024;
@@ -60,6 +61,48 @@ pub struct WriterOptions {
     pub sync: SyncPolicy,
 }
 
+/// What a [`Writer::prepare`] has left to do: may be done by another thread.
+#[derive(Debug)]
+pub struct Prepared {
+    file: Arc<dyn File>,
+    path: PathBuf,
+    end: u64,
+    later: Arc<Later>,
+}
+
+impl Prepared {
+    /// The end of what this makes durable.
+    pub fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Makes it durable.
+    ///
+    /// # Errors
+    /// The disk refuses; the writer ends.
+    pub fn sync(self) -> Result<(), LogError> {
+        match self.file.sync() {
+            Ok(()) => {
+                // Relaxed: a lower bound that publishes nothing else.
+                self.later.synced.fetch_max(self.end, Ordering::Relaxed);
+                Ok(())
+            }
+            Err(error) => {
+                // Relaxed: the writer hears of it in time; the epoch that asked does so by the error.
+                self.later.failed.store(true, Ordering::Relaxed);
+                Err(LogError::io("cannot sync", &self.path, error))
+            }
+        }
+    }
+}
+
+/// What other threads have made durable.
+#[derive(Debug, Default)]
+struct Later {
+    synced: AtomicU64,
+    failed: AtomicBool,
+}
+
 /// The one writer of a partition; another cannot be opened while it lives.
 #[derive(Debug)]
 pub struct Writer {
@@ -88,6 +131,7 @@ pub struct Writer {
     places: VecDeque<(Place, i64)>,
     cut_bytes: u64,
     poisoned: bool,
+    later: Arc<Later>,
     /// The last field: the lock goes when everything else is gone.
     _lock: Box<dyn Lock>,
 }
@@ -128,6 +172,7 @@ impl Writer {
             places: VecDeque::new(),
             cut_bytes,
             poisoned: false,
+            later: Arc::default(),
             _lock: lock,
         };
         writer.show(end.visible)?;
@@ -188,6 +233,18 @@ impl Writer {
         self.flush()
     }
 
+    /// Writes the group, and leaves the sync that makes it durable to whoever does it before the commit that refers to
+    /// its end.
+    ///
+    /// # Errors
+    /// The disk refuses; it may be tried again.
+    pub fn prepare(&mut self) -> Result<Prepared, LogError> {
+        self.write_group()?;
+        let (file, later) = (self.file.clone(), self.later.clone());
+        let path = segment::path(&self.folder, self.base);
+        Ok(Prepared { file, path, end: self.written.offset, later })
+    }
+
     /// At a quiet moment: flushes, and makes durable what has waited long enough at this time.
     ///
     /// # Errors
@@ -240,6 +297,8 @@ impl Writer {
         // First it is durable that less is there, so that a crash in between finds nothing missing.
         self.synced = self.synced.min(end);
         self.visible = self.visible.min(end);
+        // What another thread is about to make durable is of a file that is cut.
+        self.later = Arc::default();
         self.settle()?;
         while self.base > end {
             segment::remove(&*self.files, &self.folder, self.base)?;
@@ -303,7 +362,9 @@ impl Writer {
     }
 
     pub(super) fn alive(&self) -> Result<(), LogError> {
-        if self.poisoned { Err(LogError::Poisoned { folder: self.folder.clone() }) } else { Ok(()) }
+        // Relaxed: see `Prepared::sync`.
+        let failed = self.poisoned || self.later.failed.load(Ordering::Relaxed);
+        if failed { Err(LogError::Poisoned { folder: self.folder.clone() }) } else { Ok(()) }
     }
 
     fn beyond(&self, wanted: u64, committed: bool) -> LogError {
@@ -397,6 +458,8 @@ impl Writer {
             let base = if self.base <= self.visible { self.base } else { sealed.map_or(self.base, |s| s.base) };
             self.near.0 = Place { offset: base, base, byte: 0 };
         }
+        // Relaxed: see `Prepared::sync`.
+        self.synced = self.synced.max(self.later.synced.load(Ordering::Relaxed));
         let (near, time) = self.near;
         self.end.write(&End { visible: self.visible, synced: self.synced, near, time })
     }
