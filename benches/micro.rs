@@ -6,7 +6,7 @@ use sferic::component::{Bolt, Flow, Step};
 use sferic::executor::{Node, Program, Target, Task, TaskMeter};
 use sferic::expr::{Compiled, Scope, ScopeColumn};
 use sferic::latency::Recorder;
-use sferic::store::{KeyReader, KeyRef, Keys};
+use sferic::store::{Index, KeyReader, KeyRef};
 use sferic::time::{Clock, SystemClock};
 use sferic::tuple::codec::{Cell, CsvSplitter, JsonPath, JsonSplitter, Root, Split};
 use sferic::tuple::{Arena, Column, DataType, Frame, Layout, Run};
@@ -117,10 +117,10 @@ fn ages(c: &mut Criterion) {
 fn keys(c: &mut Criterion) {
     let layout = Layout::new(1);
     let mut reader = KeyReader::new(&[(layout.slot(0), DataType::Bigint)]);
-    let mut keys = Keys::new(i64::MAX);
+    let mut keys = Index::new(false);
     let key = |n: u64| n.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     const COUNT: u64 = 1_000_000;
-    let entries: Vec<u32> = (0..COUNT).map(|n| keys.entry(KeyRef::new(&key(n).to_le_bytes()), 0).0).collect();
+    let entries: Vec<u32> = (0..COUNT).map(|n| keys.insert(KeyRef::new(&key(n).to_le_bytes()))).collect();
     let mut run = Run::new(layout);
     let mut at = 0u64;
     let mut group = c.benchmark_group("keys of 64 tuples among a million");

@@ -1,7 +1,8 @@
 //! `console`: shows rows on standard output.
 //!
 //! One task writes, whole lines at a time, when nothing waits or a good deal has gathered. Where nobody reads any more
-//! (`| head`), it stops writing, counts, and the topology goes on; any other failure is an error.
+//! (`| head`), it stops writing, counts, and the topology goes on; any other failure stops its input at once and is an
+//! error that says how many rows were not shown.
 
 use crate::component::{
     Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ComponentError, Flow, Inputs, Keyed, OptionSpec, OutputStream,
@@ -197,12 +198,14 @@ impl<W: Write> Showing<W> {
     fn result(&self) -> Result<(), ComponentError> {
         let State::Failed(kind, code) = self.state else { return Ok(()) };
         let error = code.map_or_else(|| kind.into(), io::Error::from_raw_os_error);
-        Err(ComponentError::io(format!("cannot write to standard output after {} rows", self.shown), error))
+        let (shown, lost) = (self.shown, self.rows.min(self.limit) - self.shown);
+        let doing = format!("cannot write to standard output after {shown} rows, {lost} more are lost");
+        Err(ComponentError::io(doing, error))
     }
 }
 
 impl<W: Write + Send> Bolt for Showing<W> {
-    fn step(&mut self, input: usize, frame: &mut Frame, _step: &mut Step<'_>) -> Flow {
+    fn step(&mut self, input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
         self.rows += 1;
         if self.rows <= self.limit && matches!(self.state, State::Open) {
             self.line(input, frame);
@@ -210,7 +213,10 @@ impl<W: Write + Send> Bolt for Showing<W> {
                 self.flush();
             }
         }
-        Flow::Skip
+        match self.result() {
+            Ok(()) => Flow::Skip,
+            Err(error) => step.broken("write_failed", error.message),
+        }
     }
 
     fn idle(&mut self) -> Result<(), ComponentError> {
@@ -220,7 +226,6 @@ impl<W: Write + Send> Bolt for Showing<W> {
 
     fn finish(&mut self, sections: &mut Sections) -> Result<(), ComponentError> {
         self.flush();
-        self.result()?;
         let closed = matches!(self.state, State::Closed);
         let mut text = format!("{} of {} rows shown\n", self.shown, self.rows);
         if closed {
@@ -228,7 +233,7 @@ impl<W: Write + Send> Bolt for Showing<W> {
         }
         let value = json!({ "rows": self.rows, "shown": self.shown, "closed": closed });
         sections.sections.push((format!("console {}", self.name), text, value));
-        Ok(())
+        self.result()
     }
 }
 

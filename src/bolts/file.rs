@@ -1,7 +1,7 @@
 //! `file`: writes rows to a file.
 //!
-//! One task writes, so that the file has one writer. A failed write is noted, later rows leave on `.errors` (reason
-//! `write_failed`), and the error itself ends the topology at the next moment when nothing waits.
+//! One task writes, so that the file has one writer. A failed write ends the topology: its input stops at once, the rows
+//! that are still in flight leave on `.errors` (reason `write_failed`), and the error says how many rows the file lacks.
 
 use super::row_file::{FileFormat, RowFile, RowFileSpec};
 use crate::component::{
@@ -118,12 +118,12 @@ impl Bolt for Writing {
         let cells = self.columns.iter().map(|(slot, ty)| Cell::of_slot(frame, *slot, *ty));
         match self.file.row(cells) {
             Ok(()) => Flow::Skip,
-            Err(error) => step.error("write_failed", error.message),
+            Err(error) => step.broken("write_failed", error.message),
         }
     }
 
     fn barrier(&mut self, _epoch: u64) {
-        // A failure is kept by the file and reported by the next idle moment.
+        // A failure is kept by the file and reported by the next row or idle moment.
         let _ = self.file.flush();
     }
 
@@ -138,15 +138,16 @@ impl Bolt for Writing {
     }
 
     fn finish(&mut self, sections: &mut Sections) -> Result<(), ComponentError> {
-        self.file.close()?;
-        let (path, rows, bytes) = (self.file.path(), self.file.rows(), self.file.bytes());
-        let text = format!("{rows} rows, {bytes} bytes in {path}\n");
-        sections.sections.push((
-            format!("file {}", self.name),
-            text,
-            json!({ "path": path, "rows": rows, "bytes": bytes }),
-        ));
-        Ok(())
+        let closed = self.file.close();
+        let (path, bytes, lost) = (self.file.path(), self.file.bytes(), self.file.lost());
+        let rows = self.file.rows() - lost;
+        let mut text = format!("{rows} rows, {bytes} bytes in {path}\n");
+        if lost > 0 {
+            text.push_str(&format!("{lost} rows are lost: the file could not be written\n"));
+        }
+        let value = json!({ "path": path, "rows": rows, "bytes": bytes, "lost": lost });
+        sections.sections.push((format!("file {}", self.name), text, value));
+        closed
     }
 }
 

@@ -61,8 +61,5 @@ pub fn register(registry: Registry) -> Registry {
 /// Words for an expression that failed on a tuple: what it is (`add.share`), and why.
 #[cold]
 pub fn failure_text(what: &str, error: &EvalError) -> String {
-    match &*error.detail {
-        "" => format!("{what}: {}", error.reason.replace('_', " ")),
-        detail => format!("{what}: {detail}"),
-    }
+    error.text(what)
 }

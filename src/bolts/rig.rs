@@ -44,7 +44,7 @@ pub fn texts(problems: Problems) -> Vec<String> {
 }
 
 /// What a check gives: the plan, the key of each input, the problems.
-type Outcome = (Option<Box<dyn BoltPlan>>, Vec<Vec<usize>>, Vec<String>);
+type Outcome = (Option<Box<dyn BoltPlan>>, Vec<Vec<usize>>, Problems);
 
 /// The inputs of a bolt and what its expressions may name.
 pub struct Rig {
@@ -98,23 +98,23 @@ impl Rig {
             topology: "t",
         });
         assert!(plan.is_some() || !problems.is_empty(), "no plan and no problem");
-        (plan, key, texts(problems))
+        (plan, key, problems)
     }
 
     /// The problems of a bolt, warnings included.
     pub fn problems(&self, factory: &dyn BoltFactory, toml: &str) -> Vec<String> {
-        self.check(factory, toml).2
+        texts(self.check(factory, toml).2)
     }
 
-    /// One task of a bolt without problems.
+    /// One task of a bolt without errors.
     pub fn driver(&self, factory: &dyn BoltFactory, toml: &str) -> Driver {
         self.try_driver(factory, toml).unwrap_or_else(|e| panic!("{}", chain(&e)))
     }
 
-    /// One task of a bolt without problems that may fail to start.
+    /// One task of a bolt without errors that may fail to start.
     pub fn try_driver(&self, factory: &dyn BoltFactory, toml: &str) -> Result<Driver, ComponentError> {
         let (plan, key, problems) = self.check(factory, toml);
-        assert_eq!(problems, Vec::<String>::new());
+        assert!(!problems.has_errors(), "{:?}", texts(problems));
         let plan = plan.unwrap();
         let mut count = 0;
         let mut next = || {
@@ -234,7 +234,7 @@ impl Driver {
         match self.bolt.step(input, frame, &mut step) {
             Flow::Next => ports.push(0),
             Flow::Port(port) => ports.push(port),
-            Flow::Error => ports.push(ERRORS),
+            Flow::Error | Flow::Broken => ports.push(ERRORS),
             Flow::Skip => {}
             Flow::Many => {
                 while let Some(port) = self.bolt.next_row(frame, &mut step) {

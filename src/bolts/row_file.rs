@@ -1,7 +1,8 @@
 //! Files of rows: which format a path means, writing, compressing, and what to say when the disk refuses.
 //!
 //! Rows gather in a buffer of 64 KiB; a write happens when it is full or when it is asked for. After the first failed
-//! write nothing is written any more and every call answers the same error: a file never has a hole.
+//! write nothing is written any more and every call answers the error, with the rows that are lost so far: a file never
+//! has a hole, and no row is lost silently.
 
 use crate::component::ComponentError;
 use crate::tuple::{Cell, Column, Encoder, Format};
@@ -82,7 +83,11 @@ pub struct RowFile {
     encoder: Encoder,
     buffer: String,
     target: Target,
+    /// Where each row of the buffer ends.
+    ends: Vec<usize>,
     rows: u64,
+    /// Rows that were handed over whole.
+    written: u64,
     bytes: u64,
     failed: Option<(io::ErrorKind, Option<i32>)>,
 }
@@ -122,7 +127,36 @@ impl RowFile {
             _ => {}
         }
         let (path, format) = (spec.path.clone(), spec.format);
-        Ok(RowFile { path, format, encoder, buffer, target, rows: 0, bytes: 0, failed: None })
+        Ok(RowFile {
+            path,
+            format,
+            encoder,
+            buffer,
+            target,
+            ends: Vec::new(),
+            rows: 0,
+            written: 0,
+            bytes: 0,
+            failed: None,
+        })
+    }
+
+    /// Whether the file could be begun later; what is there stays, and nothing new is left behind.
+    ///
+    /// # Errors
+    /// It cannot be created: which, and why.
+    pub fn probe(path: &str) -> Result<(), ComponentError> {
+        let path = Path::new(path);
+        let there = path.symlink_metadata().is_ok();
+        if path.metadata().is_ok_and(|m| !m.is_file() && !m.is_dir()) {
+            // A pipe would wait for its reader, and lose it again.
+            return Ok(());
+        }
+        OpenOptions::new().create(true).write(true).truncate(false).open(path).map_err(|e| refused(path, e))?;
+        if !there {
+            std::fs::remove_file(path).map_err(|e| refused(path, e))?;
+        }
+        Ok(())
     }
 
     /// Adds a row, its cells in the order of the columns.
@@ -130,17 +164,18 @@ impl RowFile {
     /// # Errors
     /// A write has failed, now or before.
     pub fn row<'a>(&mut self, cells: impl IntoIterator<Item = Cell<'a>>) -> Result<(), ComponentError> {
+        self.rows += 1;
         if self.failed.is_some() {
-            return self.flush();
+            return self.state();
         }
         if self.format == FileFormat::Json {
-            self.buffer.push_str(if self.rows == 0 { "\n" } else { ",\n" });
+            self.buffer.push_str(if self.rows == 1 { "\n" } else { ",\n" });
         }
         self.encoder.row(cells, &mut self.buffer);
         if self.format != FileFormat::Json {
             self.buffer.push('\n');
         }
-        self.rows += 1;
+        self.ends.push(self.buffer.len());
         if self.buffer.len() >= BUFFER_BYTES { self.flush() } else { Ok(()) }
     }
 
@@ -150,16 +185,17 @@ impl RowFile {
     /// A write has failed, now or before.
     pub fn flush(&mut self) -> Result<(), ComponentError> {
         if self.failed.is_none() && !self.buffer.is_empty() {
-            let written = match &mut self.target {
-                Target::Plain(file) => file.write_all(self.buffer.as_bytes()),
-                Target::Gzip(encoder) => encoder.write_all(self.buffer.as_bytes()),
-                Target::Zstd(encoder) => encoder.write_all(self.buffer.as_bytes()),
+            let bytes = self.buffer.as_bytes();
+            let (done, result) = match &mut self.target {
+                Target::Plain(file) => write_up_to(file, bytes),
+                Target::Gzip(encoder) => write_up_to(encoder, bytes),
+                Target::Zstd(encoder) => write_up_to(encoder, bytes),
             };
-            self.note(written);
-            if self.failed.is_none() {
-                self.bytes += self.buffer.len() as u64;
-            }
+            self.bytes += done as u64;
+            self.written += self.ends.partition_point(|end| *end <= done) as u64;
             self.buffer.clear();
+            self.ends.clear();
+            self.note(result);
         }
         self.state()
     }
@@ -192,6 +228,11 @@ impl RowFile {
         self.rows
     }
 
+    /// Rows that could not be written. A packed file may lack some more: what its compressor kept back.
+    pub fn lost(&self) -> u64 {
+        if self.failed.is_some() { self.rows - self.written } else { 0 }
+    }
+
     /// Bytes handed over so far, before compression.
     pub fn bytes(&self) -> u64 {
         self.bytes
@@ -210,13 +251,31 @@ impl RowFile {
 
     fn state(&self) -> Result<(), ComponentError> {
         let Some((kind, code)) = self.failed else { return Ok(()) };
-        let doing = format!("cannot write `{}` any further after {} bytes", self.path, self.bytes);
-        let hint = match kind {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "; make room and start again",
-            _ => "",
-        };
-        Err(ComponentError::io(doing + hint, code.map_or_else(|| kind.into(), io::Error::from_raw_os_error)))
+        let mut doing = format!("cannot write `{}` any further after {} bytes", self.path, self.bytes);
+        match self.lost() {
+            0 => {}
+            1 => doing.push_str(", 1 row is lost"),
+            lost => doing.push_str(&format!(", {lost} rows are lost")),
+        }
+        if matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+            doing.push_str("; make room and start again");
+        }
+        Err(ComponentError::io(doing, code.map_or_else(|| kind.into(), io::Error::from_raw_os_error)))
     }
+}
+
+/// Writes all bytes if it can; how many it could, and why not more.
+fn write_up_to(target: &mut impl Write, bytes: &[u8]) -> (usize, io::Result<()>) {
+    let mut done = 0;
+    while done < bytes.len() {
+        match target.write(&bytes[done..]) {
+            Ok(0) => return (done, Err(io::ErrorKind::WriteZero.into())),
+            Ok(more) => done += more,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return (done, Err(error)),
+        }
+    }
+    (done, Ok(()))
 }
 
 /// Why a file could not be created.

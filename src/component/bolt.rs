@@ -234,6 +234,8 @@ pub enum Flow {
     Many,
     /// It ends on the bolt's `errors` stream; returned by [`Step::error`].
     Error,
+    /// The same, and the outside refuses the bolt for good; returned by [`Step::broken`].
+    Broken,
 }
 
 /// What a bolt sees of the world while it processes tuples. Nothing in it blocks or allocates in the steady state.
@@ -257,6 +259,14 @@ impl Step<'_> {
     pub fn error(&mut self, reason: &'static str, text: impl Into<String>) -> Flow {
         *self.failure = Some((reason, text.into()));
         Flow::Error
+    }
+
+    /// The tuple fails as with [`Step::error`], since the outside refuses the bolt for good (a full disk): the topology
+    /// stops its input at the end of this step with the error that the bolt's [`Bolt::idle`] then gives.
+    #[cold]
+    pub fn broken(&mut self, reason: &'static str, text: impl Into<String>) -> Flow {
+        *self.failure = Some((reason, text.into()));
+        Flow::Broken
     }
 
     /// Asks for [`Bolt::fire`] once the watermark has passed `deadline`.
@@ -321,7 +331,8 @@ pub trait Bolt: Send {
     /// The last call, after the last tuple: flushes, and adds to the report what the bolt has to show.
     ///
     /// # Errors
-    /// The outside refuses; the topology ends with this error.
+    /// The outside refuses; the topology ends with this error, also where [`Bolt::idle`] gave one before: only now is
+    /// it known what was lost.
     fn finish(&mut self, sections: &mut Sections) -> Result<(), ComponentError> {
         let _ = sections;
         Ok(())
@@ -331,6 +342,8 @@ pub trait Bolt: Send {
 /// What bolts show at the end of a run: texts for people, values for machines.
 #[derive(Debug, Default)]
 pub struct Sections {
-    /// Title, text, and the same as JSON, in the order of the file's components.
+    /// Title, text, and the same as JSON.
     pub sections: Vec<(String, String, serde_json::Value)>,
+    /// The component of each section, noted by the executor.
+    pub components: Vec<usize>,
 }

@@ -382,6 +382,17 @@ impl<'a> Options<'a> {
         None
     }
 
+    /// Checks a condition where it is not known of all columns whether they are there and of which type: only what is
+    /// wrong in each of the scopes that it may have is recorded.
+    pub fn condition_in_doubt(&self, name: &str, scopes: &[Scope<'_>]) {
+        let found = scopes.iter().map(|scope| {
+            let problems = Problems::new();
+            Options { problems: &problems, ..*self }.condition(name, scope);
+            problems
+        });
+        Problems::common(found).into_iter().for_each(|problem| self.problems.push(problem));
+    }
+
     /// The entries of the table `add`: their names and nodes in the order of the file, and the checked expressions.
     /// None where there is no `add` or something is wrong in it.
     pub fn adds(&self, scope: &Scope<'_>, aggregates: bool) -> Option<(Vec<(&'a str, &'a Node)>, Entries)> {

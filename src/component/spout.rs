@@ -123,7 +123,7 @@ pub struct Reject {
     pub position: u64,
     /// What was wrong, for people: column, text, what it should be.
     pub text: String,
-    /// The record as it came, cut after 1 KiB.
+    /// The record as it came: on `errors` cut after 1 KiB, on a stream of its own whole.
     pub record: String,
 }
 

@@ -114,6 +114,8 @@ pub struct CheckedSpout {
 pub struct CheckedBolt {
     /// The user's id.
     pub id: String,
+    /// Its place among the bolts of the file; a bolt that reads another comes behind it in [`Checked::bolts`].
+    pub place: usize,
     /// Its kind.
     pub kind: String,
     /// What its factory made of it.

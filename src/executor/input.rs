@@ -281,6 +281,16 @@ impl Input {
         (!unknown).then(|| self.watermark.saturating_add(self.disorder))
     }
 
+    /// The event time of a record that became no tuple: as far as the split is known to be, else where its first tuple
+    /// stands, else the time of arrival.
+    pub fn time_of_reject(&self, wall: i64) -> i64 {
+        match self.watermark {
+            i64::MIN if self.has_tuples() => self.run.frame(self.next).time(),
+            i64::MIN => wall,
+            known => known,
+        }
+    }
+
     /// Tuple `index` of the run, which has this event time, is about to be followed: what the input now promises. A
     /// split's own tuples say how far it is; a channel may carry several splits, so its sender says it.
     #[inline(always)]

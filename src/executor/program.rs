@@ -11,7 +11,7 @@ use super::channel::Sender;
 use super::meter::TaskMeter;
 use super::route::{Choice, Destination, Router};
 use crate::component::{Bolt, ERRORS, Flow, Step};
-use crate::expr::{Compiled, EvalError};
+use crate::expr::Compiled;
 use crate::tuple::{Arena, Frame, Slot, TextWord};
 use std::ops::Range;
 
@@ -129,6 +129,8 @@ pub struct Program {
     pub reached: Vec<u16>,
     /// Whether the current tuple went into a channel.
     pub forwarded: bool,
+    /// Whether a task has said that the outside refuses it for good; the executor asks which, and why.
+    pub broken: bool,
     stack: Vec<Level>,
     failure: Option<(&'static str, String)>,
 }
@@ -153,6 +155,7 @@ impl Program {
             deadline: i64::MAX,
             reached: Vec::new(),
             forwarded: false,
+            broken: false,
             stack: Vec::new(),
             failure: None,
         }
@@ -276,7 +279,7 @@ impl Program {
                     owner.meter.refused += 1;
                     return 0..0;
                 }
-                Err(error) => return self.fail(task, error.reason, &text_of(&error), frame, around),
+                Err(error) => return self.fail(task, error.reason, &error.text("where"), frame, around),
             }
         }
         let mut step = step(around, &mut self.failure, &mut owner.deadline);
@@ -312,6 +315,10 @@ impl Program {
                 0..0
             }
             Flow::Error => self.failed(task, frame, around),
+            Flow::Broken => {
+                self.broken = true;
+                self.failed(task, frame, around)
+            }
         }
     }
 
@@ -325,7 +332,7 @@ impl Program {
                     owner.meter.refused_rows += 1;
                     return 0..0;
                 }
-                Err(error) => return self.fail(task, error.reason, &text_of(&error), frame, around),
+                Err(error) => return self.fail(task, error.reason, &error.text("having"), frame, around),
             }
         }
         self.out(task, 0)
@@ -425,10 +432,6 @@ impl Program {
             Choice::Failed => None,
         }
     }
-}
-
-fn text_of(error: &EvalError) -> String {
-    error.detail.to_string()
 }
 
 #[inline(always)]

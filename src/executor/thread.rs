@@ -113,6 +113,7 @@ pub struct Executor {
     pub meter: ExecutorMeter,
     /// The topology's store; none if state lives in memory only.
     pub space: Option<Arc<Space>>,
+    states: Vec<(usize, LifeMeter)>,
     /// How often it did something: what the coordinator sees of it.
     pub moved: Arc<AtomicU64>,
     barrier: u64,
@@ -124,6 +125,8 @@ pub struct Executor {
     /// When the last step began, and whether it did something and is still to be accounted for.
     began: u64,
     busy: bool,
+    /// The task (by pipeline) whose bolt was the first to be refused by the outside.
+    refused: Option<(usize, usize)>,
 }
 
 impl Executor {
@@ -146,6 +149,7 @@ impl Executor {
             clock,
             meter: ExecutorMeter::default(),
             space: None,
+            states: Vec::new(),
             moved: Arc::default(),
             barrier: 0,
             durable: 0,
@@ -155,6 +159,7 @@ impl Executor {
             flushed: true,
             began: 0,
             busy: false,
+            refused: None,
         }
     }
 
@@ -167,13 +172,14 @@ impl Executor {
         self.account(now);
         self.obey()?;
         let (mut some, mut ended, mut due) = (false, true, None::<u64>);
-        let mut failed = None;
-        let mut stale = false;
+        let (mut failed, mut broken, mut stale) = (None, false, false);
         for pipeline in &mut self.pipelines {
             if std::mem::take(&mut stale) {
                 now = self.clock.nanos();
             }
-            match pipeline.step(now) {
+            let stepped = pipeline.step(now);
+            broken |= std::mem::take(&mut pipeline.program.broken);
+            match stepped {
                 Ok(Progress::Some) => (some, ended, stale) = (true, false, true),
                 Ok(Progress::None(at)) => {
                     ended = false;
@@ -189,6 +195,9 @@ impl Executor {
         if let Some(error) = failed {
             return Err(error);
         }
+        if broken {
+            self.idle()?;
+        }
         if some {
             self.flushed = false;
             self.busy = true;
@@ -200,9 +209,7 @@ impl Executor {
         }
         if !self.flushed {
             self.flushed = true;
-            for task in self.pipelines.iter_mut().flat_map(|p| &mut p.program.tasks) {
-                task.bolt.idle()?;
-            }
+            self.idle()?;
         }
         Ok(if ended { Progress::Ended } else { Progress::None(due) })
     }
@@ -218,6 +225,21 @@ impl Executor {
             self.meter.longest_step_ns = self.meter.longest_step_ns.max(took);
             self.meter.stalls += u64::from(took > STALL_NS);
         }
+    }
+
+    /// Lets all bolts flush, also those behind one that fails.
+    fn idle(&mut self) -> Result<(), ComponentError> {
+        let mut first = Ok(());
+        for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
+            for (t, task) in pipeline.program.tasks.iter_mut().enumerate() {
+                let flushed = task.bolt.idle();
+                if flushed.is_err() {
+                    self.refused.get_or_insert((p, t));
+                    first = first.and(flushed);
+                }
+            }
+        }
+        first
     }
 
     #[inline]
@@ -260,6 +282,7 @@ impl Executor {
 
     #[cold]
     fn publish(&mut self) {
+        self.count_states();
         let snapshot = self.snapshot();
         let mut all = self.control.snapshots.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(slot) = all.get_mut(self.index) {
@@ -267,13 +290,19 @@ impl Executor {
         }
     }
 
-    /// Its numbers now.
-    pub fn snapshot(&mut self) -> Snapshot {
-        let mut snapshot = Snapshot { executor: self.meter.clone(), ..Snapshot::default() };
+    /// Asks the tasks for the counts of their state.
+    fn count_states(&mut self) {
+        self.states.clear();
         for task in self.pipelines.iter_mut().flat_map(|p| &mut p.program.tasks) {
-            let (bolt, component) = (&mut task.bolt, task.component);
-            bolt.states(&mut |state| snapshot.states.extend(state.meter().map(|meter| (component, meter))));
+            let component = task.component;
+            task.bolt.states(&mut |state| self.states.extend(state.meter().map(|meter| (component, meter))));
         }
+    }
+
+    /// Its numbers now; those of keyed state as they were when they were last asked for.
+    pub fn snapshot(&self) -> Snapshot {
+        let (executor, states) = (self.meter.clone(), self.states.clone());
+        let mut snapshot = Snapshot { executor, states, ..Snapshot::default() };
         for (n, pipeline) in self.pipelines.iter().enumerate() {
             snapshot.barriers.merge(&pipeline.barrier_ns);
             snapshot.decided.merge(&pipeline.decided);
@@ -303,13 +332,15 @@ impl Executor {
     pub fn run(&mut self, sections: &mut Sections) -> Result<(), ComponentError> {
         self.parker.register();
         let mut empty = 0u32;
-        let mut first_error = None;
+        let (mut first_error, mut first_of) = (None, None);
         while !self.control.abort.load(Ordering::Relaxed) {
             let progress = match self.step() {
                 Ok(progress) => progress,
                 Err(error) => {
                     // What has been read is finished: a failed source counts as ended, a failed sink stops the rest.
-                    first_error.get_or_insert(error);
+                    if first_error.is_none() {
+                        (first_error, first_of) = (Some(error), self.refused);
+                    }
                     self.control.drain.store(true, Ordering::Relaxed);
                     Progress::Some
                 }
@@ -332,9 +363,16 @@ impl Executor {
             }
         }
         self.wake_others();
-        for task in self.pipelines.iter_mut().flat_map(|p| &mut p.program.tasks) {
-            if let Err(error) = task.bolt.finish(sections) {
-                first_error.get_or_insert(error);
+        self.count_states();
+        for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
+            for (t, task) in pipeline.program.tasks.iter_mut().enumerate() {
+                let finished = task.bolt.finish(sections);
+                sections.components.resize(sections.sections.len(), task.component);
+                match finished {
+                    // The bolt that stopped the run knows by now what it has lost.
+                    Err(error) if first_error.is_none() || first_of == Some((p, t)) => first_error = Some(error),
+                    Err(_) | Ok(()) => {}
+                }
             }
         }
         first_error.map_or(Ok(()), Err)

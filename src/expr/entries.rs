@@ -339,6 +339,23 @@ impl Names for EntryNames<'_> {
         streams.all(|stream| stream == first).then(|| first.to_owned())
     }
 
+    fn columns(&self, stream: Option<&str>) -> Vec<&str> {
+        let columns = self.scope.columns.iter();
+        let own = stream.map(|stream| columns.clone().filter(move |c| c.stream.eq_ignore_ascii_case(stream)));
+        let own: Vec<&str> = own.into_iter().flatten().map(|c| c.column.name.as_str()).collect();
+        if !own.is_empty() {
+            return own;
+        }
+        let mut all: Vec<&str> = Vec::new();
+        let entries = self.entries.iter().map(|(entry, _)| *entry).filter(|entry| !entry.is_empty());
+        for name in columns.map(|c| c.column.name.as_str()).chain(entries) {
+            if !all.contains(&name) {
+                all.push(name);
+            }
+        }
+        all
+    }
+
     fn stream(&self, name: &str) -> Result<String, Option<String>> {
         let mut streams = self.scope.columns.iter().map(|c| c.stream);
         match streams.clone().find(|stream| stream.eq_ignore_ascii_case(name)) {

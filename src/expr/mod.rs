@@ -94,6 +94,17 @@ pub struct EvalError {
     pub detail: Box<str>,
 }
 
+impl EvalError {
+    /// In words: what failed (`add.share`, `where`), and why.
+    #[cold]
+    pub fn text(&self, what: &str) -> String {
+        match &*self.detail {
+            "" => format!("{what}: {}", self.reason.replace('_', " ")),
+            detail => format!("{what}: {detail}"),
+        }
+    }
+}
+
 /// Checks an expression without aggregates.
 ///
 /// # Errors

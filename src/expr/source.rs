@@ -58,6 +58,9 @@ impl<'a> Source<'a> {
         match parser.peek_token() {
             TokenWithSpan { token: Token::EOF, .. } => Ok((source, parsed)),
             TokenWithSpan { token, span } => {
+                if let Some(error) = source.open_case() {
+                    return Err(error);
+                }
                 let mut error = problem(source.bytes(span), format!("unexpected `{token}` after the expression"));
                 if matches!(token, Token::Word(ref word) if word.keyword == Keyword::AS) {
                     error.hint = Some("the name stands before the `=`: add.name = \"expression\"".to_owned());
@@ -118,6 +121,9 @@ impl<'a> Source<'a> {
             Some((range, _)) => range.clone(),
             None => end..end,
         };
+        if let Some(error) = self.open_case().filter(|_| message.starts_with("Expected: ")) {
+            return error;
+        }
         let message = match message.strip_prefix("Expected: ").and_then(|m| m.split_once(", found: ")) {
             Some((_, "EOF")) => "the expression ends too early".to_owned(),
             Some(("an expression", found)) => format!("an expression is missing before `{found}`"),
@@ -125,6 +131,21 @@ impl<'a> Source<'a> {
             None => lower_first(&message),
         };
         problem(range, message)
+    }
+
+    /// A `case` for which no `end` is left, the last one, as a problem.
+    fn open_case(&self) -> Option<ExprError> {
+        let mut open = Vec::new();
+        for (range, token) in &self.tokens {
+            match token {
+                Token::Word(word) if word.keyword == Keyword::CASE => open.push(range.clone()),
+                Token::Word(word) if word.keyword == Keyword::END => drop(open.pop()),
+                _ => {}
+            }
+        }
+        let mut error = problem(open.pop()?, "this `case` has no `end`");
+        error.hint = Some("write `case when condition then value else other end`".to_owned());
+        Some(error)
     }
 
     /// The byte of a location.

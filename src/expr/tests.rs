@@ -327,7 +327,7 @@ fn reference_tables() {
 fn problems_have_a_place_and_advice() {
     let mut wrong = Vec::new();
     for (text, expected) in [
-        ("amuont > 5", "[amuont] there is no column `amuont`"),
+        ("amuont > 5", "[amuont] there is no column `amuont` | the columns are b, i, j, x, y, s, t, ts, d, user"),
         ("usr = 'a'", "[usr] there is no column `usr` | did you mean `user`?"),
         ("s > 5", "[s] text cannot be compared with bigint | write `s::bigint`"),
         ("i + s", "[i + s] there is no bigint + text | texts are joined with `||`"),
@@ -361,7 +361,11 @@ fn problems_have_a_place_and_advice() {
             "length((i + 1)::double)",
             "[(i + 1)::double] `length` wants text here, this is double | write `((i + 1)::double)::text`",
         ),
-        ("nope + nada", "[nope] there is no column `nope`; [nada] there is no column `nada`"),
+        (
+            "nope + nada",
+            "[nope] there is no column `nope` | the columns are b, i, j, x, y, s, t, ts, d, user; \
+             [nada] there is no column `nada` | the columns are b, i, j, x, y, s, t, ts, d, user",
+        ),
         (
             "s::numeric",
             "[s::numeric] there is no type `numeric` | there is no decimal type: use double, or bigint in the smallest unit",

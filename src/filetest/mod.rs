@@ -142,6 +142,7 @@ fn tap_bolt(
     streams.push(own);
     CheckedBolt {
         id: format!("tap of {}", checked.streams[stream].name),
+        place: usize::MAX,
         kind: "tap".to_owned(),
         plan: Arc::new(tap::Tap::new(columns.iter().map(|c| c.ty).collect(), rows)),
         edges: vec![Edge { stream, grouping: None, columns: (0..columns.len()).map(Some).collect() }],

@@ -142,6 +142,18 @@ impl Problems {
         self.0.borrow().is_empty()
     }
 
+    /// What all of these have in common, sorted by place and worded as in the first.
+    pub fn common(all: impl IntoIterator<Item = Problems>) -> Vec<Problem> {
+        let mut all = all.into_iter().map(Problems::into_sorted);
+        let mut common = all.next().unwrap_or_default();
+        for others in all {
+            // Labels and hints name what else there is, which may differ.
+            let same = |a: &Problem, b: &Problem| (a.severity, a.span, &a.message) == (b.severity, b.span, &b.message);
+            common.retain(|problem| others.iter().any(|other| same(problem, other)));
+        }
+        common
+    }
+
     /// All of them, sorted by place; those without one come last. What is found in two ways is there once.
     pub fn into_sorted(self) -> Vec<Problem> {
         let mut all = self.0.into_inner();

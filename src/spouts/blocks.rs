@@ -109,7 +109,7 @@ mod tests {
         loop {
             match blocks.read(&mut into) {
                 Ok(Read::Bytes(n)) => bytes.extend_from_slice(&into[..n]),
-                Ok(Read::End) => return (bytes, None),
+                Ok(Read::Next | Read::End) => return (bytes, None),
                 Ok(Read::Wait | Read::Soon) => std::thread::yield_now(),
                 Err(error) => return (bytes, Some(error.message)),
             }

@@ -38,12 +38,13 @@ pub(super) fn checked<T>(text: &str, check: impl FnOnce(Options<'_>, &Environmen
     (made, problems.into_sorted())
 }
 
-/// The decoder's plan, or the problems.
+/// The decoder's plan, or the problems where there is an error.
 pub(super) fn plan(text: &str) -> Result<DecoderPlan, Vec<Problem>> {
     let (plan, problems) = checked(text, |options, environment| {
         DecoderPlan::check(&DecoderCheck { name: "s", options, environment, header: &|_| None })
     });
-    plan.filter(|_| problems.is_empty()).ok_or(problems)
+    let wrong = problems.iter().any(|p| p.severity == crate::problem::Severity::Error);
+    plan.filter(|_| !wrong).ok_or(problems)
 }
 
 /// Slots of columns that stand alone in a layout.

@@ -11,6 +11,7 @@ mod file;
 mod fixture;
 pub mod generate;
 mod log;
+mod records;
 mod stdin;
 mod table;
 

@@ -5,10 +5,9 @@
 
 use super::blocks::Blocks;
 use super::decoder::{DecoderCheck, DecoderPlan, Feed, Pace, RECORD_OPTIONS};
-use super::file::check_pace;
 use super::joined;
-use crate::component::{ComponentError, OptionSpec, SplitName, Spout, SpoutBuild, SpoutCheck, SpoutFactory, SpoutPlan};
-use crate::tuple::Column;
+use super::records::{Origin, Records, check_pace};
+use crate::component::{ComponentError, OptionSpec, SplitName, SpoutBuild, SpoutCheck, SpoutFactory, SpoutPlan};
 use std::io;
 
 const OWN: [OptionSpec; 2] = [
@@ -65,29 +64,14 @@ from = "readings"
             DecoderCheck { name: check.name, options: *options, environment: check.environment, header: &|_| None };
         let decoder = DecoderPlan::check(&decoder)?;
         check_pace(options, &pace, decoder.time());
-        Some(Box::new(StdinPlan { decoder, pace, limit }))
+        Some(Box::new(Records { origin: Stdin, decoder, pace, limit }))
     }
 }
 
-struct StdinPlan {
-    decoder: DecoderPlan,
-    pace: Pace,
-    limit: Option<u64>,
-}
+/// Standard input.
+struct Stdin;
 
-impl SpoutPlan for StdinPlan {
-    fn columns(&self) -> &[Column] {
-        self.decoder.columns()
-    }
-
-    fn side_streams(&self) -> &[(&'static str, Vec<Column>)] {
-        self.decoder.side_streams()
-    }
-
-    fn time(&self) -> Option<usize> {
-        self.decoder.time()
-    }
-
+impl Origin for Stdin {
     fn finite(&self) -> bool {
         true
     }
@@ -96,17 +80,13 @@ impl SpoutPlan for StdinPlan {
         Ok(vec!["stdin".to_owned()])
     }
 
-    fn describe(&self) -> Vec<String> {
-        self.decoder.describe()
-    }
-
-    fn open(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Spout>, ComponentError> {
+    fn open(&self, plan: &Records<Stdin>, build: &SpoutBuild<'_>) -> Result<Feed, ComponentError> {
         let source = Blocks::spawn("standard input", io::stdin(), 0, false)?;
-        let decoder = self.decoder.decoder(build.columns, build.split, build.split_id);
-        let mut feed = Feed::new(build.split, Box::new(source), build.position, decoder, self.pace.clone());
-        if let Some(limit) = self.limit {
+        let decoder = plan.decoder.decoder(build.columns, build.split, build.split_id);
+        let mut feed = Feed::new(build.split, Box::new(source), build.position, decoder, plan.pace.clone());
+        if let Some(limit) = plan.limit {
             feed.limit(limit);
         }
-        Ok(Box::new(feed))
+        Ok(feed)
     }
 }

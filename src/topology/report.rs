@@ -1,7 +1,6 @@
 //! Reports: the numbers of all executors become what people and machines read.
 
 use super::plan::{Entry, Plan};
-use crate::component::Sections;
 use crate::config::Checked;
 use crate::executor::{Snapshot, TaskMeter};
 use crate::latency::{
@@ -27,7 +26,11 @@ pub struct Facts<'a> {
 }
 
 /// The whole report, without the control of the machine and with what bolts have to show.
-pub fn report(facts: &Facts<'_>, ended: String, sections: Sections) -> Report {
+pub fn report(
+    facts: &Facts<'_>,
+    ended: String,
+    sections: impl IntoIterator<Item = (String, String, serde_json::Value)>,
+) -> Report {
     let mut decided = Recorder::default();
     facts.snapshots.iter().for_each(|s| decided.merge(&s.decided));
     let components = components(facts);
@@ -44,11 +47,7 @@ pub fn report(facts: &Facts<'_>, ended: String, sections: Sections) -> Report {
         channels,
         executors: executors(facts),
         jitter: None,
-        sections: sections
-            .sections
-            .into_iter()
-            .map(|(title, text, value)| SectionReport { title, text, value })
-            .collect(),
+        sections: sections.into_iter().map(|(title, text, value)| SectionReport { title, text, value }).collect(),
     }
 }
 
@@ -60,7 +59,8 @@ fn bolts(facts: &Facts<'_>) -> BTreeMap<usize, TaskMeter> {
     for (component, reason, count) in facts.snapshots.iter().flat_map(|s| &s.unrouted) {
         let meter = merged.entry(*component).or_default();
         meter.tuples_in += count;
-        (0..*count).for_each(|_| meter.error(reason, "no task could be chosen"));
+        let text = format!("`task` of its grouping: {}", reason.replace('_', " "));
+        (0..*count).for_each(|_| meter.error(reason, &text));
     }
     merged
 }

@@ -156,21 +156,24 @@ pub fn run(checked: &Checked, options: &RunOptions<'_>) -> Result<Ran, RunError>
     let (results, stopped) = keeper.keep(threads);
     let elapsed_ns = clock.nanos() - start;
     let committed = keeper.commits.take().map(Commits::end);
-    let (mut snapshots, mut sections, mut error) = (Vec::new(), Sections::default(), None);
+    let (mut snapshots, mut told, mut error) = (Vec::new(), Vec::new(), None);
     for (snapshot, own, result) in results {
         snapshots.push(snapshot);
-        sections.sections.extend(own.sections);
+        told.extend(own.components.into_iter().zip(own.sections));
         if let Err(failure) = result {
             error.get_or_insert(failure);
         }
     }
+    // As the file has them, whichever executor ended first.
+    told.sort_by_key(|(component, _)| checked.bolts[*component].place);
     let ended = match (&error, stopped) {
         (Some(error), _) => format!("failed: {error}"),
         (None, 0) => "end of input".to_owned(),
         (None, 1) => "stopped, everything in flight was finished".to_owned(),
         (None, _) => "stopped at once, tuples in flight were dropped".to_owned(),
     };
-    let mut report = report::report(&keeper.facts(&snapshots, elapsed_ns), ended, sections);
+    let mut report =
+        report::report(&keeper.facts(&snapshots, elapsed_ns), ended, told.into_iter().map(|(_, section)| section));
     report.jitter = jitter;
     if let Some(committed) = &committed {
         report.sections.push(state_report::state(&snapshots, committed, checked.runtime.state_memory_bytes));

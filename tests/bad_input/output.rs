@@ -26,9 +26,32 @@ fn a_full_disk_ends_the_run_with_what_to_do() {
     let folder = with_sink("kind = \"file\"\npath = \"/dev/full\"\n");
     let ran = run(&folder, &[]);
     assert_eq!(ran.code, Some(1));
-    assert!(ran.err.starts_with("error: cannot write `/dev/full` any further after 0 bytes; make room"), "{}", ran.err);
-    // Every tuple is accounted for, also those that could not be written.
-    account(&ran.report());
+    // Every tuple is accounted for, also those that could not be written, and the input stopped at once.
+    let report = ran.report();
+    let account = account(&report);
+    assert!(account.records < 3000, "{account:?}");
+    let lost = account.tuples;
+    let message = format!("error: cannot write `/dev/full` any further after 0 bytes, {lost} rows are lost; make room");
+    assert!(ran.err.starts_with(&message), "{}", ran.err);
+    let sections = report["sections"].as_array().expect("sections");
+    // In the order of the file.
+    let titles: Vec<_> = sections.iter().filter_map(|s| s["title"].as_str()).collect();
+    assert_eq!(titles, ["file out", "file late", "file wrong"]);
+    let section = &sections[0]["value"];
+    assert_eq!((section["rows"].as_u64(), section["lost"].as_u64()), (Some(0), Some(lost)), "{report}");
+}
+
+#[test]
+fn a_full_disk_stops_an_input_that_never_rests() {
+    let folder = Folder::new();
+    folder.file(
+        "t.toml",
+        "[runtime]\npin = false\n[spouts.s]\nkind = \"generate\"\nwhat = \"payments\"\n\
+         [bolts.out]\nkind = \"file\"\nfrom = \"s\"\npath = \"/dev/full\"\nformat = \"csv\"\n",
+    );
+    let ran = run(&folder, &[]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.err.contains("rows are lost; make room"), "{}", ran.err);
 }
 
 #[test]
@@ -40,10 +63,10 @@ fn a_file_in_a_folder_that_is_not_there_is_refused_at_the_start() {
 }
 
 #[test]
-fn an_export_that_cannot_be_written_fails_the_run() {
+fn an_export_that_cannot_be_written_is_refused_at_the_start() {
     let folder = with_sink("kind = \"table\"\nkey = \"id\"\nexport = \"no/such/out.csv\"\n");
     let ran = run(&folder, &[]);
-    assert_eq!(ran.code, Some(1));
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
     assert!(ran.err.contains("cannot create `no/such/out.csv`: the folder `no/such` does not exist"), "{}", ran.err);
 }
 
@@ -63,6 +86,9 @@ fn a_standard_output_that_is_full_is_an_error() {
         let ran = crate::program::finish(command.stdout(full).spawn().expect("the program"));
         assert_eq!(ran.code, Some(1), "{sink}");
         assert!(ran.err.contains("cannot write to standard output"), "{sink}: {}", ran.err);
+        // Ten thousand rows, had the input gone on.
+        let lost = ran.err.split(" more are lost").next().and_then(|e| e.rsplit(' ').next()?.parse::<u64>().ok());
+        assert!(sink.contains("null") || lost.is_some_and(|n| n > 0 && n < 3000), "{}", ran.err);
     }
 }
 

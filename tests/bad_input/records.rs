@@ -128,3 +128,20 @@ fn a_long_last_line_without_its_end_is_refused() {
     let folder = folder("id,ts,x,t\n1,2024-01-01,2,a\n2,2024-01-01,".to_owned() + &"7".repeat(3_000_000));
     assert_eq!(account(&run(&folder, &[]).good()), Account::new(1, &[("too_long", 1)]));
 }
+
+#[test]
+fn what_divides_by_zero_says_which_expression_it_was() {
+    let folder = folder("id,ts,x,t\n1,2024-01-01,0,a\n");
+    let bolts = "[bolts.f]\nkind = \"filter\"\nfrom = \"s\"\nwhere = \"1 / x > 2\"\n\
+                 [bolts.h]\nkind = \"select\"\nfrom = \"s\"\nadd.y = \"x\"\nhaving = \"1 / y > 2\"\n\
+                 [bolts.n]\nkind = \"null\"\nfrom = [\"f\", \"h\"]\nfill = \"null\"\n\
+                 [bolts.failed]\nkind = \"file\"\nfrom = [\"f.errors\", \"h.errors\"]\npath = \"failed.ndjson\"\n";
+    folder.file("t.toml", super::TOPOLOGY.to_owned() + bolts);
+    let ran = run(&folder, &[]);
+    // The check has warned of it.
+    assert!(ran.code == Some(0) && ran.err.contains("`x` can be zero"), "{}", ran.err);
+    let said: Vec<_> =
+        super::rows(&folder, "failed.ndjson").iter().map(|r| (r["reason"].clone(), r["text"].clone())).collect();
+    let expected = |what: &str| ("division_by_zero".into(), format!("{what}: division by zero").into());
+    assert_eq!(said, [expected("where"), expected("having")]);
+}

@@ -86,3 +86,26 @@ fn columns_of_errors_name_component_split_and_position() {
         rig.balanced();
     }
 }
+
+#[test]
+fn rejects_before_any_tuple_have_a_time_and_take_no_memory() {
+    let world = World::default();
+    let text = spout(&world, "s", 1, "") + &bolt("broken", "log", "\"s.errors\"", "");
+    let bad = |n: i64| Row { word: "broken".to_owned(), ..Row::new(n, n, n) };
+    world.feed("s", "0", (0..20_000).map(bad));
+    let mut rig = Rig::new(&text, &world, 1, 1);
+    rig.settle();
+    let seen = world.seen("broken");
+    assert_eq!(seen.len(), 20_000);
+    let arrived = seen[0].time;
+    assert!(arrived > i64::MIN && seen.iter().all(|e| e.time == arrived), "{arrived}");
+    let bytes: usize = rig.executors[0].pipelines.iter().map(|p| p.arena_bytes()).sum();
+    assert!(bytes < 200_000, "{bytes}");
+    // From the first tuple on they are where their split is.
+    world.feed("s", "0", [Row::new(0, 0, 77)]);
+    rig.settle();
+    world.feed("s", "0", [bad(1)]);
+    world.close_all();
+    rig.finish();
+    assert_eq!(world.seen("broken").last().map(|e| e.time), Some(77));
+}

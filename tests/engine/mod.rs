@@ -124,7 +124,7 @@ impl Rig {
     }
 
     fn report(&self) -> Report {
-        let snapshots: Vec<_> = self.executors.iter_mut().map(Executor::snapshot).collect();
+        let snapshots: Vec<_> = self.executors.iter().map(Executor::snapshot).collect();
         let facts = Facts {
             checked: &self.checked,
             entries: &self.entries,
@@ -133,7 +133,7 @@ impl Rig {
             elapsed_ns: 1,
             snapshots: &snapshots,
         };
-        topology::report(&facts, "end".to_owned(), Default::default())
+        topology::report(&facts, "end".to_owned(), [])
     }
 
     /// The report, whose books must balance.

@@ -185,3 +185,13 @@ fn many_rows_of_a_timer_that_wait_for_a_channel_come_before_the_tuple_that_moved
         rig.balanced();
     }
 }
+
+#[test]
+fn a_timer_that_is_set_in_the_past_fires_at_the_next_step() {
+    let world = World::default();
+    let text = spout(&world, "s", 1, "") + &bolt("a", "timer", "\"s\"", "");
+    world.feed("s", "0", rows(&[(10, 500), (20, -15)]));
+    let mut rig = Rig::new(&text, &world, 1, 1);
+    rig.settle();
+    assert_eq!(story(&world, &["a"]), owned(&[("a", 10, false), ("a", 20, false), ("a", 5, true)]));
+}

@@ -129,6 +129,10 @@ impl BoltPlan for Plan {
     }
 
     fn build(&self, build: &BoltBuild<'_>) -> Result<Box<dyn Bolt>, ComponentError> {
+        if let Some(spec) = &self.show.export {
+            // Hours of work are not to end with a folder that is not there.
+            RowFile::probe(&spec.path)?;
+        }
         let slots = build.inputs[0].clone();
         Ok(Box::new(Upserting {
             name: build.name.to_owned(),

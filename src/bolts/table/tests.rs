@@ -115,3 +115,19 @@ fn wrong_options_are_problems() {
     assert_eq!(problems.len(), 4, "{problems:?}");
     assert!(problems.iter().any(|p| p.contains("must be a condition")), "{problems:?}");
 }
+
+#[test]
+fn an_export_is_tried_at_the_start_and_leaves_nothing_behind() {
+    let rig = Rig::new(&[("s", KV)]);
+    let path = std::env::temp_dir().join(format!("sferic-{}-tried.csv", std::process::id()));
+    let toml = |path: &std::path::Path| format!("key = 'k'\nexport = '{}'", path.display());
+    rig.driver(&Table, &toml(&path));
+    assert!(!path.exists());
+    std::fs::write(&path, "of the last run").unwrap();
+    rig.driver(&Table, &toml(&path));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), "of the last run");
+    let Err(error) = rig.try_driver(&Table, &toml(&path.join("below"))) else { panic!("a file is no folder") };
+    assert!(error.message.contains("does not exist"), "{error}");
+    std::fs::remove_file(&path).unwrap();
+    assert!(rig.try_driver(&Table, &toml(&std::env::temp_dir())).is_err(), "a folder is no file");
+}

@@ -36,8 +36,10 @@ impl<'m> Checker<'m> {
     /// Checks all bolts in the order of their inputs and adds their streams.
     pub(super) fn all_bolts(&mut self) {
         for item in self.in_order() {
-            if self.lacks(item) || self.bolt(item).is_none() {
-                self.broken.push(item.key.name.clone());
+            if !self.lacks(item) && self.in_doubt(item) {
+                self.check_in_doubt(item);
+            } else if self.lacks(item) || self.bolt(item).is_none() {
+                self.guess(item);
             }
         }
     }
@@ -65,7 +67,7 @@ impl<'m> Checker<'m> {
     }
 
     /// The components whose streams a bolt reads, as far as they can be known without problems.
-    fn owners_read(&self, item: &Item) -> Vec<String> {
+    pub(super) fn owners_read(&self, item: &Item) -> Vec<String> {
         let silent = crate::problem::Problems::new();
         let options = Options { component: "", span: item.key.span, table: &item.table, problems: &silent };
         let mut streams: Vec<String> =
@@ -102,7 +104,7 @@ impl<'m> Checker<'m> {
         self.problems.push(problem);
     }
 
-    fn bolt(&mut self, item: &'m Item) -> Option<()> {
+    pub(super) fn bolt(&mut self, item: &Item) -> Option<()> {
         let component = format!("bolts.{}", item.key.name);
         let options =
             Options { component: &component, span: item.key.span, table: &item.table, problems: self.problems };
@@ -139,6 +141,7 @@ impl<'m> Checker<'m> {
         let having = self.having(&options, &outputs, &*plan);
         self.bolts.push(CheckedBolt {
             id: item.key.name.clone(),
+            place: self.model.bolts.iter().position(|b| b.key.name == item.key.name).unwrap_or(usize::MAX),
             kind: factory.kind().to_owned(),
             plan,
             edges: read.edges,

@@ -1,9 +1,10 @@
 //! Checking: a model and a registry become a checked topology, or problems.
 //!
-//! All problems are reported in one go. What depends on something broken is left out silently: its own problem has been
-//! reported. Order: parameters and tables, spouts, bolts in the order of their inputs, objectives, tests.
+//! All problems are reported in one go. Of what depends on something broken only that is reported which is wrong whatever
+//! was meant there. Order: parameters and tables, spouts, bolts in the order of their inputs, objectives, tests.
 
 mod bolt;
+mod doubt;
 mod from;
 mod runtime;
 mod spout;
@@ -42,6 +43,8 @@ pub fn check(model: &Model, registry: &Registry, problems: &Problems) -> Option<
         bolts: Vec::new(),
         streams: Vec::new(),
         broken: Vec::new(),
+        doubtful: Vec::new(),
+        worlds: doubt::World::all(),
         lacking: Vec::new(),
         missing: RefCell::default(),
         data_dir: None,
@@ -82,6 +85,10 @@ struct Checker<'a> {
     streams: Vec<Stream>,
     /// Components whose streams are not known because something is wrong with them.
     broken: Vec<String>,
+    /// Those of them whose streams are guessed in each of the worlds.
+    doubtful: Vec<String>,
+    /// The ways in which what is broken may have been meant.
+    worlds: Vec<doubt::World>,
     /// How an expression names parameters and reference tables that something is wrong with: `$name`, `name[`.
     lacking: Vec<String>,
     /// Streams that were looked for in vain, each of which is reported once.

@@ -135,6 +135,7 @@ impl Pipeline {
             return;
         }
         let first: Vec<Reject> = split.rejects.drain(..count).collect();
+        let time = self.inputs[n].time_of_reject(self.clock.wall_micros());
         for reject in first {
             let Source::Split(split) = &mut self.inputs[n].source else { return };
             split.meter.error(reject.reason, &reject.text);
@@ -146,7 +147,7 @@ impl Pipeline {
             }
             self.scratch.clear();
             let (frame, _) = self.scratch.push();
-            sides::fill(frame, &self.arena, split, side, &reject, self.watermark, self.clock.nanos());
+            sides::fill(frame, &self.arena, split, side, &reject, time, self.clock.nanos());
             let due = frame.due();
             let around = Around {
                 arena: &self.arena,
@@ -164,6 +165,10 @@ impl Pipeline {
                 }
             }
             self.decide(due);
+        }
+        if !self.inputs[n].has_tuples() {
+            // Nothing is suspended where rejects are followed, and no tuple of the run still needs its texts.
+            self.arena.clear();
         }
     }
 }

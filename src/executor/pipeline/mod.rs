@@ -184,6 +184,11 @@ impl Pipeline {
             // What ends after the others have delivered the barrier counts as having delivered it.
             self.align(epoch);
         }
+        if self.suspended.is_none() && self.program.deadline < self.watermark {
+            // A timer that was set in the past: time need not move once more.
+            self.fire(self.clock.nanos());
+            moved = true;
+        }
         if self.suspended.is_none()
             && let Some(input) = self.choose()
         {
@@ -197,6 +202,11 @@ impl Pipeline {
             return Ok(Progress::Ended);
         }
         Ok(if moved { Progress::Some } else { Progress::None(due) })
+    }
+
+    /// Memory that texts made on the way take.
+    pub fn arena_bytes(&self) -> usize {
+        self.arena.capacity_bytes()
     }
 
     fn flush(&mut self) -> bool {

@@ -154,7 +154,18 @@ fn wrong_calls_are_explained() {
 fn quotients_of_aggregates_are_warned_of() {
     assert_eq!(warnings("count(i) / n"), ["write `count(i)::double / nullif(n, 0)`"]);
     assert_eq!(warnings("sum(x) / n"), ["write `sum(x) / nullif(n, 0)`"]);
-    for text in ["sum(x) / nullif(n, 0)", "x / n", "sum(x) / 2", "i / j", "sum(x) / greatest(n, 1)", "x / lag(x)"] {
+    // A column may be zero as well, and so may what is left of a division.
+    assert_eq!(warnings("x / i"), ["write `x / nullif(i, 0)`"]);
+    assert_eq!(warnings("i % (j)::bigint"), ["write `i % nullif((j)::bigint, 0)`"]);
+    assert_eq!(warnings("x / lag(x)"), ["write `x / nullif(lag(x), 0)`"]);
+    for text in [
+        "sum(x) / nullif(n, 0)",
+        "x / nullif(i, 0)",
+        "sum(x) / 2",
+        "sum(x) / greatest(n, 1)",
+        "case when i > 0 then x / i end",
+        "case i when 0 then 0.0 else x / i end",
+    ] {
         assert!(warnings(text).is_empty(), "{text}");
     }
 }

@@ -12,6 +12,19 @@ use sqlparser::ast::Spanned;
 use std::ops::Range;
 use std::sync::Arc;
 
+/// How many columns are listed where a name is none of them.
+const LISTED_MAX: usize = 12;
+
+/// The columns there are, in words; none if there are none.
+fn listed(names: &[&str]) -> Option<String> {
+    let shown = names.iter().take(LISTED_MAX).copied().collect::<Vec<_>>().join(", ");
+    match names.len() {
+        0 => None,
+        count if count > LISTED_MAX => Some(format!("the columns are {shown} and {} more", count - LISTED_MAX)),
+        _ => Some(format!("the columns are {shown}")),
+    }
+}
+
 impl Resolver<'_> {
     /// A column, or `_time`.
     pub(crate) fn column(&mut self, stream: Option<&ast::Ident>, name: &ast::Ident) -> Resolved {
@@ -65,7 +78,10 @@ impl Resolver<'_> {
         ) {
             self.error_hint(range, message, "expressions read no clock; `_time` is the time of the tuple")
         } else {
-            self.error(range, message)
+            match listed(&self.names.columns(stream)) {
+                Some(list) => self.error_hint(range, message, list),
+                None => self.error(range, message),
+            }
         }
     }
 

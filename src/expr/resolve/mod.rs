@@ -69,6 +69,9 @@ pub(crate) trait Names {
     /// The stream of all these columns, if it is one.
     fn stream_of(&self, columns: &[usize]) -> Option<String>;
 
+    /// The names of the columns there are, of one stream if it is known.
+    fn columns(&self, stream: Option<&str>) -> Vec<&str>;
+
     /// The stream of this name, in the spelling of the scope; else the nearest.
     fn stream(&self, name: &str) -> Result<String, Option<String>>;
 }
@@ -88,6 +91,8 @@ pub(crate) struct Resolver<'a> {
     /// How columns are looked at: inside `lag`, inside an aggregate.
     wanted: ColumnUse,
     inside_aggregate: bool,
+    /// Within how many results of `case`: their conditions may have looked at a divisor.
+    guarded: usize,
     depth: usize,
 }
 
@@ -100,7 +105,17 @@ impl<'a> Resolver<'a> {
         entry: usize,
     ) -> Resolver<'a> {
         let wanted = ColumnUse::Now;
-        Resolver { source, names, environment, errors: Vec::new(), entry, wanted, inside_aggregate: false, depth: 0 }
+        Resolver {
+            source,
+            names,
+            environment,
+            errors: Vec::new(),
+            entry,
+            wanted,
+            inside_aggregate: false,
+            guarded: 0,
+            depth: 0,
+        }
     }
 
     /// Resolves the whole expression.

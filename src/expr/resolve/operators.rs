@@ -145,8 +145,8 @@ impl Resolver<'_> {
         let Some((want_left, want_right, ty)) = signature(op, left_type, right_type) else {
             return Err(self.no_operator(op, &left, &right, range));
         };
-        if op == ArithOp::Div {
-            self.warn_division(&left, &right, ty, &range);
+        if matches!(op, ArithOp::Div | ArithOp::Mod) {
+            self.warn_division(op, &left, &right, ty, &range);
         }
         let (left, right) = (self.coerce(left, Some(want_left)), self.coerce(right, Some(want_right)));
         Ok(self.typed(ty, Kind::Arith { op, left: Box::new(left?), right: Box::new(right?) }, range))
@@ -198,23 +198,22 @@ impl Resolver<'_> {
         self.mismatch(&wrong.range.clone(), message, if number(other) { other } else { Double }, wrong.node.ty)
     }
 
-    /// Warns of the two quotients of aggregates that are rarely meant.
-    fn warn_division(&mut self, left: &Typed, right: &Typed, ty: DataType, range: &Range<usize>) {
-        if !(self.names.is_aggregate(&left.node) && self.names.is_aggregate(&right.node)) {
-            return;
-        }
+    /// Warns of quotients that are rarely meant: whole ones of aggregates, and those by a column or an aggregate that
+    /// can be zero, where no `case` stands around.
+    fn warn_division(&mut self, op: ArithOp, left: &Typed, right: &Typed, ty: DataType, range: &Range<usize>) {
+        let aggregates = self.names.is_aggregate(&left.node) && self.names.is_aggregate(&right.node);
         let (l, r) = (self.source.slice(left.range.clone()), self.source.slice(right.range.clone()));
-        if ty == Bigint {
+        if aggregates && ty == Bigint && op == ArithOp::Div {
             let hint = format!(
                 "write `{l}::double / {}`",
                 if never_zero(&right.node) { r.to_owned() } else { format!("nullif({r}, 0)") }
             );
             self.warn(range, "bigint / bigint cuts off the fraction", hint);
-        } else if !never_zero(&right.node) {
+        } else if self.guarded == 0 && is_column(&right.node) {
             self.warn(
                 range,
                 format!("`{r}` can be zero; such a row leaves on the errors stream"),
-                format!("write `{l} / nullif({r}, 0)`"),
+                format!("write `{l} {} nullif({r}, 0)`", symbol(op)),
             );
         }
     }
@@ -410,4 +409,13 @@ fn signature(op: ArithOp, left: DataType, right: DataType) -> Option<(DataType, 
         (Bigint | Double, ArithOp::Mul, Interval) => (Double, Interval, Interval),
         _ => return None,
     })
+}
+
+/// Whether a part is a column (or an aggregate, for which one stands), whatever it is cast to.
+fn is_column(node: &Node) -> bool {
+    match &node.kind {
+        Kind::Column(_) => true,
+        Kind::Cast(inner) => is_column(inner),
+        _ => false,
+    }
 }

@@ -178,10 +178,14 @@ impl Resolver<'_> {
                     self.compare(CompareOp::Eq, operand, value)
                 }),
             });
+            self.guarded += 1;
             results.push(self.expr(&when.result));
+            self.guarded -= 1;
         }
         let has_else = otherwise.is_some();
+        self.guarded += 1;
         results.extend(otherwise.map(|otherwise| self.expr(otherwise)));
+        self.guarded -= 1;
         let conditions = conditions.into_iter().collect::<Result<Vec<_>, _>>();
         let results = results.into_iter().collect::<Result<Vec<_>, _>>()?;
         let (ty, mut results) = self.unify(results, "the results of `case`")?;

@@ -116,6 +116,5 @@ fn passes(filter: Option<&Compiled>, frame: &Frame, arena: &Arena) -> Result<boo
 
 #[cold]
 fn failed(name: &str, error: &EvalError) -> Failure {
-    let detail = if error.detail.is_empty() { error.reason.replace('_', " ") } else { error.detail.to_string() };
-    Failure { reason: error.reason, text: format!("`{name}`: {detail}") }
+    Failure { reason: error.reason, text: error.text(&format!("`{name}`")) }
 }

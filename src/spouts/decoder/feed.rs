@@ -1,7 +1,7 @@
 //! A split that is read as bytes: input, decoder and pace together are a spout.
 
 use super::{Decoder, Input, Pace, Read, Source, Window};
-use crate::component::{ComponentError, Intake, Polled, Spout};
+use crate::component::{ComponentError, Intake, Polled, Reject, Spout};
 use crate::tuple::{RUN_TUPLES, Run};
 
 /// Bytes that are read at once: they stay in the second-level cache until they are decoded, and the tuples of the poll
@@ -28,6 +28,8 @@ pub struct Feed {
     last_due: u64,
     starved: bool,
     ended: bool,
+    /// What was lost between two contents, and where, and has not been told yet.
+    loss: Option<(u64, String)>,
 }
 
 impl Feed {
@@ -43,6 +45,7 @@ impl Feed {
             last_due: 0,
             starved: false,
             ended: false,
+            loss: None,
         }
     }
 
@@ -61,6 +64,7 @@ impl Feed {
             let window = Window { bytes: self.input.bytes(), position: self.input.position(), last };
             match self.decoder.begin(window).map_err(|e| self.named(e))? {
                 Some(bytes) => self.input.consume(bytes),
+                None if self.input.turning() => self.turn(),
                 None if self.input.ended() => return self.end().map(|_| false),
                 None if matches!(self.read(), Read::Wait | Read::Soon) => return Ok(false),
                 None => {}
@@ -155,7 +159,7 @@ impl Feed {
     fn read_ahead(&mut self, run: &Run) {
         if run.is_empty()
             && self.input.bytes().len() < 2 * AHEAD_BYTES
-            && matches!(self.input.fill(AHEAD_BYTES), Read::Bytes(_) | Read::End)
+            && matches!(self.input.fill(AHEAD_BYTES), Read::Bytes(_) | Read::Next | Read::End)
         {
             self.starved = false;
         }
@@ -171,7 +175,13 @@ impl Spout for Feed {
             // Its texts may point into the input, which could not be moved: the run has to go first.
             return Ok(Polled::Nothing(Some(intake.now)));
         }
-        if !self.decoder.started() && !self.begin()? {
+        let begun = self.decoder.started() || self.begin()?;
+        if let Some((position, text)) = self.loss.take() {
+            let record = String::new();
+            intake.rejects.push(Reject { stream: "errors", reason: "truncated", position, text, record });
+            return Ok(Polled::Some);
+        }
+        if !begun {
             return Ok(Polled::Nothing(None));
         }
         self.hold = self.hold.filter(|due| *due > intake.now);
@@ -188,11 +198,11 @@ impl Spout for Feed {
         };
         let rejects = intake.rejects.len();
         for _ in 0..BLOCKS_MAX {
-            if self.starved && !self.input.ended() {
+            if self.starved && !self.input.ended() && !self.input.turning() {
                 match self.read() {
                     Read::Wait => return Ok(Polled::Nothing(None)),
                     Read::Soon => return Ok(Polled::Nothing(Some(intake.now + SOON_NS))),
-                    Read::Bytes(_) | Read::End => {}
+                    Read::Bytes(_) | Read::Next | Read::End => {}
                 }
             }
             self.decode(most, intake);
@@ -202,6 +212,10 @@ impl Spout for Feed {
             }
             if let Some(due) = self.hold {
                 return Ok(Polled::Nothing(Some(due)));
+            }
+            if self.starved && self.input.turning() {
+                self.turn();
+                return Ok(Polled::Nothing(Some(intake.now)));
             }
             if self.starved && self.input.ended() {
                 return self.end();
@@ -220,6 +234,14 @@ impl Spout for Feed {
 }
 
 impl Feed {
+    /// The content has been decoded to its end; another one follows.
+    fn turn(&mut self) {
+        let position = self.input.position();
+        self.loss = self.input.turn().map(|text| (position, text));
+        self.decoder.restart();
+        self.starved = false;
+    }
+
     fn end(&mut self) -> Result<Polled, ComponentError> {
         self.ended = true;
         match self.input.failure() {

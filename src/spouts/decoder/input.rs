@@ -11,6 +11,8 @@ pub enum Read {
     Wait,
     /// Nothing now, but it is being made: worth asking again shortly.
     Soon,
+    /// Nothing more of this content; another one follows, from its start, when it is asked again.
+    Next,
     /// Nothing, ever again.
     End,
 }
@@ -33,6 +35,11 @@ pub trait Source: Send {
         Ok(false)
     }
 
+    /// After [`Read::Next`]: what may have been lost on the way to the other content, if anything.
+    fn loss(&mut self) -> Option<String> {
+        None
+    }
+
     /// From now on others have work to do meanwhile: a source that takes long to make its bytes does so elsewhere.
     ///
     /// # Errors
@@ -50,13 +57,15 @@ pub struct Input {
     end: usize,
     position: u64,
     ended: bool,
+    /// The bytes that are there are the last of one content, before those of another.
+    turning: bool,
     failure: Option<ComponentError>,
 }
 
 impl Input {
     /// Over a source whose first byte has this position.
     pub fn new(source: Box<dyn Source>, position: u64) -> Input {
-        Input { source, buffer: Vec::new(), start: 0, end: 0, position, ended: false, failure: None }
+        Input { source, buffer: Vec::new(), start: 0, end: 0, position, ended: false, turning: false, failure: None }
     }
 
     /// What is there and not yet used.
@@ -76,7 +85,18 @@ impl Input {
 
     /// Whether the bytes that are there are the last and whole: where the source failed, they may be a torn record.
     pub fn last(&self) -> bool {
-        self.ended && self.failure.is_none()
+        self.turning || self.ended && self.failure.is_none()
+    }
+
+    /// Whether the bytes that are there are the last before another content; nothing is read before [`Input::turn`].
+    pub fn turning(&self) -> bool {
+        self.turning
+    }
+
+    /// Goes on with the other content; positions count on. What was lost on the way, if anything.
+    pub fn turn(&mut self) -> Option<String> {
+        self.turning = false;
+        self.source.loss()
     }
 
     /// Why no byte follows, if it is not the proper end.
@@ -105,6 +125,9 @@ impl Input {
         if self.ended {
             return Read::End;
         }
+        if self.turning {
+            return Read::Next;
+        }
         if self.start > 0 && (self.start == self.end || self.buffer.len() - self.end < most) {
             self.buffer.copy_within(self.start..self.end, 0);
             self.end -= self.start;
@@ -120,6 +143,10 @@ impl Input {
                 Read::Bytes(n)
             }
             Ok(nothing @ (Read::Wait | Read::Soon)) => nothing,
+            Ok(Read::Next) => {
+                self.turning = true;
+                Read::Next
+            }
             Ok(Read::End) => {
                 self.ended = true;
                 Read::End

@@ -154,6 +154,13 @@ impl Decoder {
         self.start.done
     }
 
+    /// Another content follows, with a start of its own.
+    pub fn restart(&mut self) {
+        self.start.done = false;
+        self.scanned = 0;
+        self.element = None;
+    }
+
     /// Reads byte order mark and header at the start of the split, and finds its columns. Gives the bytes that they
     /// take, none if the window is too short for it.
     ///
@@ -424,8 +431,12 @@ fn shown(record: &[u8]) -> String {
 
 #[cold]
 fn push(reason: &'static str, text: String, record: &[u8], position: u64, intake: &mut Intake<'_>) {
-    let stream = if reason == "unmatched" { "unmatched" } else { "errors" };
-    intake.rejects.push(Reject { stream, reason, position, text, record: shown(record) });
+    let (stream, record) = match reason {
+        // A stream of lines that others read: each is whole.
+        "unmatched" => ("unmatched", String::from_utf8_lossy(line_of(record)).into_owned()),
+        _ => ("errors", shown(record)),
+    };
+    intake.rejects.push(Reject { stream, reason, position, text, record });
 }
 
 impl Columns {

@@ -337,7 +337,11 @@ impl<'a> Checking<'a, '_> {
             None => self.outputs(&[], &Entries::default()),
         };
         let filter = match (&adds, options.has("where")) {
-            (Some(None), _) | (_, false) => None,
+            (_, false) => None,
+            (Some(None), true) => {
+                self.filter_in_doubt();
+                None
+            }
             (adds, true) => Some(self.filter(adds.as_ref().and_then(Option::as_ref))?),
         };
         let adds = match adds {
@@ -439,6 +443,30 @@ impl<'a> Checking<'a, '_> {
         let condition = self.check.options.condition("where", &scope)?;
         let late = condition.columns().iter().any(|c| places[*c] >= raw);
         Some(Filter { condition, places, late })
+    }
+
+    /// `where` beside an `add` that is broken: what is wrong of it whatever was meant there.
+    fn filter_in_doubt(&self) {
+        let known = self.scope_columns();
+        let names = self.check.options.node("add").and_then(Node::as_table);
+        let names = names.iter().flat_map(|table| &table.entries).map(|(key, _)| &*key.name);
+        let hidden: Vec<&str> = names.collect();
+        let added: Vec<Vec<Column>> = DataType::ALL
+            .iter()
+            .map(|ty| hidden.iter().map(|name| Column::new(*name, *ty)).collect())
+            .chain([Vec::new()])
+            .collect();
+        let columns: Vec<Vec<ScopeColumn<'_>>> = added
+            .iter()
+            .map(|added| {
+                let kept = known.iter().filter(|k| !hidden.iter().any(|name| k.column.is(name)) || added.is_empty());
+                let kept = kept.map(|k| ScopeColumn { stream: k.stream, column: k.column });
+                kept.chain(added.iter().map(|column| ScopeColumn { stream: self.check.name, column })).collect()
+            })
+            .collect();
+        let scope = |columns| Scope { columns, environment: self.check.environment };
+        let scopes: Vec<Scope<'_>> = columns.iter().map(|columns| scope(columns.as_slice())).collect();
+        self.check.options.condition_in_doubt("where", &scopes);
     }
 
     /// The outer option is none where the name is wrong.

@@ -361,6 +361,9 @@ fn lines_that_match_no_expression_leave_on_unmatched() {
     assert_eq!((all.rejects[0].stream, all.rejects[1].stream), ("unmatched", "errors"));
     assert_eq!(all.rejects[0].record, "d=2");
     assert_eq!(plan.side_streams()[0].0, "unmatched");
+    // A long line is whole.
+    let long = "ü".repeat(40_000);
+    assert_eq!(decode(&plan, format!("{long}\n").as_bytes(), &[]).rejects[0].record, long);
 }
 
 #[test]
@@ -384,7 +387,7 @@ fn wrong_options_are_problems_with_a_hint() {
         ("format = \"csv\"\nfields.a = \"timestamp\"\ntime = \"b\"", "did you mean `a`?"),
         ("format = \"csv\"\nfields.a = \"text\"\ntime = \"a\"", "must name a timestamp"),
         ("format = \"csv\"\nfields.a = \"text\"\ndelimiter = \"||\"", "one ASCII character"),
-        ("format = \"csv\"\nfields.a = \"text\"\nmax_record = \"1 mile\"", "such as \"1MiB\""),
+        ("format = \"csv\"\nfields.a = \"text\"\nmax_record = \"1 mile\"", "such as \"64MiB\""),
         ("format = \"regex\"\nfields.a = \"text\"", "`regex` of `spouts.s` is missing"),
         ("format = \"regex\"\nregex = '(?<a>'\nfields.a = \"text\"", "unclosed group"),
         ("format = \"regex\"\nregex = '(?<aa>x)'\nfields.ab = \"text\"", "did you mean \"aa\"?"),

@@ -1,10 +1,12 @@
 //! Kind `file`: records of files, plain or packed with gzip or zstd; each file is one split.
 //!
 //! A position is a byte of the unpacked content. A packed file is unpacked by a thread of its own, ahead of the executor.
-//! With `follow` a plain file is read on as it grows; a file that was
-//! replaced under its name (by a rotation) is not noticed, one that shrank is an error.
+//! With `follow` a plain file is read on as it grows. One that is replaced under its name (by a rotation) is read to its
+//! end and then the new one from its start; one that shrank is read from its start, which is counted as an error
+//! (`truncated`). Positions then count on, so that they stay unique.
 
 mod paths;
+mod plain;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -14,12 +16,12 @@ pub(super) use source::{describe_io, open_source, read_all};
 
 use super::decoder::{DecoderCheck, DecoderPlan, Feed, Pace, RECORD_OPTIONS};
 use super::joined;
+use super::records::{Origin, Records, check_pace};
 use crate::component::{
     ComponentError, Intake, OptionSpec, Polled, SplitName, Spout, SpoutBuild, SpoutCheck, SpoutFactory, SpoutPlan,
 };
-use crate::problem::Problem;
 use crate::tuple::codec::CsvSplitter;
-use crate::tuple::{Column, Layout, Run, Slot};
+use crate::tuple::{Layout, Run, Slot};
 use std::path::Path;
 
 const OWN: [OptionSpec; 4] = [
@@ -93,16 +95,7 @@ limit = 3
         let (patterns, decoder) = (patterns?, decoder?);
         patterns.warn(options);
         check_pace(options, &pace, decoder.time());
-        Some(Box::new(FilePlan { patterns, decoder, pace, follow, limit }))
-    }
-}
-
-/// An event-time pace needs event time.
-pub(super) fn check_pace(options: &crate::component::Options<'_>, pace: &Pace, time: Option<usize>) {
-    if let (Pace::Speed { .. }, None, Some(node)) = (pace, time, options.node("pace")) {
-        let problem =
-            Problem::error(format!("`pace` of `{}` follows event time, which there is none", options.component));
-        options.problem(problem.at(node.span).hint("name the column of event time with `time`"));
+        Some(Box::new(Records { origin: Files { patterns, follow }, decoder, pace, limit }))
     }
 }
 
@@ -127,27 +120,13 @@ fn header_of(patterns: &Patterns, delimiter: u8) -> Option<Vec<String>> {
     CsvSplitter::header(delimiter, bytes, last).map(|(names, _)| names).filter(|names| !names.is_empty())
 }
 
-struct FilePlan {
+/// Files that match patterns.
+struct Files {
     patterns: Patterns,
-    decoder: DecoderPlan,
-    pace: Pace,
     follow: bool,
-    limit: Option<u64>,
 }
 
-impl SpoutPlan for FilePlan {
-    fn columns(&self) -> &[Column] {
-        self.decoder.columns()
-    }
-
-    fn side_streams(&self) -> &[(&'static str, Vec<Column>)] {
-        self.decoder.side_streams()
-    }
-
-    fn time(&self) -> Option<usize> {
-        self.decoder.time()
-    }
-
+impl Origin for Files {
     fn finite(&self) -> bool {
         !self.follow
     }
@@ -156,15 +135,11 @@ impl SpoutPlan for FilePlan {
         self.patterns.files()
     }
 
-    fn describe(&self) -> Vec<String> {
-        self.decoder.describe()
-    }
-
-    fn open(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Spout>, ComponentError> {
-        let mut feed = self.feed(build.split, build.columns, build.split_id, self.pace.clone())?;
+    fn open(&self, plan: &Records<Files>, build: &SpoutBuild<'_>) -> Result<Feed, ComponentError> {
+        let mut feed = self.feed(plan, build.split, build.columns, build.split_id, plan.pace.clone())?;
         let position = build.position;
-        if let Some(limit) = self.limit {
-            let before = if position > 0 { self.rows_before(build.split, position)? } else { 0 };
+        if let Some(limit) = plan.limit {
+            let before = if position > 0 { self.rows_before(plan, build.split, position)? } else { 0 };
             feed.limit(limit.saturating_sub(before));
         }
         let started = feed.begin()?;
@@ -175,28 +150,35 @@ impl SpoutPlan for FilePlan {
                     build.split
                 )));
             }
-            let record = match self.decoder.has_elements() {
+            let record = match plan.decoder.has_elements() {
                 true => source::line_start(Path::new(build.split), position)?,
                 false => position,
             };
             feed.resume(record, position)?;
         }
         feed.detach()?;
-        Ok(Box::new(feed))
+        Ok(feed)
     }
 }
 
-impl FilePlan {
-    fn feed(&self, split: &str, slots: &[Slot], split_id: u32, pace: Pace) -> Result<Feed, ComponentError> {
+impl Files {
+    fn feed(
+        &self,
+        plan: &Records<Files>,
+        split: &str,
+        slots: &[Slot],
+        split_id: u32,
+        pace: Pace,
+    ) -> Result<Feed, ComponentError> {
         let source = open_source(Path::new(split), self.follow)?;
-        Ok(Feed::new(split, source, 0, self.decoder.decoder(slots, split, split_id), pace))
+        Ok(Feed::new(split, source, 0, plan.decoder.decoder(slots, split, split_id), pace))
     }
 
     /// How many rows lie before a position: what a `limit` has left after a restart. Reads the file again.
-    fn rows_before(&self, split: &str, position: u64) -> Result<u64, ComponentError> {
-        let layout = Layout::new(self.columns().len());
+    fn rows_before(&self, plan: &Records<Files>, split: &str, position: u64) -> Result<u64, ComponentError> {
+        let layout = Layout::new(plan.decoder.columns().len());
         let slots: Vec<Slot> = (0..layout.slots()).map(|n| layout.slot(n)).collect();
-        let mut feed = self.feed(split, &slots, 0, Pace::Max)?;
+        let mut feed = self.feed(plan, split, &slots, 0, Pace::Max)?;
         let mut run = Run::new(layout);
         let mut rejects = Vec::new();
         let mut rows = 0;

@@ -1,12 +1,13 @@
 //! The bytes of a file, unpacked. A packed file is unpacked where it is asked, and by a thread of its own once it is
 //! detached.
 
+use super::plain::Plain;
 use crate::component::ComponentError;
 use crate::spouts::blocks::Blocks;
 use crate::spouts::decoder::{Read, Source};
 use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const PACKED_BYTES: usize = 64 * 1024;
 
@@ -25,16 +26,20 @@ pub(in crate::spouts) fn open_source(path: &Path, follow: bool) -> Result<Box<dy
             Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(PACKED_BYTES, file)))
         }
         [0x28, 0xb5, 0x2f, 0xfd] => Box::new(zstd::Decoder::new(file).map_err(failed)?),
-        _ => return Ok(Box::new(Plain { path: path.to_owned(), file, position: 0, follow })),
+        _ => return Ok(Box::new(Plain::new(path, file, follow))),
     };
     if follow {
-        let message = format!("{} is packed: only a plain file can be followed", path.display());
-        return Err(ComponentError::new(message));
+        return Err(is_packed(path));
     }
     Ok(Box::new(Packed::Here { reader: packed, position: 0 }))
 }
 
-fn read_up_to(file: &mut File, into: &mut [u8]) -> io::Result<usize> {
+/// Only a plain file can be followed.
+pub(super) fn is_packed(path: &Path) -> ComponentError {
+    ComponentError::new(format!("{} is packed: only a plain file can be followed", path.display()))
+}
+
+pub(super) fn read_up_to(file: &mut File, into: &mut [u8]) -> io::Result<usize> {
     let mut len = 0;
     while len < into.len() {
         match file.read(&mut into[len..])? {
@@ -71,7 +76,7 @@ pub(in crate::spouts) fn read_all(path: &Path) -> Result<Vec<u8>, ComponentError
         let read = source.read(&mut bytes[len..]);
         match read.map_err(|e| ComponentError { message: format!("{}: {}", path.display(), e.message), ..e })? {
             Read::Bytes(n) => len += n,
-            Read::Wait | Read::Soon | Read::End => break,
+            Read::Wait | Read::Soon | Read::Next | Read::End => break,
         }
     }
     bytes.truncate(len);
@@ -95,7 +100,7 @@ pub(super) fn line_start(path: &Path, position: u64) -> Result<u64, ComponentErr
                 }
                 at += n as u64;
             }
-            Read::Wait | Read::Soon | Read::End => {
+            Read::Wait | Read::Soon | Read::Next | Read::End => {
                 let message =
                     format!("{} has only {at} bytes, but was read up to byte {position} before", path.display());
                 return Err(ComponentError::new(message));
@@ -137,60 +142,5 @@ impl Source for Packed {
             *self = Packed::Away(Blocks::spawn("a packed file", reader, *position, true)?);
         }
         Ok(())
-    }
-}
-
-struct Plain {
-    path: PathBuf,
-    file: File,
-    position: u64,
-    follow: bool,
-}
-
-impl Plain {
-    fn failed(&self, error: io::Error) -> ComponentError {
-        ComponentError::io(format!("cannot be read on at byte {}: {error}", self.position), error)
-    }
-
-    fn len(&self) -> Result<u64, ComponentError> {
-        self.file.metadata().map(|m| m.len()).map_err(|e| self.failed(e))
-    }
-}
-
-impl Source for Plain {
-    fn read(&mut self, into: &mut [u8]) -> Result<Read, ComponentError> {
-        loop {
-            match self.file.read(into) {
-                Ok(0) if !self.follow => return Ok(Read::End),
-                Ok(0) => break,
-                Ok(n) => {
-                    self.position += n as u64;
-                    return Ok(Read::Bytes(n));
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(self.failed(error)),
-            }
-        }
-        let len = self.len()?;
-        if len < self.position {
-            return Err(ComponentError::new(format!(
-                "the file shrank to {len} bytes after {} had been read; restart to read it from where it is now",
-                self.position
-            )));
-        }
-        Ok(Read::Wait)
-    }
-
-    fn skip_to(&mut self, position: u64) -> Result<bool, ComponentError> {
-        let len = self.len()?;
-        if position > len {
-            return Err(ComponentError::new(format!(
-                "{} has only {len} bytes, but was read up to byte {position} before: it was replaced or cut",
-                self.path.display()
-            )));
-        }
-        self.file.seek(SeekFrom::Start(position)).map_err(|e| self.failed(e))?;
-        self.position = position;
-        Ok(true)
     }
 }

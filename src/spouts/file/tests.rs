@@ -150,7 +150,7 @@ fn a_limit_counts_rows_also_after_a_restart() {
 }
 
 #[test]
-fn a_followed_file_goes_on_where_it_ended_and_may_not_shrink() {
+fn a_followed_file_goes_on_where_it_ended_and_from_its_start_when_it_shrank() {
     let folder = Folder::new("follow");
     let path = folder.write("a.csv", b"n\n1\n2");
     let (plan, _) = check(&folder, &format!("path = \"a.csv\"\nfollow = true\n{NUMBERS}"));
@@ -161,9 +161,44 @@ fn a_followed_file_goes_on_where_it_ended_and_may_not_shrink() {
     let mut file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
     file.write_all(b"3\n4\n").unwrap();
     assert_eq!(values(&run(&mut *spout, plan.columns(), 2)), [23, 4]);
-    std::fs::write(&path, b"n\n").unwrap();
+    std::fs::write(&path, b"n\n5\n").unwrap();
     let all = run(&mut *spout, plan.columns(), 2);
-    assert!(all.failure.unwrap().contains("the file shrank to 2 bytes"));
+    assert_eq!((values(&all), all.failure), (vec![5], None));
+    let told: Vec<_> = all.rejects.iter().map(|r| (r.stream, r.reason, r.position)).collect();
+    assert_eq!(told, [("errors", "truncated", 9)]);
+    assert!(all.rejects[0].text.contains("shrank to 4 bytes after 9 had been read"), "{:?}", all.rejects);
     folder.write("a.csv", &gzip(b"n\n1\n"));
     assert!(open(&*plan, path.to_str().unwrap(), 0).is_err_and(|e| e.message.contains("is packed")));
+}
+
+#[test]
+fn a_followed_file_that_is_rotated_is_finished_and_the_new_one_read_from_its_start() {
+    let folder = Folder::new("rotate");
+    let path = folder.write("a.csv", b"n\n1\n");
+    let (plan, _) = check(&folder, &format!("path = \"a.csv\"\nfollow = true\n{NUMBERS}"));
+    let plan = plan.unwrap();
+    let mut spout = open(&*plan, path.to_str().unwrap(), 0).unwrap();
+    let mut next = || run(&mut *spout, plan.columns(), 2);
+    assert_eq!(values(&next()), [1]);
+    let append = |path: &std::path::Path, bytes: &[u8]| {
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(path).unwrap();
+        file.write_all(bytes).unwrap();
+    };
+    for generation in 0..3 {
+        let old = folder.0.join(format!("a.csv.{generation}"));
+        std::fs::rename(&path, &old).unwrap();
+        append(&old, b"2\n");
+        assert_eq!(values(&next()), [2], "no new file yet");
+        append(&path, b"");
+        append(&old, b"3\n");
+        assert_eq!(values(&next()), [3], "the writer is still with the old one");
+        // The last line of the old one has no end.
+        append(&old, b"4");
+        append(&path, b"n\n5\n");
+        let all = next();
+        assert_eq!((values(&all), all.rejects.len()), (vec![4, 5], 0));
+        assert!(all.positions[0] < all.positions[1], "{:?}", all.positions);
+        append(&path, b"6\n");
+        assert_eq!(values(&next()), [6]);
+    }
 }
