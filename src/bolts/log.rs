@@ -5,9 +5,6 @@
 //! records when the epoch is durable; after a restart what lies behind the last epoch is cut off. Where nothing is kept,
 //! rows are visible as they are flushed.
 
-#[cfg(test)]
-mod tests;
-
 use crate::component::{
     Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ComponentError, Flow, Keyed, OptionSpec, OutputStream, Sections,
     Step,
