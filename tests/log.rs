@@ -191,6 +191,9 @@ fn a_topology_reads_a_topic_and_writes_another_once() {
         found.sort_unstable();
         assert_eq!(found, expected);
     }
+    folder.file("log.toml", TOPOLOGY.replace("name = \"flow\"", "name = \"log\""));
+    let ran = folder.run(&["run", "log.toml", "--jitter", "0s", "--data-dir", "sferic-data"]);
+    assert!(ran.code == Some(1) && ran.err.contains("cannot be called `log`"), "{}", ran.err);
     // The topic belongs to the topology's commits.
     let ran = append(&folder, &["out"], "x\n");
     assert!(ran.code == Some(1) && ran.err.contains("is written by the commits of flow.even"), "{}", ran.err);

@@ -80,8 +80,11 @@ impl EndFile {
     }
 }
 
+/// The open file, if it is there, and what it says.
+pub(super) type Found = (Option<Arc<dyn File>>, Option<End>);
+
 /// Reads the file of a partition; none where nothing was written yet, or nothing whole is left.
-pub(super) fn read_end(files: &dyn Files, folder: &Path) -> Result<(Option<Arc<dyn File>>, Option<End>), LogError> {
+pub(super) fn read_end(files: &dyn Files, folder: &Path) -> Result<Found, LogError> {
     let path = folder.join(NAME);
     match files.open(&path, Access::Read) {
         Ok(file) => {

@@ -33,7 +33,7 @@ pub use error::LogError;
 pub use reader::{Reader, Start};
 pub use record::{MAX_RECORD_BYTES, Record};
 pub use retention::{Retention, Trim, Trimmed};
-pub use topic::{Log, PartitionStats, Topic, TopicOptions};
+pub use topic::{FOLDER, Log, PartitionStats, Topic, TopicOptions};
 pub use verify::{Damage, Verified};
 pub use writer::{Owner, Prepared, SyncPolicy, Writer, WriterOptions};
 

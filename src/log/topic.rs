@@ -12,6 +12,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+/// The folder of the log in a data directory.
+pub const FOLDER: &str = "log";
 const META: &str = "topic";
 const FORMAT: u32 = 1;
 const LONGEST_NAME: usize = 200;
@@ -82,7 +84,7 @@ struct Meta {
 impl Log {
     /// The log in a data directory of the machine. Nothing is made or read yet.
     pub fn in_dir(data_dir: &Path) -> Log {
-        Log::with_files(Arc::new(DiskFiles), data_dir.join("log"))
+        Log::with_files(Arc::new(DiskFiles), data_dir.join(FOLDER))
     }
 
     /// A log in this folder of a tree of files.
