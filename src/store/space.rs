@@ -49,6 +49,11 @@ pub fn expiry(key: &[u8], value: &[u8]) -> Expiry {
     }
 }
 
+/// The event time at which a value of state expires; none if it is too short to say.
+pub(super) fn expires(value: &[u8]) -> Option<i64> {
+    value.split_first_chunk::<VALUE_HEAD>().map(|(head, _)| i64_at(head, 1))
+}
+
 fn i64_at(bytes: &[u8], at: usize) -> i64 {
     bytes[at..].first_chunk().map_or(0, |bytes| i64::from_le_bytes(*bytes))
 }

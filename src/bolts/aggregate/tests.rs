@@ -102,7 +102,7 @@ fn task(toml: &str) -> (Task, Run, [Slot; 2], Vec<Slot>) {
         tasks: 1,
         space: None,
     };
-    (Task::new(&plan, &build), Run::new(layout), input, main)
+    (Task::new(&plan, &build).unwrap(), Run::new(layout), input, main)
 }
 
 /// Steps through a run of (time, key, x), looked up first or not: the added columns, none for an error.
