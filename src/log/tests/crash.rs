@@ -143,8 +143,8 @@ impl Bench {
         };
         let synced = writer.synced_end();
         self.model.synced = self.model.synced.max(synced);
-        if result.is_ok() {
-            // A trim that failed may come undone.
+        if result.is_ok() && matches!(step, Step::Trim) {
+            // One that failed may come undone.
             self.model.first = writer.first_offset();
         }
         match result {
