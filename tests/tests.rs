@@ -6,6 +6,7 @@ mod bad_input;
 mod commands;
 mod durable;
 mod engine;
+mod log;
 mod postgres;
 mod program;
 mod readme;

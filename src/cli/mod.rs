@@ -7,6 +7,7 @@ mod check;
 mod completions;
 mod explain;
 mod load;
+mod log;
 mod reference;
 mod run;
 mod schema;
@@ -40,6 +41,8 @@ enum Command {
     Test(test::Arguments),
     /// Print the plan of a topology: executors, pipelines, channels.
     Explain(explain::Arguments),
+    /// List, fill, read, trim and check the topics of the embedded log.
+    Log(log::Arguments),
     /// Print the reference: what a topology file may say, by topic.
     Reference(reference::Arguments),
     /// Print the JSON Schema of topology files, for editors.
@@ -77,6 +80,7 @@ fn command(registry: &Registry) -> ExitCode {
         Command::Check(arguments) => check::run(registry, &arguments),
         Command::Test(arguments) => test::run(registry, &arguments),
         Command::Explain(arguments) => explain::run(registry, &arguments),
+        Command::Log(arguments) => log::run(&arguments),
         Command::Reference(arguments) => reference::run(registry, &arguments),
         Command::Schema => schema::run(registry),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -46,6 +46,13 @@ impl Durable {
                 )),
             };
         };
+        if checked.name == crate::log::FOLDER {
+            return Err(StoreError::Refused(format!(
+                "a topology whose state is kept cannot be called `{}`: the topics of the data directory are in that \
+                 folder; give it another `name`",
+                checked.name
+            )));
+        }
         let folder = state_folder(data_dir, &checked.name);
         let lock = DirLock::take(&folder)?;
         let backend = Arc::new(Rocks::open(&folder)?);

@@ -81,6 +81,8 @@ fn task(toml: &str) -> (Task, Run, [Slot; 2], Vec<Slot>) {
         key: &[vec![0]],
         environment: &Environment::default(),
         folder: std::path::Path::new("."),
+        data_dir: None,
+        topology: "t",
     })
     .unwrap();
     let layout = Layout::new(16);

@@ -35,7 +35,13 @@ fn check(folder: &Folder, text: &str) -> (Option<Box<dyn SpoutPlan>>, Vec<Proble
     let environment = Environment::default();
     let options =
         crate::component::Options { component: "spouts.s", span: Span::default(), table: &table, problems: &problems };
-    let plan = FileFactory.check(&SpoutCheck { name: "s", options, environment: &environment, folder: &folder.0 });
+    let plan = FileFactory.check(&SpoutCheck {
+        name: "s",
+        options,
+        environment: &environment,
+        folder: &folder.0,
+        data_dir: None,
+    });
     (plan, problems.into_sorted())
 }
 
