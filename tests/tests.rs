@@ -10,4 +10,5 @@ mod program;
 mod readme;
 mod reference;
 mod reload;
+mod tables;
 mod tidy;

@@ -10,6 +10,9 @@ mod load;
 mod reference;
 mod run;
 mod schema;
+mod state;
+mod stored;
+mod table;
 mod test;
 
 use crate::component::Registry;
@@ -40,6 +43,14 @@ enum Command {
     Test(test::Arguments),
     /// Print the plan of a topology: executors, pipelines, channels.
     Explain(explain::Arguments),
+    /// Read the tables of a topology that has a data directory, also while it runs.
+    #[command(
+        after_help = "Rows are those of the last committed epoch; on standard error, or in the JSON, it says which that \
+                            is, its event time, and how far each input had been read."
+    )]
+    Table(table::Arguments),
+    /// Show what a topology keeps in its data directory, by component, or the state of one key.
+    State(state::Arguments),
     /// Print the reference: what a topology file may say, by topic.
     Reference(reference::Arguments),
     /// Print the JSON Schema of topology files, for editors.
@@ -77,6 +88,8 @@ fn command(registry: &Registry) -> ExitCode {
         Command::Check(arguments) => check::run(registry, &arguments),
         Command::Test(arguments) => test::run(registry, &arguments),
         Command::Explain(arguments) => explain::run(registry, &arguments),
+        Command::Table(arguments) => table::run(&arguments),
+        Command::State(arguments) => state::run(registry, &arguments),
         Command::Reference(arguments) => reference::run(registry, &arguments),
         Command::Schema => schema::run(registry),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -300,8 +300,11 @@ proptest! {
             value.put(frame, *slot, &arena);
         }
         let bytes = key_bytes(&row).unwrap();
-        prop_assert_eq!(KeyReader::new(&columns).read(frame).unwrap().bytes, &bytes[..]);
+        let mut reader = KeyReader::new(&columns);
+        prop_assert_eq!(reader.read(frame).unwrap().bytes, &bytes[..]);
         prop_assert_eq!(key_values(&bytes, &types), Some(row));
-        prop_assert_eq!(key_values(&bytes[..bytes.len() - bytes.len().min(1)], &[DataType::Bigint; 4]), None);
+        if types != [DataType::Text] {
+            prop_assert_eq!(key_values(&bytes[..bytes.len() - 1], &types), None);
+        }
     }
 }
