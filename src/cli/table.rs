@@ -25,7 +25,7 @@ enum Command {
         /// The topology's name.
         topology: Option<String>,
         #[command(flatten)]
-        from: From,
+        at: At,
     },
     /// Print the row of a key.
     Get {
@@ -35,7 +35,7 @@ enum Command {
         #[arg(required = true, allow_negative_numbers = true)]
         key: Vec<String>,
         #[command(flatten)]
-        from: From,
+        at: At,
     },
     /// Print rows in the order of their keys.
     Scan {
@@ -47,7 +47,7 @@ enum Command {
         #[arg(long, value_name = "N", default_value_t = 1000)]
         limit: usize,
         #[command(flatten)]
-        from: From,
+        at: At,
     },
     /// Print the number of rows.
     Count {
@@ -56,7 +56,7 @@ enum Command {
         #[command(flatten)]
         chosen: Chosen,
         #[command(flatten)]
-        from: From,
+        at: At,
     },
 }
 
@@ -76,7 +76,7 @@ struct Chosen {
 }
 
 #[derive(clap::Args)]
-struct From {
+struct At {
     /// The folder that the topology keeps its state in.
     #[arg(long, value_name = "DIR", env = "SFERIC_DATA_DIR", default_value = "sferic-data")]
     data_dir: PathBuf,
@@ -91,10 +91,10 @@ type Refused = (u8, String);
 /// Answers from tables.
 pub fn run(arguments: &Arguments) -> ExitCode {
     let answered = match &arguments.command {
-        Command::List { topology, from } => list(topology.as_deref(), from),
-        Command::Get { table, key, from } => get(table, key, from),
-        Command::Scan { table, chosen, limit, from } => scan(table, chosen, *limit, from),
-        Command::Count { table, chosen, from } => count(table, chosen, from),
+        Command::List { topology, at } => list(topology.as_deref(), at),
+        Command::Get { table, key, at } => get(table, key, at),
+        Command::Scan { table, chosen, limit, at } => scan(table, chosen, *limit, at),
+        Command::Count { table, chosen, at } => count(table, chosen, at),
     };
     match answered {
         Ok(code) => code,
@@ -105,27 +105,27 @@ pub fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
-fn list(topology: Option<&str>, from: &From) -> Result<ExitCode, Refused> {
-    let names = topology.map_or_else(|| stored::topologies(&from.data_dir), |name| vec![name.to_owned()]);
+fn list(topology: Option<&str>, at: &At) -> Result<ExitCode, Refused> {
+    let names = topology.map_or_else(|| stored::topologies(&at.data_dir), |name| vec![name.to_owned()]);
     if names.is_empty() {
-        let folder = from.data_dir.display();
+        let folder = at.data_dir.display();
         return Err((WRONG, format!("there is no state in {folder}; give the data directory with --data-dir")));
     }
     let mut tables = Vec::new();
     let mut states = Vec::new();
     for name in names {
-        let catalogue = stored::open(&from.data_dir, &name).map_err(|text| (WRONG, text))?;
+        let catalogue = stored::open(&at.data_dir, &name).map_err(|text| (WRONG, text))?;
         for table in TableReader::all(&catalogue) {
             tables.push((name.clone(), table.name().to_owned(), table.schema().clone()));
         }
         let mut state = stored::as_of_json(&catalogue);
         state["topology"] = name.clone().into();
         states.push(state);
-        if from.format != "json" {
+        if at.format != "json" {
             eprintln!("{name}: {}", stored::as_of(&catalogue));
         }
     }
-    if from.format == "json" {
+    if at.format == "json" {
         let table = |(topology, name, schema): &(String, String, Schema)| json!({ "topology": topology, "table": name, "key": schema.key_names(), "columns": columns_json(schema) });
         let tables: Vec<_> = tables.iter().map(table).collect();
         super::print(&format!("{}\n", json!({ "topologies": states, "tables": tables })));
@@ -137,7 +137,7 @@ fn list(topology: Option<&str>, from: &From) -> Result<ExitCode, Refused> {
     let rows = tables
         .iter()
         .map(|(topology, name, schema)| [topology.clone(), name.clone(), schema.key_names().join(", "), typed(schema)]);
-    if from.format == "csv" {
+    if at.format == "csv" {
         let columns = headings.map(|name| crate::tuple::Column::new(name, DataType::Text));
         let rows: Vec<Vec<Value>> = rows.map(|row| row.map(Value::Text).to_vec()).collect();
         super::print(&csv(&columns, &rows));
@@ -149,20 +149,20 @@ fn list(topology: Option<&str>, from: &From) -> Result<ExitCode, Refused> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn get(named: &Named, key: &[String], from: &From) -> Result<ExitCode, Refused> {
-    let catalogue = stored::open(&from.data_dir, &named.topology).map_err(|text| (WRONG, text))?;
+fn get(named: &Named, key: &[String], at: &At) -> Result<ExitCode, Refused> {
+    let catalogue = stored::open(&at.data_dir, &named.topology).map_err(|text| (WRONG, text))?;
     let table = open(&catalogue, named)?;
     let row = table.get(key).map_err(|text| (WRONG, text))?;
     let found = row.is_some();
-    answer(&catalogue, named, &table, &Answer { rows: row.into_iter().collect(), cut_from: None }, from);
+    answer(&catalogue, named, &table, &Answer { rows: row.into_iter().collect(), cut_from: None }, at);
     if !found {
         eprintln!("there is no row with this key");
     }
     Ok(if found { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-fn scan(named: &Named, chosen: &Chosen, limit: usize, from: &From) -> Result<ExitCode, Refused> {
-    let catalogue = stored::open(&from.data_dir, &named.topology).map_err(|text| (WRONG, text))?;
+fn scan(named: &Named, chosen: &Chosen, limit: usize, at: &At) -> Result<ExitCode, Refused> {
+    let catalogue = stored::open(&at.data_dir, &named.topology).map_err(|text| (WRONG, text))?;
     let table = open(&catalogue, named)?;
     let limit = if limit == 0 { usize::MAX } else { limit };
     let (mut rows, mut count) = (Vec::new(), 0u64);
@@ -180,16 +180,16 @@ fn scan(named: &Named, chosen: &Chosen, limit: usize, from: &From) -> Result<Exi
     rows.truncate(limit);
     let cut_from = (rows.len() as u64) < count;
     let answered = Answer { rows, cut_from: cut_from.then_some(count) };
-    answer(&catalogue, named, &table, &answered, from);
+    answer(&catalogue, named, &table, &answered, at);
     Ok(ExitCode::SUCCESS)
 }
 
-fn count(named: &Named, chosen: &Chosen, from: &From) -> Result<ExitCode, Refused> {
-    let catalogue = stored::open(&from.data_dir, &named.topology).map_err(|text| (WRONG, text))?;
+fn count(named: &Named, chosen: &Chosen, at: &At) -> Result<ExitCode, Refused> {
+    let catalogue = stored::open(&at.data_dir, &named.topology).map_err(|text| (WRONG, text))?;
     let table = open(&catalogue, named)?;
     let mut count = 0u64;
     each(&table, chosen, &mut |_| count += 1)?;
-    match from.format.as_str() {
+    match at.format.as_str() {
         "json" => {
             let mut envelope = envelope(&catalogue, named);
             envelope["count"] = count.into();
@@ -287,9 +287,9 @@ struct Answer {
     cut_from: Option<u64>,
 }
 
-fn answer(catalogue: &Catalogue, named: &Named, table: &TableReader<'_>, answer: &Answer, from: &From) {
+fn answer(catalogue: &Catalogue, named: &Named, table: &TableReader<'_>, answer: &Answer, at: &At) {
     let schema = table.schema();
-    if from.format == "json" {
+    if at.format == "json" {
         let object = |row: &Vec<Value>| {
             let fields = schema.columns.iter().zip(row).map(|(c, v)| (c.name.clone(), json_value(Cell::from(v))));
             serde_json::Value::Object(fields.collect())
@@ -303,7 +303,7 @@ fn answer(catalogue: &Catalogue, named: &Named, table: &TableReader<'_>, answer:
         return;
     }
     eprintln!("{}", stored::as_of(catalogue));
-    super::print(&match from.format.as_str() {
+    super::print(&match at.format.as_str() {
         "csv" => csv(&schema.columns, &answer.rows),
         _ => rows_as_text(schema, &answer.rows),
     });

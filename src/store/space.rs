@@ -63,7 +63,7 @@ pub(super) fn value_head(expires: i64, out: &mut Vec<u8>) {
 ///
 /// # Errors
 /// It was written by a newer version, or is damaged.
-pub(super) fn content<'a>(value: &'a [u8], what: impl Fn() -> String) -> Result<&'a [u8], StoreError> {
+pub(super) fn content(value: &[u8], what: impl Fn() -> String) -> Result<&[u8], StoreError> {
     match value.split_first_chunk::<VALUE_HEAD>() {
         Some((head, content)) if head[0] == VALUE_VERSION => Ok(content),
         Some((head, _)) => Err(StoreError::Refused(format!(

@@ -51,17 +51,20 @@ pub struct Kept {
     numbers: Keyed<u32>,
 }
 
+/// Rules by name.
+type Numbers = HashMap<String, u32>;
+
 impl Kept {
     /// What the store holds, and the rules in it by name; none without a store. `meaning` tells labels, amounts and
     /// rules from those of another definition.
     ///
     /// # Errors
     /// What it holds was written by another definition, or cannot be read.
-    pub fn open(build: &BoltBuild<'_>, meaning: &str) -> Result<Option<(Kept, HashMap<String, u32>)>, ComponentError> {
+    pub fn open(build: &BoltBuild<'_>, meaning: &str) -> Result<Option<(Kept, Numbers)>, ComponentError> {
         let ids = build.life("ids", meaning, FOREVER, 0)?;
         let numbers = build.life("rules", "numbers of rules by name", FOREVER, 0)?;
         let (Some(ids), Some(numbers)) = (ids, numbers) else { return Ok(None) };
-        let (mut rules, mut failed) = (HashMap::new(), None);
+        let (mut rules, mut failed) = (Numbers::new(), None);
         let scanned = numbers.space().scan(numbers.place(), &mut |name, content| match Keyed::<u32>::read(content) {
             Ok((_, number)) => {
                 rules.insert(String::from_utf8_lossy(name).into_owned(), number);

@@ -155,7 +155,7 @@ proptest! {
         let mut rows = 0;
         reader.scan(&mut |row| {
             let Value::Text(key) = &row[0] else { panic!("a key is never NULL") };
-            assert_eq!(reader.get(&[key.clone()]), Ok(Some(row.clone())));
+            assert_eq!(reader.get(std::slice::from_ref(key)), Ok(Some(row.clone())));
             rows += 1;
             true
         }).unwrap();
