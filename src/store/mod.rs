@@ -8,6 +8,7 @@
 
 mod backend;
 mod codec;
+mod faulty;
 mod index;
 mod keyed;
 mod life;
@@ -25,6 +26,7 @@ mod unhash;
 
 pub use backend::{Backend, Batch, MemoryStore, Operation, StoreError, StoreStats};
 pub use codec::Codec;
+pub use faulty::{FaultyStore, Weather};
 pub use index::Index;
 pub use keyed::Keyed;
 pub use life::{Content, HandOver, Life, LifeMeter, LifeSpec, ListsOf, Outlet, Prepare};

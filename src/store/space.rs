@@ -477,9 +477,21 @@ impl Space {
     /// # Errors
     /// The store cannot be read, or a value is damaged.
     pub fn scan(&self, place: Place, each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), StoreError> {
+        self.scan_if(place, |_, _| true, each)
+    }
+
+    fn scan_if(
+        &self,
+        place: Place,
+        wanted: impl Fn(&[u8], &[u8]) -> bool,
+        each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
         let (mut failed, mut on) = (None, true);
         for shard in 0..=u8::MAX {
             self.scan_shard(shard, place, &mut |key, value| {
+                if !wanted(key, value) {
+                    return true;
+                }
                 on = match content(value, || format!("a value of shard {shard}")) {
                     Ok(content) => each(&key[KEY_HEAD..], content),
                     Err(error) => {
@@ -494,6 +506,25 @@ impl Space {
             }
         }
         failed.map_or(Ok(()), Err)
+    }
+
+    /// The same, without the entries that have expired when no tuple before event time `now` comes any more.
+    ///
+    /// # Errors
+    /// The store cannot be read, or a value is damaged.
+    pub fn scan_living(
+        &self,
+        place: Place,
+        now: i64,
+        each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        self.scan_if(place, |key, value| !matches!(expiry(key, value), Expiry::At(time) if time < now), each)
+    }
+
+    /// Whether a component has written event lists that may still be read.
+    pub fn has_lists(&self, component: u32) -> bool {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments.values().any(|facts| facts.component == component)
     }
 
     /// Content of the entry of a key.

@@ -37,6 +37,12 @@ pub fn explain(checked: &Checked, entries: &[Entry], plan: &Plan) -> String {
     out
 }
 
+/// What makes the order of a stateful task's input depend on more than the data, in words; none: the topology is
+/// deterministic.
+pub fn breaks(checked: &Checked, entries: &[Entry], plan: &Plan) -> Vec<String> {
+    Words { checked, entries, plan }.breaks()
+}
+
 fn lines(out: &mut String, found: &[String], none: &str) {
     match found {
         [] => out.push_str(&format!("  {none}\n")),
