@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules by layer; a module may import from its own layer's own module and from lower layers.
-const LAYERS: [(&str, u8); 16] = [
+const LAYERS: [(&str, u8); 17] = [
     ("tuple", 0),
     ("time", 0),
     ("ring", 0),
@@ -21,6 +21,7 @@ const LAYERS: [(&str, u8); 16] = [
     ("topology", 6),
     ("filetest", 7),
     ("reference", 7),
+    ("sim", 7),
 ];
 
 /// Imports inside a layer that are meant: texts of times, clocks, and windows of aggregate calls over keyed slabs.

@@ -10,6 +10,7 @@ mod load;
 mod reference;
 mod run;
 mod schema;
+mod sim;
 mod test;
 
 use crate::component::Registry;
@@ -49,6 +50,9 @@ enum Command {
                             its keys."
     )]
     Schema,
+    /// Simulate whole topologies over failing stores: a check of Sferic itself.
+    #[command(hide = true)]
+    Sim(sim::Arguments),
     /// Print a completion script for a shell.
     #[command(after_help = "bash: source <(sferic completions bash), in ~/.bashrc to keep it
 zsh:  sferic completions zsh > \"${fpath[1]}/_sferic\"
@@ -79,6 +83,7 @@ fn command(registry: &Registry) -> ExitCode {
         Command::Explain(arguments) => explain::run(registry, &arguments),
         Command::Reference(arguments) => reference::run(registry, &arguments),
         Command::Schema => schema::run(registry),
+        Command::Sim(arguments) => sim::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     }
 }
