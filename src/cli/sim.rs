@@ -80,10 +80,10 @@ fn one(seed: u64, sum: &Mutex<Sum>, tell: bool) {
 fn summary(sum: &Sum) {
     let of = |count: fn(&Story) -> usize| sum.stories.iter().map(count).sum::<usize>();
     super::print(&format!(
-        "{} simulations hold ({} compared exactly, the others by counts and invariants), {} fail\n\
+        "{} simulations hold ({} entries compared exactly, the others by counts and invariants), {} fail\n\
          {} processes killed, {} ended by a failing store, {} drained; {} epochs\n",
         sum.stories.len(),
-        of(|story| story.exact.into()),
+        of(|story| story.compared),
         sum.failures,
         of(|story| story.killed),
         of(|story| story.failed),

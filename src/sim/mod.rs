@@ -37,6 +37,7 @@ use check::{Witness, same_end};
 use ledger::Ledger;
 use process::{End, Habits, Process};
 use records::{Records, Supply};
+use std::collections::BTreeSet;
 use std::sync::{Arc, mpsc};
 
 /// Lives that are disturbed, at most: then one is left in peace.
@@ -59,8 +60,10 @@ pub struct Story {
     pub drained: usize,
     /// Epochs that became durable.
     pub epochs: u64,
-    /// Whether everything was compared, and not only counts.
-    pub exact: bool,
+    /// Entries of state that were compared exactly; others by counts and invariants.
+    pub compared: usize,
+    /// Components that could not be compared exactly, since more than the data decides about them.
+    pub undecided: BTreeSet<String>,
 }
 
 /// A promise that was broken.
@@ -91,11 +94,11 @@ pub fn simulate(seed: u64) -> Result<Story, Box<Failure>> {
     let checked = checked(&case, &supply).map_err(wrong)?;
     let entries = topology::entries(&checked).map_err(|error| wrong(error.to_string()))?;
     let mut simulation = Simulation {
-        story: Story { seed, case: name, exact: true, ..Story::default() },
+        story: Story { seed, case: name, ..Story::default() },
         lives: Vec::new(),
         store: Arc::new(FaultyStore::new(random.number())),
         clock: ManualClock::at(MORNING),
-        witness: Witness::default(),
+        witness: Witness::new(&case, &checked),
         case,
         checked,
         entries,
@@ -151,7 +154,8 @@ impl Simulation {
         self.witness.look(&self.case, &found)?;
         self.story.epochs = found.opened().epoch;
         let wanted = self.undisturbed(&found)?;
-        same_end(&self.case, &found, &wanted, self.story.exact)
+        self.story.compared = same_end(&self.case, &found, &wanted, &self.story.undecided)?;
+        Ok(())
     }
 
     /// One life, and what is found after it.
@@ -166,7 +170,7 @@ impl Simulation {
             Err(_) if self.store.is_dead() => End::Killed,
             Err(error) => End::Failed(error),
             Ok(mut process) => {
-                self.story.exact &= process.breaks().is_empty();
+                self.story.undecided.extend(process.undecided());
                 let end = process.live(&habits, &mut self.random);
                 self.witness.durable = process.durable;
                 self.witness.asked = process.asked;
@@ -236,7 +240,7 @@ impl Simulation {
         let store = Arc::new(FaultyStore::new(0));
         let clock = ManualClock::at(MORNING);
         let mut process = Process::start(&self.checked, &self.entries, &store, &clock, &habits, &names)?;
-        self.story.exact &= process.breaks().is_empty();
+        self.story.undecided.extend(process.undecided());
         let end = process.live(&habits, &mut self.random).map_err(|what| format!("undisturbed: {what}"))?;
         if end != End::Finished {
             return Err(format!("an undisturbed run ended so: {end:?}"));

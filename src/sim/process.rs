@@ -121,9 +121,9 @@ impl<'a> Process<'a> {
         })
     }
 
-    /// What makes the plan of this life not deterministic.
-    pub fn breaks(&self) -> Vec<String> {
-        topology::breaks(self.checked, self.entries, &self.plan)
+    /// The components whose state depends on more than the data in this life.
+    pub fn undecided(&self) -> impl Iterator<Item = String> {
+        topology::breaks(self.checked, self.entries, &self.plan).into_iter().map(|(component, _)| component)
     }
 
     /// Lives until something ends it.
