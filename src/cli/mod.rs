@@ -5,6 +5,7 @@
 
 mod check;
 mod completions;
+mod crashtest;
 mod explain;
 mod load;
 mod reference;
@@ -39,6 +40,13 @@ enum Command {
     Check(check::Arguments),
     /// Run the tests in topology files, on a virtual clock.
     Test(test::Arguments),
+    /// Kill a topology again and again, and compare what it keeps with an undisturbed run.
+    #[command(
+        after_help = "The topology runs as a child of this process, with a data directory of its own in the folder for \
+                            temporary files, which is also its working directory: files that sinks write by relative \
+                            paths stay there. Sinks that reach further than that do so in each run."
+    )]
+    Crashtest(crashtest::Arguments),
     /// Print the plan of a topology: executors, pipelines, channels.
     Explain(explain::Arguments),
     /// Print the reference: what a topology file may say, by topic.
@@ -80,6 +88,7 @@ fn command(registry: &Registry) -> ExitCode {
         Command::Run(arguments) => run::run(registry, &arguments),
         Command::Check(arguments) => check::run(registry, &arguments),
         Command::Test(arguments) => test::run(registry, &arguments),
+        Command::Crashtest(arguments) => crashtest::run(registry, &arguments),
         Command::Explain(arguments) => explain::run(registry, &arguments),
         Command::Reference(arguments) => reference::run(registry, &arguments),
         Command::Schema => schema::run(registry),

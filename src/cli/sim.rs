@@ -21,7 +21,7 @@ pub struct Arguments {
     seed: Option<u64>,
 }
 
-/// Failures printed, at most.
+/// Failures printed with the lives before them.
 const SHOWN: usize = 5;
 
 #[derive(Default)]
@@ -72,9 +72,8 @@ fn one(seed: u64, sum: &Mutex<Sum>, tell: bool) {
         Err(_) => format!("seed {seed}: a panic, see above"),
     };
     sum.failures += 1;
-    if sum.failures <= SHOWN {
-        super::print(&format!("{words}\n  replay it with: sferic sim --seed {seed}\n"));
-    }
+    let shown = if sum.failures <= SHOWN { &words } else { words.lines().next().unwrap_or_default() };
+    super::print(&format!("{shown}\n  replay it with: sferic sim --seed {seed}\n"));
 }
 
 fn summary(sum: &Sum) {

@@ -60,6 +60,8 @@ pub struct Committer {
     pipelines: usize,
     gathered: Gathered,
     meter: Arc<Mutex<CommitMeter>>,
+    /// The event time before which nothing comes any more, as the last epoch knows it.
+    frontier: i64,
     failed: bool,
 }
 
@@ -72,6 +74,7 @@ impl Committer {
         clock: Arc<dyn Clock>,
     ) -> Committer {
         Committer {
+            frontier: space.opened().frontier,
             space,
             receiver,
             clock,
@@ -119,6 +122,11 @@ impl Committer {
         }
         let gathered = std::mem::take(&mut self.gathered);
         let epoch = gathered.epoch;
+        // What an executor could not read it has taken for absent: nothing that follows from it may become durable.
+        self.failed |= self.space.failure().is_some();
+        if self.failed {
+            return Heard::Something;
+        }
         match self.commit(gathered) {
             Ok(()) => Heard::Durable(epoch),
             Err(error) => {
@@ -155,9 +163,11 @@ impl Committer {
         let start = self.clock.nanos();
         let mut last = Batch::default();
         let chunk_bytes = self.prepare(&mut gathered, &mut last)?;
-        // The frontier never goes back, though a restarted pipeline may not know the time yet.
-        let opened = self.space.opened().frontier;
-        let frontier = gathered.frontier.unwrap_or(i64::MIN).max(opened);
+        // The frontier never goes back, though a restarted pipeline may not know the time yet; and that all have come
+        // to their end says nothing of time: the next start may find more to read.
+        let known = gathered.frontier.filter(|time| *time != i64::MAX);
+        let frontier = known.unwrap_or(i64::MIN).max(self.frontier);
+        self.frontier = frontier;
         let facts = EpochFacts { epoch: gathered.epoch, wall: self.clock.wall_micros(), frontier };
         for (name, split) in &gathered.splits {
             self.space.put_split(&mut last, name, split);

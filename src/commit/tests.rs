@@ -108,3 +108,30 @@ fn an_epoch_that_cannot_be_prepared_is_not_committed_and_none_after_it() {
     let (sender, _receiver) = mpsc::channel();
     assert_eq!(Space::open(backend, 0, sender).unwrap().opened().epoch, 0);
 }
+
+#[test]
+fn the_end_of_all_input_does_not_end_time_so_that_state_outlives_it() {
+    let (sender, receiver) = mpsc::channel();
+    let backend = Arc::new(MemoryStore::new());
+    let space = Arc::new(Space::open(backend.clone(), 0, sender).unwrap());
+    let mut committer = Committer::new(space.clone(), receiver, 1, Arc::new(ManualClock::default()));
+    for (epoch, watermark) in [(1, 70), (2, i64::MAX)] {
+        space.close(Closed { epoch, pipeline: 0, watermark, splits: Vec::new() });
+        assert_eq!(committer.step(), Heard::Durable(epoch));
+        let (sender, _receiver) = mpsc::channel();
+        assert_eq!(Space::open(backend.clone(), 0, sender).unwrap().opened().frontier, 70);
+    }
+}
+
+#[test]
+fn an_epoch_is_not_committed_after_state_could_not_be_read() {
+    let (sender, receiver) = mpsc::channel();
+    let backend = Arc::new(MemoryStore::new());
+    let space = Arc::new(Space::open(backend.clone(), 0, sender).unwrap());
+    let mut committer = Committer::new(space.clone(), receiver, 1, Arc::new(ManualClock::default()));
+    space.fail(StoreError::Refused("it cannot be read".to_owned()));
+    space.close(Closed { epoch: 1, pipeline: 0, watermark: 0, splits: Vec::new() });
+    assert_eq!(committer.step(), Heard::Something);
+    let (sender, _receiver) = mpsc::channel();
+    assert_eq!(Space::open(backend, 0, sender).unwrap().opened().epoch, 0);
+}

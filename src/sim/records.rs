@@ -140,7 +140,8 @@ impl Split {
         let mut random = Random::new(self.salt ^ self.position.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let position = self.position;
         self.position += 1;
-        if random.one_in(BROKEN_ONE_IN) {
+        // The first is not: a broken record before any other has no time but that of its arrival.
+        if position > 0 && random.one_in(BROKEN_ONE_IN) {
             let (text, record) = (format!("record {position} is broken"), "?".repeat(random.below(40)));
             intake.rejects.push(Reject { stream: "errors", reason: "bad_value", position, text, record });
             return;

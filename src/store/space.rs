@@ -126,7 +126,7 @@ pub struct Closed {
     pub epoch: u64,
     /// Number of the pipeline.
     pub pipeline: usize,
-    /// Its time.
+    /// Its time; `i64::MAX` after its end.
     pub watermark: i64,
     /// How far its splits have been followed, by `component/split`.
     pub splits: Vec<(String, SplitFacts)>,
