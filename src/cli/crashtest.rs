@@ -45,6 +45,8 @@ pub struct Arguments {
 
 /// After so many kills a round is left to come to its end.
 const KILLS_MAX: usize = 25;
+/// The first kill of a round comes in this part of the time that an undisturbed run takes.
+const SHARE_FIRST: f64 = 0.7;
 /// A run that is shorter is mostly its own start.
 const SHORT: Duration = Duration::from_millis(300);
 /// How often a child is looked at.
@@ -219,7 +221,9 @@ impl Test<'_> {
         loop {
             let threads = random.choice(&self.arguments.threads).get();
             let mut child = self.start(&folder, threads)?;
-            let limit = took.mul_f64(random.below(10_000) as f64 / 10_000.0);
+            // Rather too soon than too late: what is never killed says nothing.
+            let share = if round.kills == 0 { SHARE_FIRST } else { 1.0 };
+            let limit = took.mul_f64(share * random.below(10_000) as f64 / 10_000.0);
             let limit = (round.kills < KILLS_MAX).then_some(limit);
             let ended = wait(&mut child, limit).map_err(outside("cannot wait for", &folder))?;
             match ended {

@@ -89,7 +89,10 @@ pub fn simulate(seed: u64) -> Result<Story, Box<Failure>> {
     let early = |what: String| Box::new(Failure { seed, case: "start", what, lives: Vec::new() });
     let case = case(&mut random).map_err(|error| early(format!("the records cannot be written: {error}")))?;
     let (name, numbers) = (case.name, random.number());
-    let supply = Supply::new(numbers, random.number());
+    let count = 1 + random.below(RECORDS_MAX) as u64;
+    // Now and then all ends, and then there is more.
+    let first = if random.one_in(3) { count / 2 } else { count };
+    let supply = Supply::new(numbers, first, random.number());
     let wrong = |what: String| Box::new(Failure { seed, case: name, what, lives: Vec::new() });
     let checked = checked(&case, &supply).map_err(wrong)?;
     let entries = topology::entries(&checked).map_err(|error| wrong(error.to_string()))?;
@@ -105,7 +108,7 @@ pub fn simulate(seed: u64) -> Result<Story, Box<Failure>> {
         supply,
         random,
     };
-    match simulation.lead() {
+    match simulation.lead(count) {
         Ok(()) => Ok(simulation.story),
         Err(what) => Err(Box::new(Failure { seed, case: name, what, lives: simulation.lives })),
     }
@@ -134,20 +137,18 @@ struct Simulation {
 }
 
 impl Simulation {
-    fn lead(&mut self) -> Result<(), String> {
-        let count = 1 + self.random.below(RECORDS_MAX) as u64;
-        // Now and then all ends, and then there is more.
-        let phases = if self.random.one_in(3) { vec![count / 2, count] } else { vec![count] };
+    /// Leads the process through its lives, until each split has been read to its end at `count`.
+    fn lead(&mut self, count: u64) -> Result<(), String> {
         let disturbed = self.random.below(DISTURBED_MAX + 1);
         let mut lived = 0;
-        for count in phases {
-            self.supply.grow(count);
+        for _ in 0..2 {
             loop {
                 lived += 1;
                 if self.life(lived <= disturbed)? == End::Finished {
                     break;
                 }
             }
+            self.supply.grow(count);
         }
         self.store.restart(false, Weather::default());
         let found = open(&self.store)?;

@@ -24,13 +24,20 @@ pub struct Supply {
     seed: u64,
     /// How many records each split has by now.
     count: Arc<AtomicU64>,
+    /// How many it has at first.
+    first: u64,
     random: Arc<Mutex<Random>>,
 }
 
 impl Supply {
-    /// Records of a seed, none yet. `pauses` decides when they come.
-    pub fn new(seed: u64, pauses: u64) -> Supply {
-        Supply { seed, count: Arc::default(), random: Arc::new(Mutex::new(Random::new(pauses))) }
+    /// Records of a seed, `first` in each split at first. `pauses` decides when they come.
+    pub fn new(seed: u64, first: u64, pauses: u64) -> Supply {
+        Supply {
+            seed,
+            first,
+            count: Arc::new(AtomicU64::new(first)),
+            random: Arc::new(Mutex::new(Random::new(pauses))),
+        }
     }
 
     /// Each split has so many records from now on.
@@ -140,8 +147,9 @@ impl Split {
         let mut random = Random::new(self.salt ^ self.position.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let position = self.position;
         self.position += 1;
-        // The first is not: a broken record before any other has no time but that of its arrival.
-        if position > 0 && random.one_in(BROKEN_ONE_IN) {
+        // The first is not, nor the first that comes later: a broken record with none before it has its place among the
+        // records of other splits by its arrival alone.
+        if position > 0 && position != self.supply.first && random.one_in(BROKEN_ONE_IN) {
             let (text, record) = (format!("record {position} is broken"), "?".repeat(random.below(40)));
             intake.rejects.push(Reject { stream: "errors", reason: "bad_value", position, text, record });
             return;
