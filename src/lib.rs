@@ -30,8 +30,8 @@
 //!
 //! | layer | modules |
 //! | --- | --- |
-//! | 0 | [`tuple`](mod@tuple): values, frames, codecs · [`time`]: intervals, timestamps, clocks · [`ring`] · [`latency`]: histograms, reports · [`problem`]: what is wrong in a file, and where |
-//! | 1 | [`expr`]: SQL expressions · [`window`]: rolling windows, pure · [`store`]: keys and their entries |
+//! | 0 | [`tuple`](mod@tuple): values, frames, codecs · [`time`]: intervals, timestamps, clocks · [`ring`] · [`latency`]: histograms, reports · [`problem`]: what is wrong in a file, and where · [`files`]: the disk, and a faulty one |
+//! | 1 | [`expr`]: SQL expressions · [`window`]: rolling windows, pure · [`store`]: keys and their entries · [`log`]: topics of records, append-only |
 //! | 2 | [`component`]: the traits of spouts and bolts, factories, options, the registry |
 //! | 3 | [`spouts`], [`bolts`]: one module each, and one list of factories |
 //! | 4 | [`executor`]: pipelines, programs, channels, steps, waiting |
@@ -208,8 +208,10 @@ pub mod component;
 pub mod config;
 pub mod executor;
 pub mod expr;
+pub mod files;
 pub mod filetest;
 pub mod latency;
+pub mod log;
 pub mod problem;
 pub mod reference;
 pub mod ring;

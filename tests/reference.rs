@@ -8,6 +8,8 @@ fn folder() -> Folder {
     let rows = (0..50).map(|n| format!("{n},2024-01-01 00:00:{n:02},{},{}\n", n % 7, n * 10));
     folder.file("payments.csv", "id,ts,card,amount\n".to_owned() + &rows.collect::<String>());
     folder.file("blocked.csv", "card,reason\n1,stolen\n2,lost\n");
+    folder.file("readings.json", "{\"car\": \"a\", \"kmh\": 51.5}\n");
+    assert_eq!(folder.run(&["log", "append", "readings", "readings.json"]).code, Some(0));
     folder
 }
 

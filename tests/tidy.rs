@@ -4,15 +4,17 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules by layer; a module may import from its own layer's own module and from lower layers.
-const LAYERS: [(&str, u8); 17] = [
+const LAYERS: [(&str, u8); 19] = [
     ("tuple", 0),
     ("time", 0),
     ("ring", 0),
     ("latency", 0),
     ("problem", 0),
+    ("files", 0),
     ("expr", 1),
     ("window", 1),
     ("store", 1),
+    ("log", 1),
     ("component", 2),
     ("spouts", 3),
     ("bolts", 3),

@@ -3,6 +3,8 @@
 //! One task writes, so that the file has one writer. A failed write ends the topology: its input stops at once, the rows
 //! that are still in flight leave on `.errors` (reason `write_failed`), and the error says how many rows the file lacks.
 
+mod committed;
+
 use super::row_file::{FileFormat, RowFile, RowFileSpec};
 use crate::component::{
     Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ComponentError, Flow, Keyed, OptionSpec, OutputStream, Sections,
@@ -10,6 +12,7 @@ use crate::component::{
 };
 use crate::problem::Problem;
 use crate::tuple::{Cell, Column, DataType, Frame, Slot};
+use committed::Committed;
 use serde_json::json;
 use std::time::{Duration, Instant};
 
@@ -27,6 +30,10 @@ const OPTIONS: &[OptionSpec] = &[
     ),
     OptionSpec::optional("header", "whether CSV starts with the names of the columns; true by default"),
     OptionSpec::optional("append", "whether what is in the file stays; false by default"),
+    OptionSpec::optional(
+        "deliver",
+        "\"now\" (default): a row is written at once, and again after a crash that came before its epoch was durable; \"committed\": when its epoch is durable, exactly once, which needs a data directory",
+    ),
 ];
 
 impl BoltFactory for File {
@@ -80,13 +87,21 @@ path  = "large.csv.gz"
         if let (Some(node), true) = (options.node("header"), format != FileFormat::Csv) {
             options.problem(Problem::warning("only CSV has a header").at(node.span).label("has no effect"));
         }
+        let committed = options.choice("deliver", &["now", "committed"]) == Some("committed");
+        if let (Some(node), true) = (options.node("deliver"), committed && format == FileFormat::Json) {
+            let problem = Problem::error("a JSON array cannot be continued after a restart").at(node.span);
+            options
+                .problem(problem.label("not with `json`").hint("use format = \"ndjson\": a JSON object on each line"));
+        }
         let spec = RowFileSpec { path: path?.to_owned(), format, header, append };
-        Some(Box::new(Plan { spec, columns: check.inputs.first()?.columns.clone() }))
+        Some(Box::new(Plan { spec, committed, columns: check.inputs.first()?.columns.clone() }))
     }
 }
 
 struct Plan {
     spec: RowFileSpec,
+    /// Whether rows wait until their epoch is durable.
+    committed: bool,
     columns: Vec<Column>,
 }
 
@@ -100,8 +115,21 @@ impl BoltPlan for Plan {
     }
 
     fn build(&self, build: &BoltBuild<'_>) -> Result<Box<dyn Bolt>, ComponentError> {
+        if self.committed {
+            return Ok(Box::new(Committed::new(&self.spec, &self.columns, build)?));
+        }
         let columns = build.inputs[0].iter().copied().zip(self.columns.iter().map(|c| c.ty)).collect();
-        let file = RowFile::create(&self.spec, &self.columns)?;
+        // What was written before a restart stays.
+        let resumes = build.space.is_some_and(|space| space.opened().epoch > 0);
+        if resumes && self.spec.format == FileFormat::Json {
+            return Err(ComponentError::new(format!(
+                "{}: a JSON array cannot be continued after a restart; use format = \"ndjson\" where there is a data \
+                 directory",
+                self.spec.path
+            )));
+        }
+        let spec = RowFileSpec { append: self.spec.append || resumes, ..self.spec.clone() };
+        let file = RowFile::create(&spec, &self.columns)?;
         Ok(Box::new(Writing { name: build.name.to_owned(), columns, file, written: Instant::now() }))
     }
 }

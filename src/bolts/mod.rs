@@ -10,6 +10,7 @@ mod console;
 mod file;
 mod filter;
 mod gather;
+mod log;
 mod null;
 mod quality;
 #[cfg(test)]
@@ -27,6 +28,7 @@ pub use console::Console;
 pub use file::File;
 pub use filter::Filter;
 pub use gather::{Gather, Share};
+pub use log::Log;
 pub use null::Null;
 pub use quality::Quality;
 pub use rules::Rules;
@@ -49,6 +51,7 @@ pub fn register(registry: Registry) -> Registry {
         .bolt(Table)
         .bolt(Console)
         .bolt(File)
+        .bolt(Log)
         .bolt(Null)
         .bolt(Aggregate)
         .bolt(Throttle)

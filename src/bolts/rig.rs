@@ -94,6 +94,8 @@ impl Rig {
             key: &key,
             environment: &self.environment,
             folder: std::path::Path::new("."),
+            data_dir: None,
+            topology: "t",
         });
         assert!(plan.is_some() || !problems.is_empty(), "no plan and no problem");
         (plan, key, problems)

@@ -53,7 +53,13 @@ impl FileFormat {
         }
     }
 
-    fn encoder(self, columns: &[Column]) -> Encoder {
+    /// Whether a file of it may start with the names of the columns.
+    pub fn has_header(self) -> bool {
+        self == FileFormat::Csv
+    }
+
+    /// Writes rows of these columns.
+    pub fn encoder(self, columns: &[Column]) -> Encoder {
         let format = match self {
             FileFormat::Ndjson | FileFormat::Json => Format::Json,
             FileFormat::Csv => Format::Csv,
@@ -279,7 +285,7 @@ fn write_up_to(target: &mut impl Write, bytes: &[u8]) -> (usize, io::Result<()>)
 }
 
 /// Why a file could not be created.
-fn refused(path: &Path, error: io::Error) -> ComponentError {
+pub fn refused(path: &Path, error: io::Error) -> ComponentError {
     let folder = path.parent().filter(|f| !f.as_os_str().is_empty() && !f.is_dir());
     let doing = match folder {
         Some(folder) => format!(

@@ -19,7 +19,7 @@ pub struct Arguments {
 pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
     let mut wrong = false;
     for file in &arguments.files {
-        match load::load(registry, file, &arguments.load) {
+        match load::load(registry, file, &arguments.load, None) {
             Some(checked) => super::print(&format!(
                 "{}: ok ({}, {}, {})\n",
                 file.display(),

@@ -70,7 +70,7 @@ fn outside(what: &str, path: &Path) -> impl FnOnce(io::Error) -> Unable {
 
 /// Makes a crash test and prints its verdict.
 pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
-    let Some(checked) = load::load(registry, &arguments.file, &arguments.load) else {
+    let Some(checked) = load::load(registry, &arguments.file, &arguments.load, None) else {
         return ExitCode::from(WRONG);
     };
     if let Some(spout) = checked.spouts.iter().find(|spout| !spout.plan.finite() || spout.kind == "stdin") {

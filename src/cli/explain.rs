@@ -19,7 +19,7 @@ pub struct Arguments {
 
 /// Prints the plan.
 pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
-    let Some(mut checked) = load::load(registry, &arguments.file, &arguments.load) else {
+    let Some(mut checked) = load::load(registry, &arguments.file, &arguments.load, arguments.runtime.data_dir()) else {
         return ExitCode::from(WRONG);
     };
     arguments.runtime.apply(&mut checked);

@@ -32,13 +32,15 @@ pub struct Runtime {
 }
 
 impl Runtime {
+    /// The folder that is to be used, if it was given.
+    pub fn data_dir(&self) -> Option<&Path> {
+        self.data_dir.as_deref()
+    }
+
     /// Puts the flags in the place of what the file says.
     pub fn apply(&self, checked: &mut Checked) {
         if self.threads.is_some() {
             checked.runtime.threads = self.threads.map(NonZeroUsize::get);
-        }
-        if self.data_dir.is_some() {
-            checked.runtime.data_dir = self.data_dir.clone();
         }
         if let Some(commit) = self.commit {
             checked.runtime.commit = i64::try_from(commit.as_micros()).unwrap_or(i64::MAX);
@@ -53,10 +55,12 @@ fn name_and_value(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// Loads and checks a file; prints its problems and gives none if any is an error.
-pub fn load(registry: &Registry, file: &Path, arguments: &Arguments) -> Option<Checked> {
+/// Loads and checks a file; prints its problems and gives none if any is an error. `data_dir` wins over what the file
+/// says.
+pub fn load(registry: &Registry, file: &Path, arguments: &Arguments, data_dir: Option<&Path>) -> Option<Checked> {
     let (mut sources, problems) = (Sources::new(), Problems::new());
-    let model = config::load_file(file, &arguments.set, &mut sources, &problems);
+    let mut model = config::load_file(file, &arguments.set, &mut sources, &problems);
+    model.data_dir = data_dir.map(Path::to_owned);
     let checked = config::check(&model, registry, &problems);
     let found = problems.into_sorted();
     if !found.is_empty() {

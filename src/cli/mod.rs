@@ -8,6 +8,7 @@ mod completions;
 mod crashtest;
 mod explain;
 mod load;
+mod log;
 mod reference;
 mod run;
 mod schema;
@@ -49,6 +50,8 @@ enum Command {
     Crashtest(crashtest::Arguments),
     /// Print the plan of a topology: executors, pipelines, channels.
     Explain(explain::Arguments),
+    /// List, fill, read, trim and check the topics of the embedded log.
+    Log(log::Arguments),
     /// Print the reference: what a topology file may say, by topic.
     Reference(reference::Arguments),
     /// Print the JSON Schema of topology files, for editors.
@@ -90,6 +93,7 @@ fn command(registry: &Registry) -> ExitCode {
         Command::Test(arguments) => test::run(registry, &arguments),
         Command::Crashtest(arguments) => crashtest::run(registry, &arguments),
         Command::Explain(arguments) => explain::run(registry, &arguments),
+        Command::Log(arguments) => log::run(&arguments),
         Command::Reference(arguments) => reference::run(registry, &arguments),
         Command::Schema => schema::run(registry),
         Command::Sim(arguments) => sim::run(&arguments),

@@ -73,7 +73,7 @@ impl Patience {
 
 /// Runs a topology and prints its report.
 pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
-    let Some(mut checked) = load::load(registry, &arguments.file, &arguments.load) else {
+    let Some(mut checked) = load::load(registry, &arguments.file, &arguments.load, arguments.runtime.data_dir()) else {
         return ExitCode::from(WRONG);
     };
     arguments.runtime.apply(&mut checked);

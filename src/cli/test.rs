@@ -23,7 +23,7 @@ pub struct Arguments {
 pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
     let (mut passed, mut failed, mut wrong) = (0, 0, false);
     for file in &arguments.files {
-        let Some(checked) = load::load(registry, file, &arguments.load) else {
+        let Some(checked) = load::load(registry, file, &arguments.load, None) else {
             wrong = true;
             continue;
         };

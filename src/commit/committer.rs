@@ -150,7 +150,7 @@ impl Committer {
     fn state(&mut self, state: HandOver) {
         debug_assert!(self.gathered.epoch == 0 || self.gathered.epoch == state.epoch, "one epoch flows at a time");
         self.gathered.epoch = state.epoch;
-        self.gathered.states += 1;
+        self.gathered.states += usize::from(state.last);
         self.gathered.changed_bytes += state.changed_bytes;
         if !state.batch.is_empty() {
             self.gathered.batches.push(state.batch);

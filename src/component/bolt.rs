@@ -25,7 +25,7 @@ pub enum Keyed {
     Optional,
     /// A key must be given.
     Required,
-    /// No key; all tuples must meet in one task.
+    /// All tuples must meet in one task. No key, unless the kind lists `key` among its options and says what it means.
     Global,
 }
 
@@ -105,6 +105,10 @@ pub struct BoltCheck<'a> {
     /// Folder of the topology file, which relative paths of sinks do **not** refer to (they refer to the working
     /// directory), for files that belong to the topology.
     pub folder: &'a std::path::Path,
+    /// Where state, tables and topics are kept, relative to the working directory; none: nothing is kept.
+    pub data_dir: Option<&'a std::path::Path>,
+    /// The topology's name.
+    pub topology: &'a str,
 }
 
 /// A checked bolt.
@@ -307,13 +311,13 @@ pub trait Bolt: Send {
         let _ = epoch;
     }
 
-    /// Epoch `epoch` is durable.
+    /// Epoch `epoch` is durable; whether something came of it that belongs into the next one.
     ///
     /// # Errors
     /// The outside refuses what was held back until now; the topology stops with this error.
-    fn committed(&mut self, epoch: u64) -> Result<(), ComponentError> {
+    fn committed(&mut self, epoch: u64) -> Result<bool, ComponentError> {
         let _ = epoch;
-        Ok(())
+        Ok(false)
     }
 
     /// Nothing is waiting: the moment to flush buffers to the outside.

@@ -7,6 +7,7 @@
 
 mod bolt;
 mod options;
+mod outbox;
 mod registry;
 mod spout;
 mod table;
@@ -15,7 +16,8 @@ pub use bolt::{
     Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ColumnSource, ERRORS, Flow, InputStream, Inputs, Keyed,
     OutputColumn, OutputStream, Sections, Step,
 };
-pub use options::{Key, NestedOptions, Node, NodeValue, OptionSpec, Options, Table, TextNode};
+pub use options::{Key, NestedOptions, Node, NodeValue, OptionSpec, Options, Table, TextNode, parse_size};
+pub use outbox::{Mark, Outbox};
 pub use registry::Registry;
 pub use spout::{Intake, Polled, Reject, SplitName, Spout, SpoutBuild, SpoutCheck, SpoutFactory, SpoutPlan};
 

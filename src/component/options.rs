@@ -153,6 +153,23 @@ impl Node {
     }
 }
 
+/// A size as people write it (`"4096"`, `"512MiB"`, `"64 kB"`), in bytes, at least 1.
+pub fn parse_size(text: &str) -> Option<u64> {
+    const UNITS: [(&str, u64); 7] = [
+        ("kib", 1 << 10),
+        ("mib", 1 << 20),
+        ("gib", 1 << 30),
+        ("kb", 1000),
+        ("mb", 1_000_000),
+        ("gb", 1_000_000_000),
+        ("b", 1),
+    ];
+    let text = text.trim().to_ascii_lowercase();
+    let split = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));
+    let (number, unit) = split.unwrap_or((text.as_str(), 1));
+    number.trim().parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).filter(|n| *n > 0)
+}
+
 /// The table of one component (or section) with typed getters.
 #[derive(Clone, Copy)]
 pub struct Options<'a> {
@@ -276,23 +293,12 @@ impl<'a> Options<'a> {
 
     /// A size as people write it (a number of bytes, `"512MiB"`, `"64 kB"`), in bytes, at least 1.
     pub fn size(&self, name: &str) -> Option<u64> {
-        const UNITS: [(&str, u64); 7] = [
-            ("kib", 1 << 10),
-            ("mib", 1 << 20),
-            ("gib", 1 << 30),
-            ("kb", 1000),
-            ("mb", 1_000_000),
-            ("gb", 1_000_000_000),
-            ("b", 1),
-        ];
         let node = self.node(name)?;
         let text = match &node.value {
             NodeValue::Integer(n) => n.to_string(),
-            _ => node.as_text().unwrap_or("").trim().to_ascii_lowercase(),
+            _ => node.as_text().unwrap_or("").to_owned(),
         };
-        let split = UNITS.iter().find_map(|(unit, bytes)| Some((text.strip_suffix(unit)?, *bytes)));
-        let (number, unit) = split.unwrap_or((text.as_str(), 1));
-        let bytes = number.trim().parse::<u64>().ok().and_then(|n| n.checked_mul(unit)).filter(|n| *n > 0);
+        let bytes = parse_size(&text);
         if bytes.is_none() {
             self.wrong(name, node, "a size such as \"64MiB\" or \"2 GB\"");
         }

@@ -44,6 +44,8 @@ pub struct SpoutCheck<'a> {
     pub environment: &'a Environment,
     /// Folder of the file that names the spout, which relative paths refer to.
     pub folder: &'a std::path::Path,
+    /// Where state, tables and topics are kept, relative to the working directory; none: nothing is kept.
+    pub data_dir: Option<&'a std::path::Path>,
 }
 
 /// The name of a split, stable over restarts: a file's path, a partition's number.

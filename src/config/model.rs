@@ -21,6 +21,8 @@ pub struct Model {
     pub bolts: Vec<Item>,
     /// `[runtime]`.
     pub runtime: Option<(Span, Table)>,
+    /// What `--data-dir` says, which wins over `data_dir` in `[runtime]`.
+    pub data_dir: Option<PathBuf>,
     /// `[latency]`.
     pub latency: Vec<(Key, Node)>,
     /// `[[tests]]`, each a table.

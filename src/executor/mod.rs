@@ -19,5 +19,5 @@ pub use meter::{ExecutorMeter, TaskMeter};
 pub use pipeline::{Order, Pipeline, Progress};
 pub use program::{Around, ErrorSlots, Node, Program, Target, Targets, Task};
 pub use route::{Destination, Mechanism, Router, SHARDS};
-pub use thread::{Control, Executor, Snapshot};
+pub use thread::{Control, Executor, Seen, Snapshot};
 pub use wait::{Parker, Wait};

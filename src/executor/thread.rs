@@ -28,8 +28,6 @@ pub struct Control {
     pub abort: AtomicBool,
     /// The epoch whose barrier is to be put into the streams.
     pub barrier: AtomicU64,
-    /// The last epoch that is durable.
-    pub durable: AtomicU64,
     /// Splits are not read on: too much has changed that is not durable.
     pub hold: AtomicBool,
     /// Whether executors that have come to their end wait for [`Control::finish`]: their state is still to be committed.
@@ -39,24 +37,40 @@ pub struct Control {
     /// How many executors have come to their end.
     pub ended: AtomicUsize,
     /// What changes whenever an executor has done something, and where it sleeps.
-    pub executors: Mutex<Vec<(Arc<AtomicU64>, Arc<Parker>)>>,
+    pub executors: Mutex<Vec<(Arc<Seen>, Arc<Parker>)>>,
     /// Number of the snapshot that is asked for.
     pub snapshot: AtomicU64,
     /// Snapshots by executor.
     pub snapshots: Mutex<Vec<Option<Snapshot>>>,
 }
 
+/// What the coordinator sees of an executor.
+#[derive(Debug, Default)]
+pub struct Seen {
+    /// Another number whenever it has done something.
+    pub moved: AtomicU64,
+    /// The last durable epoch that its bolts have heard of.
+    pub durable: AtomicU64,
+}
+
 impl Control {
     /// Executors that are told of orders.
     pub fn join(&self, executors: &[Executor]) {
-        let known = executors.iter().map(|executor| (executor.moved.clone(), executor.parker.clone()));
+        let known = executors.iter().map(|executor| (executor.seen.clone(), executor.parker.clone()));
         *self.executors.lock().unwrap_or_else(PoisonError::into_inner) = known.collect();
     }
 
     /// A number that changes whenever an executor has done something.
     pub fn moved_sum(&self) -> u64 {
         let executors = self.executors.lock().unwrap_or_else(PoisonError::into_inner);
-        executors.iter().map(|(moved, _)| moved.load(Ordering::Relaxed)).sum()
+        executors.iter().map(|(seen, _)| seen.moved.load(Ordering::Relaxed)).sum()
+    }
+
+    /// Whether all executors have come to their end, and their bolts have heard that epoch `durable` is durable.
+    pub fn have_ended(&self, durable: u64) -> bool {
+        let executors = self.executors.lock().unwrap_or_else(PoisonError::into_inner);
+        let heard = |(seen, _): &(Arc<Seen>, Arc<Parker>)| seen.durable.load(Ordering::Acquire) >= durable;
+        self.ended.load(Ordering::Relaxed) >= executors.len() && executors.iter().all(heard)
     }
 
     /// Wakes all executors, so that they hear an order at once.
@@ -114,8 +128,8 @@ pub struct Executor {
     /// The topology's store; none if state lives in memory only.
     pub space: Option<Arc<Space>>,
     states: Vec<(usize, LifeMeter)>,
-    /// How often it did something: what the coordinator sees of it.
-    pub moved: Arc<AtomicU64>,
+    /// What the coordinator sees of it.
+    pub seen: Arc<Seen>,
     barrier: u64,
     durable: u64,
     snapshot: u64,
@@ -150,7 +164,7 @@ impl Executor {
             meter: ExecutorMeter::default(),
             space: None,
             states: Vec::new(),
-            moved: Arc::default(),
+            seen: Arc::default(),
             barrier: 0,
             durable: 0,
             snapshot: 0,
@@ -203,7 +217,8 @@ impl Executor {
             self.busy = true;
             if self.space.is_some() {
                 // Relaxed: the coordinator only asks whether it is another number than before.
-                self.moved.store(self.moved.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+                let moved = self.seen.moved.load(Ordering::Relaxed);
+                self.seen.moved.store(moved + 1, Ordering::Relaxed);
             }
             return Ok(Progress::Some);
         }
@@ -270,12 +285,18 @@ impl Executor {
         }
         let hold = self.control.hold.load(Ordering::Relaxed);
         self.pipelines.iter_mut().for_each(|p| p.hold = hold);
-        let durable = self.control.durable.load(Ordering::Relaxed);
+        let durable = self.space.as_ref().map_or(0, |space| space.durable());
         if durable > self.durable {
             self.durable = durable;
+            let mut news = false;
             for task in self.pipelines.iter_mut().flat_map(|p| &mut p.program.tasks) {
-                task.bolt.committed(durable)?;
+                news |= task.bolt.committed(durable)?;
             }
+            if news {
+                self.seen.moved.fetch_add(1, Ordering::Relaxed);
+            }
+            // Release: partner of the acquire in `Control::have_ended`; who sees the epoch sees that there is news.
+            self.seen.durable.store(durable, Ordering::Release);
         }
         Ok(())
     }

@@ -100,7 +100,6 @@ impl<'a> Process<'a> {
         let executors = topology::assemble(&plan, &parts).map_err(|error| error.to_string())?;
         let committer = Committer::new(space.clone(), receiver, plan.pipelines.len(), shared);
         control.commits.store(true, Ordering::Relaxed);
-        control.durable.store(space.durable(), Ordering::Relaxed);
         control.join(&executors);
         let durable = space.durable();
         Ok(Process {
@@ -180,6 +179,7 @@ impl<'a> Process<'a> {
     fn execute(&mut self, executor: usize) -> Result<(), String> {
         let progress = self.executors[executor].step().map_err(|error| error.to_string())?;
         self.ended[executor] |= progress == Progress::Ended;
+        self.control.ended.store(self.ended.iter().filter(|ended| **ended).count(), Ordering::Relaxed);
         Ok(())
     }
 
@@ -191,13 +191,10 @@ impl<'a> Process<'a> {
     }
 
     fn coordinate(&mut self) -> Result<(), String> {
-        let orders = Orders {
-            now: self.clock.nanos(),
-            moved: self.control.moved_sum(),
-            durable: self.space.durable(),
-            undurable_bytes: self.space.undurable_bytes(),
-            ended: self.ended.iter().all(|ended| *ended),
-        };
+        let durable = self.space.durable();
+        let ended = self.control.have_ended(durable);
+        let (moved, undurable_bytes) = (self.control.moved_sum(), self.space.undurable_bytes());
+        let orders = Orders { now: self.clock.nanos(), moved, durable, undurable_bytes, ended };
         let asked = self.coordinator.step(&orders);
         self.control.hold.store(self.coordinator.hold, Ordering::Relaxed);
         if let Some(epoch) = asked {
@@ -216,7 +213,6 @@ impl<'a> Process<'a> {
                 return Err(format!("epoch {epoch} became durable after epoch {}", self.durable));
             }
             self.durable = epoch;
-            self.control.durable.store(epoch, Ordering::Release);
         }
         Ok(())
     }

@@ -185,7 +185,13 @@ mod tests {
             "path = \"{name}\"\nkey = {key}\nreload = \"on change\"\nformat = \"csv\"\nfields.m = \"text not null\"\nfields.k = \"bigint\""
         );
         let (plan, problems) = checked(&options, |options, environment| {
-            FileTableFactory.check(&SpoutCheck { name: "tables.t", options, environment, folder: &folder })
+            FileTableFactory.check(&SpoutCheck {
+                name: "tables.t",
+                options,
+                environment,
+                folder: &folder,
+                data_dir: None,
+            })
         });
         let loaded = plan.map_or(Ok(Vec::new()), |plan| {
             assert_eq!(plan.watched(), Some(folder.join(&name)));

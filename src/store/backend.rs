@@ -96,6 +96,11 @@ impl Batch {
         })
     }
 
+    /// Makes room for so many bytes of operations.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes);
+    }
+
     /// Number of operations.
     pub fn len(&self) -> usize {
         self.operations

@@ -81,7 +81,7 @@ impl<T: Codec> Keyed<T> {
     /// expired one.
     #[inline]
     pub fn at(&mut self, key: KeyRef<'_>, time: i64) -> &mut T {
-        let (entry, fresh) = self.entry(key);
+        let (entry, fresh) = self.entry(key, time);
         if let Some(life) = &mut self.life {
             life.change(entry, &self.index, &mut self.cells);
         }
@@ -103,7 +103,7 @@ impl<T: Codec> Keyed<T> {
             Some(entry) => entry,
             None => {
                 let life = self.life.as_mut()?;
-                let (entry, fresh) = life.admit(key, &mut self.index, &mut self.cells);
+                let (entry, fresh) = life.admit(key, time, &mut self.index, &mut self.cells);
                 if fresh {
                     life.leave(entry, &mut self.index, &mut self.cells);
                     return None;
@@ -117,16 +117,13 @@ impl<T: Codec> Keyed<T> {
 
     /// The entry of a key, and whether it is a new one.
     #[inline]
-    fn entry(&mut self, key: KeyRef<'_>) -> (u32, bool) {
+    fn entry(&mut self, key: KeyRef<'_>, time: i64) -> (u32, bool) {
         if let Some(entry) = self.index.find(key) {
-            if let Some(life) = &mut self.life {
-                life.hit();
-            }
             return (entry, false);
         }
         if let Some(life) = &mut self.life {
             life.make_room(&mut self.index, &mut self.cells, |_| {});
-            return life.admit(key, &mut self.index, &mut self.cells);
+            return life.admit(key, time, &mut self.index, &mut self.cells);
         }
         let entry = self.index.insert(key);
         self.cells.reset(entry);
@@ -144,7 +141,7 @@ impl<T: Codec> Keyed<T> {
             Some(life) => {
                 let entry = match self.index.find(key) {
                     Some(entry) => entry,
-                    None => life.admit(key, &mut self.index, &mut self.cells).0,
+                    None => life.admit(key, i64::MIN, &mut self.index, &mut self.cells).0,
                 };
                 life.remove(entry, &mut self.index, &mut self.cells);
             }

@@ -37,6 +37,12 @@ pub trait Content {
     /// The event time that an entry was last used at, from which its time to live counts.
     fn touched(&self, entry: u32) -> i64;
 
+    /// Asks for what [`Content::encode`] will look at: first for the entry itself, then, when that is near, for what it
+    /// points to; purely a hint.
+    fn prefetch(&self, entry: u32, near: bool) {
+        let _ = (entry, near);
+    }
+
     /// Memory that so many entries take, with all that belongs to them, bytes.
     fn used_bytes(&self, entries: usize) -> usize;
 }
@@ -58,8 +64,10 @@ pub struct HandOver {
     pub task: u32,
     /// The epoch.
     pub epoch: u64,
-    /// Changes of state.
+    /// Changes of state, or a part of them.
     pub batch: Batch,
+    /// Whether it is the last part of what the task has for the epoch.
+    pub last: bool,
     /// Chunks of event lists.
     pub chunks: Option<Written>,
     /// Rough size of the changes, as it was given to [`Space::changed`].
@@ -87,7 +95,7 @@ impl Outlet {
     pub fn hand_over(&self, epoch: u64, batch: Batch, prepare: Option<Prepare>) {
         let changed_bytes = batch.size_bytes() as u64;
         self.space.changed(changed_bytes);
-        let hand_over = HandOver { task: self.task, epoch, batch, chunks: None, changed_bytes, prepare };
+        let hand_over = HandOver { task: self.task, epoch, batch, last: true, chunks: None, changed_bytes, prepare };
         // A committer that is gone has failed, and said so.
         let _ = self.sender.send(Message::State(hand_over));
     }
@@ -101,13 +109,13 @@ impl Outlet {
 /// Counts of a handle.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LifeMeter {
-    /// Look-ups that found their entry in memory, but for those of a run whose key was found before.
-    pub hits: u64,
+    /// Changes of entries, the first after each read from the store included.
+    pub uses: u64,
     /// Entries read back from the store.
     pub loads: u64,
     /// Keys that the store had not.
     pub absent: u64,
-    /// Entries that left memory.
+    /// Entries that left memory to make room.
     pub evictions: u64,
     /// Entries handed over.
     pub written: u64,
@@ -173,6 +181,10 @@ pub struct Life {
 const TELL_EVERY: u64 = 64;
 /// Bytes that a changed entry takes on its way, beside its memory.
 const CHANGE_BYTES: u64 = 64;
+/// Changes are sent in parts of so many bytes, roughly.
+const PART_BYTES: usize = 256 << 10;
+/// So many entries before their turn memory is asked for what they point to, and twice as many for themselves.
+const AHEAD: usize = 4;
 /// Entries looked at when room is to be made.
 const LOOKED_AT: usize = 16;
 
@@ -205,9 +217,10 @@ impl Life {
         }
     }
 
-    /// The entry of a key that is not in memory: read back, or new and empty. `true` if it is new.
+    /// The entry of a key that is not in memory and is used at event time `time`: read back, or new and empty. `true` if
+    /// it is new, or has expired.
     #[inline(never)]
-    pub fn admit(&mut self, key: KeyRef<'_>, index: &mut Index, content: &mut impl Content) -> (u32, bool) {
+    pub fn admit(&mut self, key: KeyRef<'_>, time: i64, index: &mut Index, content: &mut impl Content) -> (u32, bool) {
         let start = self.clock.raw();
         let value = match self.read(key) {
             Ok(value) => value,
@@ -220,7 +233,8 @@ impl Life {
         content.reset(entry);
         self.stamps.reach(entry);
         *self.stamps.get_mut(entry) = Stamp { epoch: 0, pending: false, recent: true };
-        let Some(value) = value else {
+        let expired = |value: &Vec<u8>| space::expires(value).is_some_and(|at| at < time);
+        let Some(value) = value.filter(|value| !expired(value)) else {
             self.meter.absent += 1;
             return (entry, true);
         };
@@ -259,6 +273,7 @@ impl Life {
     /// An entry is about to be changed.
     #[inline(always)]
     pub fn change(&mut self, entry: u32, index: &Index, content: &mut impl Content) {
+        self.meter.uses += 1;
         let stamp = self.stamps.get_mut(entry);
         stamp.recent = true;
         if stamp.epoch != self.epoch as u32 {
@@ -330,7 +345,6 @@ impl Life {
         *self.stamps.get_mut(entry) = Stamp::default();
         index.remove(entry);
         content.reset(entry);
-        self.meter.evictions += 1;
     }
 
     /// Makes room where memory is over its budget: looks at some entries in turn and takes out those that were not
@@ -346,6 +360,7 @@ impl Life {
                 continue;
             }
             self.leave(entry, index, content);
+            self.meter.evictions += 1;
             gone(entry);
             if content.used_bytes(index.len()) <= budget {
                 return;
@@ -375,6 +390,13 @@ impl Life {
         while self.handed < end {
             let entry = self.handing[self.handed];
             self.handed += 1;
+            if let Some(far) = self.handing.get(self.handed + 2 * AHEAD) {
+                self.prefetch(*far);
+                content.prefetch(*far, false);
+            }
+            if let Some(next) = self.handing.get(self.handed + AHEAD) {
+                content.prefetch(*next, true);
+            }
             let stamp = self.stamps.get(entry);
             if stamp.pending && u64::from(stamp.epoch) + 1 == u64::from(self.epoch as u32) {
                 self.encode(entry, index, content);
@@ -385,14 +407,20 @@ impl Life {
         }
         self.handing.clear();
         self.open = false;
+        self.send(true);
+        false
+    }
+
+    /// Sends what has been encoded: a large epoch goes in parts, so that no piece of memory has to grow and be copied.
+    fn send(&mut self, last: bool) {
         self.meter.written += self.batch.len() as u64;
         let batch = std::mem::take(&mut self.batch);
         let chunks = self.lists.take();
-        let (task, epoch, changed_bytes) = (self.task, self.epoch - 1, self.changed_before);
-        let hand_over = HandOver { task, epoch, batch, chunks, changed_bytes, prepare: None };
+        let (task, epoch) = (self.task, self.epoch - 1);
+        let changed_bytes = if last { self.changed_before } else { 0 };
+        let hand_over = HandOver { task, epoch, batch, last, chunks, changed_bytes, prepare: None };
         // A committer that is gone has failed, and said so.
         let _ = self.sender.send(Message::State(hand_over));
-        false
     }
 
     /// Puts the content of an entry into the batch of the epoch that is over.
@@ -417,6 +445,10 @@ impl Life {
             },
         );
         self.bytes = key;
+        if self.batch.size_bytes() + self.lists.pending_bytes() >= PART_BYTES {
+            self.send(false);
+            self.batch.reserve(PART_BYTES + PART_BYTES / 4);
+        }
     }
 
     /// Component and handle.
@@ -433,11 +465,5 @@ impl Life {
     pub fn meter(&self, index: &Index, content: &impl Content) -> LifeMeter {
         let used_bytes = content.used_bytes(index.len()) as u64;
         LifeMeter { used_bytes, entries: index.len() as u64, ..self.meter }
-    }
-
-    /// One more look-up found its entry in memory.
-    #[inline(always)]
-    pub fn hit(&mut self) {
-        self.meter.hits += 1;
     }
 }

@@ -116,8 +116,13 @@ impl Lists {
         Pointer { segment, at: (self.at + start) as u32, length: (self.bytes.len() - start) as u32 }
     }
 
+    /// Bytes that were written since the last call of [`Lists::take`].
+    pub fn pending_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// What was written since the last call.
-    pub(super) fn take(&mut self) -> Option<Written> {
+    pub fn take(&mut self) -> Option<Written> {
         let segment = self.segment?;
         if self.bytes.is_empty() {
             return None;
@@ -132,6 +137,7 @@ impl Lists {
             bytes,
         };
         self.at += written.bytes.len();
+        self.bytes.reserve(written.bytes.len());
         if self.at >= SEGMENT_BYTES {
             (self.segment, self.at, self.newest) = (None, 0, i64::MIN);
         }

@@ -22,6 +22,7 @@ mod space;
 mod table;
 #[cfg(test)]
 mod tests;
+mod trail;
 mod unhash;
 
 pub use backend::{Backend, Batch, MemoryStore, Operation, StoreError, StoreStats};
@@ -34,8 +35,9 @@ pub use lists::Written;
 pub use lock::DirLock;
 pub use reader::{KeyReader, KeyRef};
 pub use rocks::Rocks;
-pub use slab::{Slab, Words, prefetch};
+pub use slab::{Slab, Words, prefetch, prefetch_value};
 pub use space::{Closed, EpochFacts, HandleFacts, Message, Place, SegmentFacts, Space, SplitFacts};
+pub use trail::Trail;
 
 /// A handle of a task, as the runtime sees it.
 pub trait State {

@@ -121,6 +121,8 @@ fn options(forget: &Arc<AtomicI64>) -> Options {
     options.set_max_background_jobs(2);
     options.set_level_compaction_dynamic_level_bytes(true);
     options.set_bytes_per_sync(1 << 20);
+    // One thread writes, in the order of keys.
+    options.set_allow_concurrent_memtable_write(false);
     options.set_memtable_whole_key_filtering(true);
     options.set_memtable_prefix_bloom_ratio(0.05);
     options.set_keep_log_file_num(2);
@@ -135,6 +137,22 @@ fn options(forget: &Arc<AtomicI64>) -> Options {
         }
     });
     options
+}
+
+/// All operations in the order of their keys, those of one key as they came: a sorted table of changes finds the place
+/// of each beside that of the one before.
+fn sorted(batches: &[Batch]) -> Vec<Operation<'_>> {
+    let prefix = |operation: &Operation<'_>| {
+        let (Operation::Put(key, _) | Operation::Delete(key)) = operation;
+        let mut bytes = [0; 16];
+        let length = key.len().min(16);
+        bytes[..length].copy_from_slice(&key[..length]);
+        u128::from_be_bytes(bytes)
+    };
+    let mut all: Vec<(u128, Operation<'_>)> =
+        batches.iter().flat_map(Batch::operations).map(|operation| (prefix(&operation), operation)).collect();
+    all.sort_by_key(|(prefix, _)| *prefix);
+    all.into_iter().map(|(_, operation)| operation).collect()
 }
 
 fn refusal(path: &Path, error: &rocksdb::Error) -> StoreError {
@@ -180,7 +198,7 @@ impl Backend for Rocks {
     fn write(&self, batches: &[Batch]) -> Result<(), StoreError> {
         let bytes: usize = batches.iter().map(Batch::size_bytes).sum();
         let mut all = WriteBatch::with_capacity_bytes(bytes + 64);
-        for operation in batches.iter().flat_map(Batch::operations) {
+        for operation in sorted(batches) {
             match operation {
                 Operation::Put(key, value) => all.put(key, value),
                 Operation::Delete(key) => all.delete(key),

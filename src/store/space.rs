@@ -20,6 +20,9 @@ const META: u8 = 0;
 /// Keyed state.
 const STATE: u8 = 1;
 
+/// Rows on their way to the outside.
+const OUTBOX: u8 = 2;
+
 /// Version of what is written: another one is refused.
 const FORMAT: u32 = 1;
 /// Version of a value of state.
@@ -49,6 +52,11 @@ pub fn expiry(key: &[u8], value: &[u8]) -> Expiry {
     }
 }
 
+/// The event time at which a value of state expires; none if it is too short to say.
+pub(super) fn expires(value: &[u8]) -> Option<i64> {
+    value.split_first_chunk::<VALUE_HEAD>().map(|(head, _)| i64_at(head, 1))
+}
+
 fn i64_at(bytes: &[u8], at: usize) -> i64 {
     bytes[at..].first_chunk().map_or(0, |bytes| i64::from_le_bytes(*bytes))
 }
@@ -73,6 +81,11 @@ pub(super) fn content<'a>(value: &'a [u8], what: impl Fn() -> String) -> Result<
         ))),
         None => Err(StoreError::Damaged { what: what(), why: "it is too short".to_owned() }),
     }
+}
+
+/// `[2 | component | 0 | epoch u64]`.
+fn outbox_key(component: &str, epoch: u64) -> Vec<u8> {
+    [&[OUTBOX], component.as_bytes(), &[0], &epoch.to_be_bytes()].concat()
 }
 
 /// Appends the key of a state.
@@ -412,7 +425,8 @@ impl Space {
         self.handles.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Drops the state of a component, whatever it means; whether there was any.
+    /// Drops the state of a component, whatever it means, of a spout how far it was read, of a sink what was on its way
+    /// to the outside; whether there was any.
     ///
     /// # Errors
     /// The store cannot be read or written.
@@ -432,8 +446,31 @@ impl Space {
             batch.delete(&meta(&format!("handle/{name}")));
             handles.remove(name);
         }
+        // Of a spout, how far its splits were read; their numbers stay.
+        let mut splits = self.splits.lock().unwrap_or_else(PoisonError::into_inner);
+        let own = |name: &str| name.split_once('/').is_some_and(|(known, _)| known == component);
+        let mut any = !names.is_empty();
+        for (name, facts) in splits.iter_mut().filter(|(name, _)| own(name)) {
+            *facts = SplitFacts { id: facts.id, ..SplitFacts::default() };
+            put(&mut batch, &format!("split/{name}"), facts);
+            any = true;
+        }
+        any |= self.drop_prefix(&[&[OUTBOX], component.as_bytes(), b"/"].concat(), &mut batch)?;
+        any |= self.drop_prefix(&meta(&format!("note/delivered/{component}/")), &mut batch)?;
         self.backend.write(&[batch])?;
-        Ok(!names.is_empty())
+        Ok(any)
+    }
+
+    /// Drops, in a batch, all that begins with these bytes; whether there was any.
+    fn drop_prefix(&self, prefix: &[u8], batch: &mut Batch) -> Result<bool, StoreError> {
+        let mut end = prefix.to_vec();
+        end.push(u8::MAX);
+        let before = batch.len();
+        self.backend.scan(prefix, &end, &mut |key, _| {
+            batch.delete(key);
+            true
+        })?;
+        Ok(batch.len() > before)
     }
 
     fn drop_range(&self, shard: u8, place: Place) -> Result<(), StoreError> {
@@ -592,6 +629,30 @@ impl Space {
     /// Notes a record of a component's own in a batch.
     pub fn put_note(batch: &mut Batch, name: &str, facts: &impl Serialize) {
         put(batch, &format!("note/{name}"), facts);
+    }
+
+    /// Puts rows on their way to the outside into a batch: those of a component in an epoch.
+    pub fn put_outbox(batch: &mut Batch, component: &str, epoch: u64, rows: &[u8]) {
+        batch.put(&outbox_key(component, epoch), rows);
+    }
+
+    /// Drops, in a batch, rows that have come to the outside.
+    pub fn drop_outbox(batch: &mut Batch, component: &str, epoch: u64) {
+        batch.delete(&outbox_key(component, epoch));
+    }
+
+    /// Rows of a component that were on their way to the outside, by epoch.
+    ///
+    /// # Errors
+    /// The store cannot be read.
+    pub fn outbox(&self, component: &str) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+        let mut found = Vec::new();
+        self.backend.scan(&outbox_key(component, 0), &outbox_key(component, u64::MAX), &mut |key, rows| {
+            let epoch = key.last_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+            found.push((epoch, rows.to_vec()));
+            true
+        })?;
+        Ok(found)
     }
 
     /// A number that no segment has had.

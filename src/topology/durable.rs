@@ -46,6 +46,13 @@ impl Durable {
                 )),
             };
         };
+        if checked.name == crate::log::FOLDER {
+            return Err(StoreError::Refused(format!(
+                "a topology whose state is kept cannot be called `{}`: the topics of the data directory are in that \
+                 folder; give it another `name`",
+                checked.name
+            )));
+        }
         let folder = state_folder(data_dir, &checked.name);
         let lock = DirLock::take(&folder)?;
         let backend = Arc::new(Rocks::open(&folder)?);
@@ -80,17 +87,12 @@ impl Durable {
         let mut committer = Committer::new(space.clone(), receiver, plan.pipelines.len(), clock.clone());
         let meter = committer.meter();
         control.commits.store(true, Ordering::Relaxed);
-        control.durable.store(space.durable(), Ordering::Relaxed);
-        let (told, keeper) = (control.clone(), std::thread::current());
+        let keeper = std::thread::current();
         let body = move || {
             loop {
                 match committer.wait() {
                     Heard::Stop => return,
-                    Heard::Durable(epoch) => {
-                        // Release: who sees the epoch sees what was written before; partner in `Executor::obey`.
-                        told.durable.store(epoch, Ordering::Release);
-                        keeper.unpark();
-                    }
+                    Heard::Durable(_) => keeper.unpark(),
                     Heard::Something | Heard::Nothing => {}
                 }
             }
@@ -118,14 +120,12 @@ pub struct Commits {
 
 impl Commits {
     /// Asks the coordinator and passes on what it says.
-    pub fn keep(&mut self, control: &Control, executors: usize, now: u64) {
-        let orders = Orders {
-            now,
-            moved: control.moved_sum(),
-            durable: self.space.durable(),
-            undurable_bytes: self.space.undurable_bytes(),
-            ended: control.ended.load(Ordering::Relaxed) >= executors,
-        };
+    pub fn keep(&mut self, control: &Control, now: u64) {
+        let durable = self.space.durable();
+        // First: what an executor did before its end is in the sum that is asked for after it.
+        let ended = control.have_ended(durable);
+        let (moved, undurable_bytes) = (control.moved_sum(), self.space.undurable_bytes());
+        let orders = Orders { now, moved, durable, undurable_bytes, ended };
         let asked = self.coordinator.step(&orders);
         control.hold.store(self.coordinator.hold, Ordering::Relaxed);
         if let Some(epoch) = asked {

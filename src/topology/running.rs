@@ -320,7 +320,7 @@ impl Keeper<'_> {
             }
             let now = self.clock.nanos();
             if let Some(commits) = &mut self.commits {
-                commits.keep(self.control, threads.handles.len(), now);
+                commits.keep(self.control, now);
             }
             if let Some(every) = self.options.every
                 && now - last_report >= every.as_nanos() as u64

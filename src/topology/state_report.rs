@@ -10,7 +10,7 @@ use serde_json::json;
 pub fn state(snapshots: &[Snapshot], committed: &Committed, memory_bytes: u64) -> SectionReport {
     let mut life = LifeMeter::default();
     for (_, meter) in snapshots.iter().flat_map(|s| &s.states) {
-        life.hits += meter.hits;
+        life.uses += meter.uses;
         life.loads += meter.loads;
         life.absent += meter.absent;
         life.evictions += meter.evictions;
@@ -23,8 +23,8 @@ pub fn state(snapshots: &[Snapshot], committed: &Committed, memory_bytes: u64) -
     snapshots.iter().for_each(|s| barriers.merge(&s.barriers));
     let barrier = barriers.summary();
     let Committed { meter, store, epoch, undurable_bytes } = committed;
-    let asked = life.hits + life.loads;
-    let hit_rate = if asked == 0 { 1.0 } else { life.hits as f64 / asked as f64 };
+    // A new key is not in the store either: nothing was missed.
+    let hit_rate = if life.uses == 0 { 1.0 } else { 1.0 - life.loads as f64 / life.uses.max(life.loads) as f64 };
     let load_ns = life.load_ns.checked_div(life.loads).unwrap_or(0);
     let given = meter.batch_bytes + meter.chunk_bytes;
     let amplification = if given == 0 { 0.0 } else { store.written_bytes as f64 / given as f64 };
@@ -71,7 +71,7 @@ pub fn state(snapshots: &[Snapshot], committed: &Committed, memory_bytes: u64) -
     );
     let value = json!({
         "keys_in_memory": life.entries, "memory_used_bytes": life.used_bytes, "memory_bytes": memory_bytes,
-        "hits": life.hits, "loads": life.loads, "load_ns_mean": load_ns, "absent": life.absent,
+        "uses": life.uses, "loads": life.loads, "load_ns_mean": load_ns, "absent": life.absent,
         "evictions": life.evictions, "hit_rate": hit_rate,
         "epochs": meter.epochs, "epoch": epoch, "flow": flow, "write": write, "pause": barrier,
         "operations": meter.operations, "batch_bytes": meter.batch_bytes, "chunk_bytes": meter.chunk_bytes,

@@ -13,6 +13,7 @@
 mod accumulate;
 mod call;
 mod exact;
+mod kept;
 mod ordered;
 mod rolling;
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What running results keep beside words: texts, queues of candidates, counts of values.
 
 use crate::expr::AggregateFunction as F;
+use crate::store::Codec;
 use crate::tuple::{DataType, TextWord};
 use hashbrown::HashMap;
 use std::cmp::Ordering;
@@ -164,6 +165,47 @@ impl Side {
             (true, _) => Side::Values(Values::Words(HashMap::default())),
             (false, _) => Side::Queue(VecDeque::new()),
         }
+    }
+
+    /// Appends the counts of values; a queue follows from the rows.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        match self {
+            Side::Queue(_) => {}
+            Side::Values(Values::Words(counts)) => {
+                (counts.len() as u32).write(out);
+                for (word, count) in counts {
+                    word.write(out);
+                    count.write(out);
+                }
+            }
+            Side::Values(Values::Texts(counts)) => {
+                (counts.len() as u32).write(out);
+                for (text, count) in counts {
+                    text.as_bytes().to_vec().write(out);
+                    count.write(out);
+                }
+            }
+        }
+    }
+
+    /// Fills an empty one with what was written; none if that is not what is there.
+    pub fn read_back(&mut self, from: &mut &[u8]) -> Option<()> {
+        match self {
+            Side::Queue(_) => {}
+            Side::Values(Values::Words(counts)) => {
+                for _ in 0..u32::read(from)? {
+                    let word = u64::read(from)?;
+                    counts.insert(word, u32::read(from)?);
+                }
+            }
+            Side::Values(Values::Texts(counts)) => {
+                for _ in 0..u32::read(from)? {
+                    let text = Vec::<u8>::read(from)?;
+                    counts.insert(String::from_utf8_lossy(&text).into(), u32::read(from)?);
+                }
+            }
+        }
+        Some(())
     }
 
     /// Makes it empty.

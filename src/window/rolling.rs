@@ -4,7 +4,7 @@ use super::call::Row;
 use super::track::{Order, Track};
 use super::whole::Whole;
 use super::{CallSpec, Length, NEWEST, Overflow, WindowSpec};
-use crate::store::{Words, prefetch};
+use crate::store::{Slab, Trail, Words, prefetch, prefetch_value};
 use crate::tuple::Arena;
 
 #[derive(Clone, Copy, Debug)]
@@ -19,10 +19,12 @@ enum Place {
 /// A key's state is one piece of words, so that one look brings all of it near: the event time of its newest row, then
 /// what each store of rows has.
 pub struct Rolling {
-    state: Words,
-    timed: Option<Track>,
-    arrived: Option<Track>,
-    whole: Option<Whole>,
+    pub(super) state: Words,
+    pub(super) timed: Option<Track>,
+    pub(super) arrived: Option<Track>,
+    pub(super) whole: Option<Whole>,
+    /// Where the rows by time of each key are in the store; none if the windows live in memory only.
+    pub(super) trails: Option<Slab<Trail>>,
     calls: Vec<Place>,
     lateness: i64,
 }
@@ -72,7 +74,7 @@ impl Rolling {
         }
         let whole = (!specs.is_empty()).then(|| Whole::new(next, &specs, &exclude));
         let words = whole.as_ref().map_or(next, Whole::end);
-        Rolling { state: Words::new(words), timed, arrived, whole, calls: places, lateness }
+        Rolling { state: Words::new(words), timed, arrived, whole, trails: None, calls: places, lateness }
     }
 
     /// Bytes of state for a key, and for each row that is kept in windows of time and of rows; what `distinct`, least
@@ -92,6 +94,10 @@ impl Rolling {
             whole.reset(state, entry);
         }
         state[NEWEST] = i64::MIN as u64;
+        if let Some(trails) = &mut self.trails {
+            trails.reach(entry);
+            *trails.get_mut(entry) = Trail::default();
+        }
     }
 
     /// Event time of the newest row of a key, `i64::MIN` before the first.
@@ -105,6 +111,9 @@ impl Rolling {
     pub fn prefetch_state(&self, entry: u32) {
         if self.state.has(entry) {
             prefetch(self.state.get(entry));
+            if let Some(trails) = self.trails.as_ref().filter(|trails| trails.has(entry)) {
+                prefetch_value(trails.get(entry));
+            }
         }
     }
 
@@ -186,7 +195,10 @@ impl Rolling {
         let row = Row { time, arguments, flags };
         let state = self.state.get_mut(entry);
         if let Some(track) = &mut self.timed {
-            track.commit(state, entry, row);
+            let after = track.commit(state, entry, row);
+            if let Some(trails) = &mut self.trails {
+                trails.get_mut(entry).insert(after);
+            }
         }
         if let Some(track) = &mut self.arrived {
             track.commit(state, entry, row);

@@ -1,8 +1,11 @@
 use super::*;
+use crate::store::lists::Lists;
+use crate::store::{Batch, Content, ListsOf, MemoryStore, SegmentFacts, Space};
 use crate::tuple::{Arena, TextWord};
 use AggregateFunction as F;
 use proptest::prelude::*;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, mpsc};
 
 const LATENESS: i64 = 8;
 const TEXTS: [&str; 4] = ["", "a", "b", "a longer text than a word"];
@@ -348,4 +351,102 @@ fn large_values_that_cancel_leave_zero() {
     let values: Vec<(i64, f64)> = (0..10_000).map(|t| (t / 1000, if t % 2 == 0 { 1e300 } else { -1e300 })).collect();
     let got = sums(&values);
     assert_eq!((got[9_998], got[9_999]), (Ok(Some(1e300)), Ok(Some(0.0))));
+}
+
+/// A store, and the chunks of one handle in it, committed at once.
+struct Kept {
+    space: Space,
+    lists: Lists,
+    values: HashMap<u32, Vec<u8>>,
+}
+
+impl Kept {
+    fn new() -> Kept {
+        let (sender, _) = mpsc::channel();
+        let space = Space::open(Arc::new(MemoryStore::new()), 0, sender).unwrap();
+        let place = space.handle("bolt", "windows", "", &[]).unwrap();
+        Kept { space, lists: Lists::new(place, i64::MAX), values: HashMap::new() }
+    }
+
+    fn write(&mut self, rolling: &mut Rolling, entry: u32) {
+        let mut value = Vec::new();
+        rolling.encode(entry, &mut ListsOf { lists: &mut self.lists, space: &self.space }, &mut value);
+        if let Some(written) = self.lists.take() {
+            self.space.backend().segment_write(written.segment, written.at, &written.bytes).unwrap();
+            let facts = SegmentFacts {
+                component: 0,
+                bytes: written.at + written.bytes.len() as u64,
+                newest: written.newest,
+                keep: written.keep,
+            };
+            self.space.put_segment(&mut Batch::default(), written.segment, facts);
+        }
+        self.values.insert(entry, value);
+    }
+
+    fn read_back(&self, rolling: &mut Rolling, entry: u32) {
+        Content::reset(rolling, entry);
+        rolling.decode(entry, &self.values[&entry], &self.space).unwrap();
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+    /// Windows that are written after some rows, and read back after some of these, answer to the last bit like windows
+    /// that never left memory.
+    #[test]
+    fn windows_that_were_away_answer_as_if_they_had_stayed(
+        parts in prop::collection::vec((tuples(), 0u8..4), 1..8),
+        mix in prop_oneof![Just(Mix::All), Just(Mix::WithoutQueues), Just(Mix::Plain)],
+    ) {
+        let (windows, calls) = (windows(), mixed(mix));
+        let mut stayed = Rolling::new(&windows, &calls, LATENESS);
+        let mut away = Rolling::new(&windows, &calls, LATENESS).durable();
+        let mut kept = Kept::new();
+        (0..2).for_each(|entry| { stayed.reset(entry); away.reset(entry) });
+        let mut start = 0;
+        for (rows, then) in parts {
+            let mut newest = start;
+            for (key, _, mut tuple) in rows {
+                tuple.time += start;
+                newest = newest.max(tuple.time);
+                if mix == Mix::Plain {
+                    tuple.flags = 0;
+                }
+                let entry = key as u32;
+                prop_assert_eq!(away.is_late(entry, tuple.time), stayed.is_late(entry, tuple.time));
+                if stayed.is_late(entry, tuple.time) {
+                    continue;
+                }
+                let arena = Arena::new();
+                let mut arguments = tuple.words;
+                arguments[2] = arena.store(TEXTS[tuple.words[2] as usize]).0;
+                stayed.begin(entry, tuple.time);
+                away.begin(entry, tuple.time);
+                for (number, call) in calls.iter().enumerate() {
+                    let text = |word: Option<u64>| match (call.function, call.ty, word) {
+                        (F::Min | F::Max | F::First | F::Last, DataType::Text, Some(word)) => {
+                            (None, Some(TextWord(word).as_str().to_owned()))
+                        }
+                        (_, _, word) => (word, None),
+                    };
+                    let read = |rolling: &Rolling| {
+                        rolling.read(number, entry, tuple.time, &arguments, tuple.flags, &arena).map(text)
+                    };
+                    prop_assert_eq!(read(&away), read(&stayed), "{:?} over {:?}", call, windows[call.window]);
+                }
+                stayed.commit(entry, tuple.time, &arguments, tuple.flags);
+                away.commit(entry, tuple.time, &arguments, tuple.flags);
+            }
+            start = newest;
+            for entry in 0..2 {
+                if then & 1 == 1 {
+                    kept.write(&mut away, entry);
+                    if then & 2 == 2 {
+                        kept.read_back(&mut away, entry);
+                    }
+                }
+            }
+        }
+    }
 }

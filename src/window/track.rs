@@ -18,6 +18,8 @@ use crate::store::{Slab, Words, prefetch};
 use crate::tuple::{Arena, DataType, TextWord};
 use std::ops::Range;
 
+mod kept;
+
 const TIME: usize = 0;
 const CHAIN: usize = 1;
 const FLAGS: usize = 2;
@@ -78,6 +80,8 @@ pub struct Track {
     cells: Words,
     used: u32,
     free: u32,
+    /// Rows of all keys.
+    live: usize,
     sides: Slab<Vec<Side>>,
     side_count: usize,
     /// Whether windows can be moved back.
@@ -143,6 +147,7 @@ impl Track {
             results: first_result..next,
             used: 0,
             free: NIL,
+            live: 0,
             sides: Slab::new(),
             side_count,
             texts: Texts::default(),
@@ -401,9 +406,10 @@ impl Track {
         self.go_back(state, entry, state[NEWEST] as i64);
     }
 
-    /// Puts the current row in its place.
+    /// Puts the current row in its place; how many newer rows come after it.
     #[inline]
-    pub fn commit(&mut self, state: &mut [u64], entry: u32, row: Row<'_>) {
+    pub fn commit(&mut self, state: &mut [u64], entry: u32, row: Row<'_>) -> u32 {
+        let mut after = 0;
         let cell = self.allocate(row);
         let (end, (head, tail)) = (self.end, self.ends(state));
         if end == tail {
@@ -425,9 +431,21 @@ impl Track {
             let chain = &mut self.cells.get_mut(next)[CHAIN];
             *chain = pair(low(*chain), cell);
             state[self.links] = pair(if end == NIL { cell } else { head }, tail);
+            after = self.count_after(cell, tail);
             self.go_forward(state, entry, cell);
         }
         self.trim(state, row.time);
+        after
+    }
+
+    #[cold]
+    fn count_after(&self, mut cell: u32, tail: u32) -> u32 {
+        let mut after = 0;
+        while cell != tail {
+            cell = low(self.cells.get(cell)[CHAIN]);
+            after += 1;
+        }
+        after
     }
 
     /// Frees the rows that no window will hold again.
@@ -472,6 +490,7 @@ impl Track {
             self.free = low(self.cells.get(cell)[CHAIN]);
             cell
         };
+        self.live += 1;
         let words = self.cells.get_mut(cell);
         words[TIME] = row.time as u64;
         if self.arguments > FLAGS {
@@ -496,6 +515,7 @@ impl Track {
         }
         words[CHAIN] = u64::from(self.free);
         self.free = cell;
+        self.live -= 1;
     }
 
     /// Number of rows in a call's window, without the current one.

@@ -5,7 +5,7 @@ use super::call::{Call, Row, compare};
 use super::ordered::{Side, Texts, preferred};
 use super::{CallSpec, Length, Overflow};
 use crate::expr::AggregateFunction as F;
-use crate::store::Slab;
+use crate::store::{Codec, Slab};
 use crate::tuple::{Arena, DataType, TextWord};
 use std::ops::Range;
 
@@ -147,5 +147,45 @@ impl Whole {
             state[1] = if text && !null { self.texts.keep(TextWord(word)) } else { word };
             state[2] = row.time as u64;
         }
+    }
+
+    /// Appends what the store keeps of a key: words, texts in place of their numbers, counts of values.
+    pub fn write(&self, state: &[u64], entry: u32, out: &mut Vec<u8>) {
+        state[self.words.clone()].iter().for_each(|word| word.write(out));
+        for call in self.text_choices() {
+            if state[call.at] == 1 {
+                self.texts.get(state[call.at + 1]).as_bytes().to_vec().write(out);
+            }
+        }
+        if self.side_count > 0 {
+            self.sides.get(entry).iter().for_each(|side| side.write(out));
+        }
+    }
+
+    /// Fills a key, which is empty, with what was written; none if that is not what is there.
+    pub fn read_back(&mut self, state: &mut [u64], entry: u32, from: &mut &[u8]) -> Option<()> {
+        for word in &mut state[self.words.clone()] {
+            *word = u64::read(from)?;
+        }
+        let mut arena = Arena::new();
+        let places: Vec<usize> = self.text_choices().map(|call| call.at).collect();
+        for at in places {
+            if state[at] == 1 {
+                let bytes = Vec::<u8>::read(from)?;
+                arena.clear();
+                state[at + 1] = self.texts.keep(arena.store(&String::from_utf8_lossy(&bytes)));
+            }
+        }
+        if self.side_count > 0 {
+            for side in self.sides.get_mut(entry) {
+                side.read_back(from)?;
+            }
+        }
+        Some(())
+    }
+
+    /// The calls that keep a text of their own.
+    fn text_choices(&self) -> impl Iterator<Item = &Call> {
+        self.calls.iter().filter(|c| c.method == Method::Choice && c.spec.ty == DataType::Text)
     }
 }

@@ -93,9 +93,8 @@ fn a_drain_of_splits_in_step_follows_no_row_before_which_another_may_still_come(
 #[test]
 fn a_broken_record_of_splits_in_step_follows_the_row_before_it() {
     let world = World::default();
-    let text = spout(&world, "a", 2, "finite = true")
-        + &bolt("u", "log", "\"a\"", "")
-        + &bolt("e", "log", "\"a.errors\"", "");
+    let text =
+        spout(&world, "a", 2, "finite = true") + &bolt("u", "log", "\"a\"", "") + &bolt("e", "log", "\"a.errors\"", "");
     let broken = Row { word: "broken".to_owned(), ..Row::new(0, 1, 0) };
     world.feed("a", "0", [Row::new(0, 0, 0), broken, Row::new(0, 2, 5)]);
     world.feed("a", "1", [Row::new(0, 100, 1), Row::new(0, 101, 6)]);

@@ -150,7 +150,9 @@ fn plan(check: &BoltCheck<'_>) -> Option<Plan> {
         of_call: windows.of_call,
         lateness,
         ttl,
+        fingerprint: String::new(),
     };
+    let plan = Plan { fingerprint: fingerprint(&plan, &names), ..plan };
     if task::Program::size(&plan) > 64 {
         let problem = Problem::error(format!(
             "`{}` has more than 64 different arguments and filters of aggregates",
@@ -160,6 +162,18 @@ fn plan(check: &BoltCheck<'_>) -> Option<Plan> {
         return None;
     }
     Some(plan)
+}
+
+/// What the content of windows means, in words: the windows, and the aggregates as they were written, so that a changed
+/// parameter changes nothing.
+fn fingerprint(plan: &Plan, names: &[(&str, &Node)]) -> String {
+    let mut words: Vec<String> = plan.windows.iter().map(|window| format!("{window:?}")).collect();
+    for (at, (name, node)) in names.iter().enumerate() {
+        if plan.entries.calls.iter().any(|call| call.entry == at) {
+            words.push(format!("{name} = {}", node.as_text().unwrap_or_default()));
+        }
+    }
+    words.join("; ")
 }
 
 fn passed(columns: &[Column], at: usize) -> OutputColumn {
@@ -184,6 +198,8 @@ struct Plan {
     of_call: Vec<usize>,
     lateness: i64,
     ttl: i64,
+    /// What the content of windows means.
+    fingerprint: String,
 }
 
 impl Plan {
@@ -255,6 +271,6 @@ impl BoltPlan for Plan {
     }
 
     fn build(&self, build: &BoltBuild<'_>) -> Result<Box<dyn Bolt>, ComponentError> {
-        Ok(Box::new(task::Task::new(self, build)))
+        Ok(Box::new(task::Task::new(self, build)?))
     }
 }

@@ -2,9 +2,9 @@
 
 use super::Plan;
 use crate::bolts::failure_text;
-use crate::component::{Bolt, BoltBuild, Flow, Step};
+use crate::component::{Bolt, BoltBuild, ComponentError, Flow, Step};
 use crate::expr::{AggregateFunction, Compiled, EntryStep, EvalError, Expr};
-use crate::store::{Index, KeyReader, KeyRef};
+use crate::store::{Index, KeyReader, KeyRef, Life, LifeMeter, State};
 use crate::tuple::{DataType, Frame, RUN_TUPLES, Run, Slot, TextWord};
 use crate::window::{CallSpec, Rolling};
 
@@ -179,10 +179,11 @@ pub struct Task {
     resolved: [Resolved; RUN_TUPLES],
     run: usize,
     until_sweep: u32,
+    life: Option<Box<Life>>,
 }
 
 impl Task {
-    pub(super) fn new(plan: &Plan, build: &BoltBuild<'_>) -> Task {
+    pub(super) fn new(plan: &Plan, build: &BoltBuild<'_>) -> Result<Task, ComponentError> {
         let program = Program::new(plan);
         let entries = plan.entries.expressions.len();
         let slots = |number: usize| match number.checked_sub(plan.columns) {
@@ -230,19 +231,23 @@ impl Task {
         });
         let work = work.collect();
         let key = KeyReader::new(build.key.first().map_or(&[], |key| key));
-        Task {
+        let rolling = program.rolling(plan);
+        let life = build.life("windows", &plan.fingerprint, plan.ttl, rolling.keep())?;
+        let rolling = if life.is_some() { rolling.durable() } else { rolling };
+        Ok(Task {
             by_word: key.is_word(),
             index: Index::new(key.is_word()),
             key,
             ttl: plan.ttl,
-            rolling: program.rolling(plan),
+            rolling,
             work,
             names,
             arguments: vec![0; program.arguments.len()],
             resolved: [UNRESOLVED; RUN_TUPLES],
             run: 0,
             until_sweep: SWEEP_EVERY,
-        }
+            life,
+        })
     }
 
     /// Takes a row through all steps: its flags, or the step that failed and why.
@@ -329,13 +334,36 @@ impl Task {
             if resolved.entry != NONE && resolved.word == word {
                 return Some((resolved.entry, false));
             }
-            return Some(find_or_insert(&mut self.index, KeyRef::new(&word.to_le_bytes())));
+            let bytes = word.to_le_bytes();
+            let key = KeyRef::new(&bytes);
+            return Some(match self.index.find(key) {
+                Some(entry) => (entry, false),
+                None => admit(
+                    key,
+                    frame.time(),
+                    &mut self.index,
+                    &mut self.rolling,
+                    &mut self.life,
+                    &mut self.resolved[..self.run],
+                ),
+            });
         }
         let key = self.key.bytes(frame)?;
         if resolved.entry != NONE && self.index.holds(resolved.entry, key) {
             return Some((resolved.entry, false));
         }
-        Some(find_or_insert(&mut self.index, KeyRef::new(key)))
+        let key = KeyRef::new(key);
+        Some(match self.index.find(key) {
+            Some(entry) => (entry, false),
+            None => admit(
+                key,
+                frame.time(),
+                &mut self.index,
+                &mut self.rolling,
+                &mut self.life,
+                &mut self.resolved[..self.run],
+            ),
+        })
     }
 
     /// Frees keys that have expired: one place is looked at now and then, several for each new key, so that there are
@@ -364,24 +392,43 @@ impl Task {
         }
     }
 
+    /// Takes an entry out of memory, if that may be.
     #[cold]
     fn free(&mut self, entry: u32) {
-        self.index.remove(entry);
-        self.rolling.reset(entry);
-        for resolved in &mut self.resolved[..self.run] {
-            if resolved.entry == entry {
-                *resolved = UNRESOLVED;
+        match &mut self.life {
+            None => {
+                self.index.remove(entry);
+                self.rolling.reset(entry);
             }
+            // The store forgets what has expired by itself.
+            Some(life) if life.may_leave(entry) => life.leave(entry, &mut self.index, &mut self.rolling),
+            Some(_) => return,
+        }
+        forget(&mut self.resolved[..self.run], entry);
+    }
+}
+
+/// An entry was freed: what was resolved no longer has it.
+fn forget(resolved: &mut [Resolved], entry: u32) {
+    for resolved in resolved {
+        if resolved.entry == entry {
+            *resolved = UNRESOLVED;
         }
     }
 }
 
-#[inline]
-fn find_or_insert(index: &mut Index, key: KeyRef<'_>) -> (u32, bool) {
-    match index.find(key) {
-        Some(entry) => (entry, false),
-        None => (index.insert(key), true),
-    }
+/// The entry of a key that is not in memory, and whether it is a new one.
+fn admit(
+    key: KeyRef<'_>,
+    time: i64,
+    index: &mut Index,
+    rolling: &mut Rolling,
+    life: &mut Option<Box<Life>>,
+    resolved: &mut [Resolved],
+) -> (u32, bool) {
+    let Some(life) = life else { return (index.insert(key), true) };
+    life.make_room(index, rolling, |entry| forget(resolved, entry));
+    life.admit(key, time, index, rolling)
 }
 
 impl Bolt for Task {
@@ -405,6 +452,9 @@ impl Bolt for Task {
             if let Some(entry) = self.index.guess(hash) {
                 resolved.entry = entry;
                 self.rolling.prefetch_state(entry);
+                if let Some(life) = &mut self.life {
+                    life.prefetch(entry);
+                }
             }
         }
         // Each pass needs what the one before has asked for.
@@ -428,10 +478,15 @@ impl Bolt for Task {
             self.rolling.prefetch_rows(entry);
         }
         let expired = || self.ttl != i64::MAX && time.saturating_sub(self.rolling.newest(entry)) > self.ttl;
-        if inserted || expired() {
-            self.rolling.reset(entry);
-        } else if self.rolling.is_late(entry, time) {
+        let fresh = inserted || expired();
+        if !fresh && self.rolling.is_late(entry, time) {
             return Flow::Port(1);
+        }
+        if let Some(life) = &mut self.life {
+            life.change(entry, &self.index, &mut self.rolling);
+        }
+        if fresh {
+            self.rolling.reset(entry);
         }
         self.rolling.begin(entry, time);
         let flow = match self.compute(entry, frame, step) {
@@ -449,5 +504,25 @@ impl Bolt for Task {
         };
         self.sweep(step.watermark, inserted);
         flow
+    }
+
+    fn states(&mut self, each: &mut dyn FnMut(&mut dyn State)) {
+        each(self);
+    }
+}
+
+impl State for Task {
+    fn barrier(&mut self, epoch: u64) {
+        if let Some(life) = &mut self.life {
+            life.barrier(epoch);
+        }
+    }
+
+    fn hand_over(&mut self, budget: usize) -> bool {
+        self.life.as_mut().is_some_and(|life| life.hand_over(budget, &self.index, &mut self.rolling))
+    }
+
+    fn meter(&self) -> Option<LifeMeter> {
+        Some(self.life.as_ref()?.meter(&self.index, &self.rolling))
     }
 }

@@ -81,6 +81,8 @@ fn task(toml: &str) -> (Task, Run, [Slot; 2], Vec<Slot>) {
         key: &[vec![0]],
         environment: &Environment::default(),
         folder: std::path::Path::new("."),
+        data_dir: None,
+        topology: "t",
     })
     .unwrap();
     let layout = Layout::new(16);
@@ -100,7 +102,7 @@ fn task(toml: &str) -> (Task, Run, [Slot; 2], Vec<Slot>) {
         tasks: 1,
         space: None,
     };
-    (Task::new(&plan, &build), Run::new(layout), input, main)
+    (Task::new(&plan, &build).unwrap(), Run::new(layout), input, main)
 }
 
 /// Steps through a run of (time, key, x), looked up first or not: the added columns, none for an error.

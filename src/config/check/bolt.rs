@@ -130,6 +130,8 @@ impl<'m> Checker<'m> {
             key: key.as_deref().unwrap_or(&stand_in),
             environment: &environment,
             folder: &item.folder,
+            data_dir: self.data_dir.as_deref(),
+            topology: &self.model.name,
         };
         let key_ok = key.is_some();
         let plan: Arc<dyn BoltPlan> = factory.check(&check).filter(|_| complete && key_ok)?.into();
@@ -266,7 +268,8 @@ impl<'m> Checker<'m> {
             }
             return Some(vec![Vec::new(); inputs.len()]);
         };
-        if matches!(factory.keyed(), Keyed::Never | Keyed::Global) {
+        let own = factory.options().iter().any(|o| o.name == "key");
+        if matches!(factory.keyed(), Keyed::Never | Keyed::Global) && !own {
             options.problem(
                 Problem::error(format!("a bolt of kind `{}` has no `key`", factory.kind()))
                     .at(node.span)

@@ -88,6 +88,7 @@ impl<'m> Checker<'m> {
             worlds: Vec::new(),
             lacking: self.lacking.clone(),
             missing: self.missing.clone(),
+            data_dir: self.data_dir.clone(),
         }
     }
 

@@ -47,11 +47,13 @@ pub fn check(model: &Model, registry: &Registry, problems: &Problems) -> Option<
         worlds: doubt::World::all(),
         lacking: Vec::new(),
         missing: RefCell::default(),
+        data_dir: None,
     };
     checker.names();
     checker.environment();
     checker.schemas();
     let runtime = runtime::runtime(model, problems);
+    checker.data_dir.clone_from(&runtime.data_dir);
     checker.all_spouts();
     checker.all_bolts();
     let objectives = checker.objectives();
@@ -91,6 +93,8 @@ struct Checker<'a> {
     lacking: Vec<String>,
     /// Streams that were looked for in vain, each of which is reported once.
     missing: RefCell<Vec<String>>,
+    /// Where state, tables and topics are kept.
+    data_dir: Option<std::path::PathBuf>,
 }
 
 /// The columns of every stream of errors of a bolt.
@@ -176,7 +180,8 @@ impl Checker<'_> {
             return None;
         };
         known_keys(&options, factory.options(), &["doc"]);
-        let check = SpoutCheck { name: &item.key.name, options, environment, folder: &item.folder };
+        let (name, data_dir) = (&*item.key.name, self.data_dir.as_deref());
+        let check = SpoutCheck { name, options, environment, folder: &item.folder, data_dir };
         let plan: Arc<dyn TablePlan> = factory.check(&check)?.into();
         let table = ReferenceTable::new(&item.key.name, plan.columns().to_vec(), plan.key().to_vec());
         Some((Arc::new(table), plan))

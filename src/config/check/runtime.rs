@@ -55,13 +55,14 @@ pub fn runtime(model: &Model, problems: &Problems) -> Runtime {
         }
         cores
     });
+    let data_dir = options.text("data_dir").map(PathBuf::from);
     Runtime {
         threads: options.integer("threads", 1).map(|n| n as usize),
         cores,
         pin: options.boolean("pin").unwrap_or(true),
         wait,
         commit: options.duration("commit").unwrap_or(100_000),
-        data_dir: options.text("data_dir").map(PathBuf::from),
+        data_dir: model.data_dir.clone().or(data_dir),
         state_memory_bytes: options.size("state_memory").unwrap_or_else(quarter_of_memory),
         ring_capacity_tuples: options.integer("ring_capacity", 1).map_or(1024, |n| n as usize),
         sample: options.integer("sample", 0).map_or(128, |n| n.min(i64::from(u32::MAX)) as u32),

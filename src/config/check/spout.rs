@@ -58,7 +58,13 @@ impl Checker<'_> {
         let factory = self.registry.spout_of(kind)?;
         let common: Vec<&str> = KEYS.iter().map(|(name, _)| *name).collect();
         let complete = known_keys(&options, factory.options(), &common);
-        let check = SpoutCheck { name: &item.key.name, options, environment: &self.environment, folder: &item.folder };
+        let check = SpoutCheck {
+            name: &item.key.name,
+            options,
+            environment: &self.environment,
+            folder: &item.folder,
+            data_dir: self.data_dir.as_deref(),
+        };
         let plan: Arc<dyn SpoutPlan> = factory.check(&check).filter(|_| complete)?.into();
         Some((kind.to_owned(), plan))
     }

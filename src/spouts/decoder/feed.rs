@@ -30,6 +30,8 @@ pub struct Feed {
     ended: bool,
     /// What was lost between two contents, and where, and has not been told yet.
     loss: Option<(u64, String)>,
+    /// What tells the source from another one of its name.
+    identity: String,
 }
 
 impl Feed {
@@ -46,7 +48,13 @@ impl Feed {
             starved: false,
             ended: false,
             loss: None,
+            identity: String::new(),
         }
+    }
+
+    /// What tells the source from another one of its name.
+    pub fn identify(&mut self, identity: String) {
+        self.identity = identity;
     }
 
     /// At most so many tuples.
@@ -230,6 +238,10 @@ impl Spout for Feed {
 
     fn filtered(&self) -> u64 {
         self.decoder.filtered()
+    }
+
+    fn identity(&self) -> String {
+        self.identity.clone()
     }
 }
 

@@ -148,6 +148,11 @@ impl DecoderPlan {
         matches!(self.format, Format::Json { each: Some(_), .. })
     }
 
+    /// Whether records are rows of CSV, which may have line ends in quotes.
+    pub fn is_csv(&self) -> bool {
+        matches!(self.format, Format::Csv { .. })
+    }
+
     /// Words for `explain`.
     pub fn describe(&self) -> Vec<String> {
         let mut words = Vec::new();

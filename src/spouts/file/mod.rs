@@ -5,6 +5,7 @@
 //! end and then the new one from its start; one that shrank is read from its start, which is counted as an error
 //! (`truncated`). Positions then count on, so that they stay unique.
 
+mod identity;
 mod paths;
 mod plain;
 mod source;
@@ -138,6 +139,10 @@ impl Origin for Files {
     fn open(&self, plan: &Records<Files>, build: &SpoutBuild<'_>) -> Result<Feed, ComponentError> {
         let mut feed = self.feed(plan, build.split, build.columns, build.split_id, plan.pace.clone())?;
         let position = build.position;
+        if !self.follow {
+            // A followed file may be another one by now: it was rotated.
+            feed.identify(identity::same(Path::new(build.split), build.name, build.identity)?);
+        }
         if let Some(limit) = plan.limit {
             let before = if position > 0 { self.rows_before(plan, build.split, position)? } else { 0 };
             feed.limit(limit.saturating_sub(before));

@@ -35,7 +35,13 @@ fn check(folder: &Folder, text: &str) -> (Option<Box<dyn SpoutPlan>>, Vec<Proble
     let environment = Environment::default();
     let options =
         crate::component::Options { component: "spouts.s", span: Span::default(), table: &table, problems: &problems };
-    let plan = FileFactory.check(&SpoutCheck { name: "s", options, environment: &environment, folder: &folder.0 });
+    let plan = FileFactory.check(&SpoutCheck {
+        name: "s",
+        options,
+        environment: &environment,
+        folder: &folder.0,
+        data_dir: None,
+    });
     (plan, problems.into_sorted())
 }
 
@@ -194,5 +200,27 @@ fn a_followed_file_that_is_rotated_is_finished_and_the_new_one_read_from_its_sta
         assert!(all.positions[0] < all.positions[1], "{:?}", all.positions);
         append(&path, b"6\n");
         assert_eq!(values(&next()), [6]);
+    }
+}
+
+#[test]
+fn a_file_that_was_replaced_since_it_was_read_is_refused() {
+    let folder = Folder::new("replaced");
+    let path = folder.write("numbers.csv", &numbers(0..100));
+    let split = path.to_str().unwrap();
+    let (plan, _) = check(&folder, "path = \"numbers.csv\"\nformat = \"csv\"\nfields.n = \"bigint\"");
+    let plan = plan.unwrap();
+    let (_, slots) = slots(plan.columns());
+    let open = |position, identity: &str| {
+        plan.open(&SpoutBuild { name: "s", split, split_id: 0, position, identity, columns: &slots })
+    };
+    let identity = open(0, "").unwrap().identity();
+    // It has grown.
+    std::fs::write(&path, numbers(0..5000)).unwrap();
+    assert_ne!(open(20, &identity).unwrap().identity(), identity);
+    for (replaced, why) in [(numbers(7..200), "begins differently"), (numbers(0..3), "is shorter")] {
+        std::fs::write(&path, replaced).unwrap();
+        let message = open(4, &identity).err().unwrap().to_string();
+        assert!(message.contains(why) && message.contains("--reset-state s"), "{message}");
     }
 }

@@ -23,7 +23,7 @@ fn text(text: &str) -> NodeValue {
 fn check(entries: &[(&str, NodeValue)]) -> Result<Box<dyn SpoutPlan>, Vec<String>> {
     let (table, problems, environment) = (table(entries), Problems::new(), Environment::default());
     let options = Options { component: "spouts.load", span: Span::default(), table: &table, problems: &problems };
-    let check = SpoutCheck { name: "load", options, environment: &environment, folder: Path::new(".") };
+    let check = SpoutCheck { name: "load", options, environment: &environment, folder: Path::new("."), data_dir: None };
     let plan = Generate.check(&check);
     match problems.is_empty() {
         true => Ok(plan.expect("a plan where there is no problem")),

@@ -1,0 +1,349 @@
+//! Kind `log`: records of a topic of the embedded log; each partition is one split, named by its number.
+//!
+//! A position is an offset. Where a record makes several tuples (`each`), it is the offset times 2^24 plus the byte of
+//! the element in its record, so that a restart in the middle of one finds the place. Event time, where no column says
+//! it, is the append time, so that a replay sees the same. Once the tail has been reached tuples are due at their append
+//! time; what is read before that is due when it is read.
+
+#[cfg(test)]
+mod tests;
+
+use super::decoder::{Decoder, DecoderCheck, DecoderPlan, RECORD_OPTIONS, Window};
+use super::joined;
+use crate::component::{
+    ComponentError, Intake, Node, NodeValue, OptionSpec, Options, Polled, Reject, SplitName, Spout, SpoutBuild,
+    SpoutCheck, SpoutFactory, SpoutPlan,
+};
+use crate::log::{Log, LogError, Reader, Start, Topic};
+use crate::problem::Problem;
+use crate::time;
+use crate::tuple::{Column, RUN_TUPLES};
+use std::path::PathBuf;
+
+const OWN: [OptionSpec; 3] = [
+    OptionSpec::required("topic", "the topic; each of its partitions is a split"),
+    OptionSpec::optional(
+        "start",
+        "where it begins when it has not run before: \"earliest\" (default), \"latest\", an offset, or a timestamp",
+    ),
+    OptionSpec::optional("until", "\"end\": it ends where the topic ends at the start; by default it follows its tail"),
+];
+static OPTIONS: [OptionSpec; 20] = joined(&OWN, &RECORD_OPTIONS);
+
+/// Records that one poll looks at where all are left out.
+const RECORDS_MAX: usize = 1024;
+/// Bits of a position for the byte in a record, where a record makes several tuples.
+const ELEMENT_BITS: u32 = 24;
+
+/// The kind `log`.
+pub struct LogFactory;
+
+impl SpoutFactory for LogFactory {
+    fn kind(&self) -> &'static str {
+        "log"
+    }
+
+    fn doc(&self) -> &'static str {
+        "reads the records of a topic of the embedded log"
+    }
+
+    fn notes(&self) -> Vec<String> {
+        vec![
+            "Topics are in the data directory (`data_dir` in [runtime], or --data-dir); `sferic log append` or a bolt \
+             of kind `log` fills them. A record is one record of the format, so CSV has no header: name the `columns`."
+                .to_owned(),
+            "Without `time` the time of a tuple is that at which its record was appended.".to_owned(),
+        ]
+    }
+
+    fn example(&self) -> &'static str {
+        r#"# echo '{"car": "a", "kmh": 51.5}' | sferic log append readings
+[runtime]
+data_dir = "sferic-data"
+
+[spouts.readings]
+kind   = "log"
+topic  = "readings"
+until  = "end"
+format = "json"
+fields.car = "text not null"
+fields.kmh = "double"
+
+[bolts.out]
+kind = "console"
+from = "readings"
+"#
+    }
+
+    fn options(&self) -> &'static [OptionSpec] {
+        &OPTIONS
+    }
+
+    fn check(&self, check: &SpoutCheck<'_>) -> Option<Box<dyn SpoutPlan>> {
+        let options = &check.options;
+        let topic = options.text("topic").map(str::to_owned);
+        let start = options.node("start").map_or(Some(Start::Earliest), |node| start(options, node));
+        let until_end = options.choice("until", &["end"]).is_some();
+        let sound = check_csv(options);
+        let decoder =
+            DecoderCheck { name: check.name, options: *options, environment: check.environment, header: &|_| None };
+        let decoder = DecoderPlan::check(&decoder);
+        let (topic, start, decoder) = (topic?, start?, decoder?);
+        let data_dir = check.data_dir.map(PathBuf::from);
+        sound
+            .then(|| Box::new(LogPlan { name: check.name.to_owned(), data_dir, topic, start, until_end, decoder }) as _)
+    }
+}
+
+fn start(options: &Options<'_>, node: &Node) -> Option<Start> {
+    let found = match &node.value {
+        NodeValue::Integer(offset) => u64::try_from(*offset).ok().map(Start::Offset),
+        NodeValue::Datetime(text) => time::parse_timestamp(text).ok().map(Start::Time),
+        _ => match node.as_text() {
+            Some("earliest") => Some(Start::Earliest),
+            Some("latest") => Some(Start::Latest),
+            Some(text) => time::parse_timestamp(text).ok().map(Start::Time),
+            None => None,
+        },
+    };
+    if found.is_none() {
+        options.wrong("start", node, "\"earliest\", \"latest\", an offset or a timestamp");
+    }
+    found
+}
+
+/// A record of a log is a row: no header comes before it.
+fn check_csv(options: &Options<'_>) -> bool {
+    if options.node("format").and_then(Node::as_text) != Some("csv") {
+        return true;
+    }
+    let message = format!("records of a log have no header, which `{}` would read", options.component);
+    let hint = "name the columns by position: columns = [\"id\", \"amount\"]";
+    match options.table.entry("header") {
+        Some((_, node)) if node.as_text() != Some("none") => {
+            options.problem(Problem::error(message).at(node.span).label("must be \"none\"").hint(hint));
+            false
+        }
+        _ if !options.has("columns") => {
+            options.problem(Problem::error(message).at(options.span).hint(hint));
+            false
+        }
+        _ => true,
+    }
+}
+
+struct LogPlan {
+    name: String,
+    data_dir: Option<PathBuf>,
+    topic: String,
+    start: Start,
+    until_end: bool,
+    decoder: DecoderPlan,
+}
+
+impl LogPlan {
+    fn topic(&self) -> Result<Topic, ComponentError> {
+        let Some(data_dir) = &self.data_dir else {
+            return Err(ComponentError::new(format!(
+                "spouts.{} reads topic `{}`, but there is no data directory; give one with `data_dir` in [runtime] or \
+                 --data-dir",
+                self.name, self.topic
+            )));
+        };
+        Log::in_dir(data_dir).topic(&self.topic).map_err(|e| self.failed(e))
+    }
+
+    fn failed(&self, error: LogError) -> ComponentError {
+        failed(&self.name, error)
+    }
+}
+
+fn failed(name: &str, error: LogError) -> ComponentError {
+    let message = format!("spouts.{name}: {error}");
+    match error {
+        LogError::Io { source, .. } => ComponentError::io(message, source),
+        _ => ComponentError::new(message),
+    }
+}
+
+impl SpoutPlan for LogPlan {
+    fn columns(&self) -> &[Column] {
+        self.decoder.columns()
+    }
+
+    fn side_streams(&self) -> &[(&'static str, Vec<Column>)] {
+        self.decoder.side_streams()
+    }
+
+    fn time(&self) -> Option<usize> {
+        self.decoder.time()
+    }
+
+    fn finite(&self) -> bool {
+        self.until_end
+    }
+
+    fn splits(&self) -> Result<Vec<SplitName>, ComponentError> {
+        Ok((0..self.topic()?.options().partitions).map(|p| p.to_string()).collect())
+    }
+
+    fn describe(&self) -> Vec<String> {
+        let until = if self.until_end { "up to its end at the start" } else { "and follows its tail" };
+        let mut words = vec![format!("reads topic `{}` {until}", self.topic)];
+        words.extend(self.decoder.describe());
+        words
+    }
+
+    fn open(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Spout>, ComponentError> {
+        let topic = self.topic()?;
+        let bits = if self.decoder.has_elements() { ELEMENT_BITS } else { 0 };
+        let before = !build.identity.is_empty();
+        if before && build.identity != self.topic {
+            return Err(ComponentError::new(format!(
+                "spouts.{} was reading topic `{}` before, and its position is of that topic; give the spout another name \
+                 to begin with `{}` anew",
+                self.name, build.identity, self.topic
+            )));
+        }
+        let resumed = before || build.position > 0;
+        let start = if resumed { Start::Offset(build.position >> bits) } else { self.start };
+        let partition = build.split.parse().map_err(|_| {
+            ComponentError::new(format!("spouts.{}: `{}` is no partition of a topic", self.name, build.split))
+        })?;
+        let mut reader = topic.reader(partition, start).map_err(|e| self.failed(e))?;
+        let end = reader.end().map_err(|e| self.failed(e))?;
+        let mut decoder = self.decoder.decoder(build.columns, &self.topic, build.split_id);
+        decoder.begin(Window { bytes: &[], position: 0, last: true })?;
+        if resumed {
+            decoder.resume_at(build.position);
+        }
+        Ok(Box::new(LogSpout {
+            name: build.name.to_owned(),
+            topic: self.topic.clone(),
+            live: reader.offset() >= end,
+            until: self.until_end.then_some(end),
+            lines: !self.decoder.is_csv(),
+            reader,
+            decoder,
+            bits,
+            last_due: 0,
+        }))
+    }
+}
+
+/// A partition being read.
+struct LogSpout {
+    name: String,
+    topic: String,
+    reader: Reader,
+    decoder: Decoder,
+    /// Offsets are shifted by so many bits to be positions.
+    bits: u32,
+    /// Offset at which it ends.
+    until: Option<u64>,
+    /// A record is one line.
+    lines: bool,
+    /// The tail has been reached.
+    live: bool,
+    last_due: u64,
+}
+
+impl LogSpout {
+    /// Decodes records of the block that was read, while there is room; whether any was looked at.
+    fn block(&mut self, intake: &mut Intake<'_>) -> Result<bool, LogError> {
+        let (now, wall) = (intake.now, intake.wall);
+        let rejects = intake.rejects.len();
+        let mut any = false;
+        for _ in 0..RECORDS_MAX {
+            let ended = self.until.is_some_and(|until| self.reader.offset() >= until);
+            if intake.run.is_full() || intake.rejects.len() - rejects >= RUN_TUPLES || ended {
+                break;
+            }
+            let Some(record) = self.reader.buffered()? else { break };
+            any = true;
+            let value = if record.value.is_empty() { b"\n" } else { record.value };
+            let position = record.offset << self.bits;
+            if self.live {
+                let age = wall.saturating_sub(record.time).max(0) as u64;
+                self.last_due = now.saturating_sub(age.saturating_mul(1000)).max(self.last_due.min(now));
+                intake.now = self.last_due;
+            }
+            intake.wall = record.time;
+            let line = value.strip_suffix(b"\n").unwrap_or(value);
+            if self.lines && memchr::memchr(b'\n', line).is_some() {
+                reject(value, position, intake);
+                continue;
+            }
+            let window = Window { bytes: value, position, last: true };
+            let most = if self.bits > 0 { RUN_TUPLES } else { 1 };
+            // SAFETY: the bytes are the reader's block, which `fill` alone moves: it is called with an empty run only.
+            let decoded = unsafe { self.decoder.decode(window, most, intake) };
+            if decoded.consumed >= value.len() {
+                continue;
+            }
+            if self.bits > 0 && decoded.consumed == 0 && !decoded.starved {
+                // Elements are left: the record is the next again.
+                self.reader.back();
+                break;
+            }
+            if !value[decoded.consumed..].iter().all(u8::is_ascii_whitespace) {
+                reject(&value[decoded.consumed..], position, intake);
+            }
+        }
+        (intake.now, intake.wall) = (now, wall);
+        Ok(any)
+    }
+}
+
+#[cold]
+fn reject(rest: &[u8], position: u64, intake: &mut Intake<'_>) {
+    const SHOWN_BYTES: usize = 1024;
+    intake.rejects.push(Reject {
+        stream: "errors",
+        reason: "lines",
+        position,
+        text: "a record of a topic must be one record of the format, and more follows it".to_owned(),
+        record: String::from_utf8_lossy(&rest[..rest.len().min(SHOWN_BYTES)]).into_owned(),
+    });
+}
+
+impl Spout for LogSpout {
+    fn poll(&mut self, intake: &mut Intake<'_>) -> Result<Polled, ComponentError> {
+        if !intake.run.is_empty() {
+            // Its texts may point into the block, which could not be moved: the run has to go first.
+            return Ok(Polled::Nothing(Some(intake.now)));
+        }
+        let rejects = intake.rejects.len();
+        let looked = self.block(intake).map_err(|e| failed(&self.name, e))?;
+        if !intake.run.is_empty() || intake.rejects.len() > rejects {
+            return Ok(Polled::Some);
+        }
+        if self.until.is_some_and(|until| self.reader.offset() >= until) {
+            return Ok(Polled::End);
+        }
+        if looked {
+            return Ok(Polled::Nothing(Some(intake.now)));
+        }
+        if !self.reader.fill().map_err(|e| failed(&self.name, e))? {
+            self.live = true;
+            return Ok(Polled::Nothing(None));
+        }
+        self.block(intake).map_err(|e| failed(&self.name, e))?;
+        match intake.run.is_empty() && intake.rejects.len() == rejects {
+            true => Ok(Polled::Nothing(Some(intake.now))),
+            false => Ok(Polled::Some),
+        }
+    }
+
+    fn position(&self) -> u64 {
+        self.decoder.position(self.reader.offset() << self.bits)
+    }
+
+    fn identity(&self) -> String {
+        self.topic.clone()
+    }
+
+    fn filtered(&self) -> u64 {
+        self.decoder.filtered()
+    }
+}

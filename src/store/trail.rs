@@ -1,0 +1,164 @@
+//! The trail of a list that grows at its newer end: which of its items are in which chunk.
+//!
+//! Items that no chunk has yet, the fresh ones, stand in the value of the key as long as they are few; then they become
+//! a chunk. Chunks of one size are merged when there are four of them, so that a list of n items has some log n chunks
+//! and an item is written some log n times. An item that is put among older ones makes those after it fresh again; what
+//! a chunk holds of them is passed over when it is read. Items that left the list at its older end need no word: whoever
+//! reads a list stops at what is too old.
+//!
+//! Source of the merging: tiered compaction of log-structured merge trees.
+
+use super::backend::StoreError;
+use super::codec::Codec;
+use super::life::ListsOf;
+use super::lists::{self, ChunkHead, Pointer};
+use super::space::Space;
+
+/// So many fresh items stay in the value.
+const INLINE: u32 = 4;
+/// So many chunks of one size are merged.
+const TIER: usize = 4;
+
+/// A chunk of the list.
+#[derive(Clone, Copy, Debug)]
+struct Level {
+    pointer: Pointer,
+    /// Items of it that are in the list, the older ones of those that it holds.
+    items: u32,
+    /// Items that it holds.
+    held: u32,
+}
+
+impl Level {
+    /// Its size, roughly: chunks of the same class are of one size.
+    fn class(items: u32) -> u32 {
+        items.max(1).ilog2() / 2
+    }
+}
+
+/// Where the items of a list are.
+#[derive(Debug, Default)]
+pub struct Trail {
+    /// Number of the newest items that no chunk has.
+    fresh: u32,
+    /// Chunks, oldest first.
+    levels: Vec<Level>,
+}
+
+/// Writes up to so many of the newest items of a list, oldest of them first; how many, and the time of the newest.
+pub type Writer<'a> = dyn FnMut(u32, &mut Vec<u8>) -> (u32, i64) + 'a;
+
+impl Trail {
+    /// An item was put into the list, `after` items before its newer end.
+    #[inline(always)]
+    pub fn insert(&mut self, after: u32) {
+        if after <= self.fresh {
+            self.fresh += 1;
+        } else {
+            self.insert_among_written(after);
+        }
+    }
+
+    #[cold]
+    fn insert_among_written(&mut self, after: u32) {
+        let mut again = after - self.fresh;
+        self.fresh = after + 1;
+        while let Some(top) = self.levels.last_mut()
+            && again > 0
+        {
+            if top.items > again {
+                top.items -= again;
+                break;
+            }
+            again -= top.items;
+            self.levels.pop();
+        }
+    }
+
+    /// Appends what the store keeps of the list: `[newest chunk | items of it that do not count u32 | fresh items u32 |
+    /// fresh items]`.
+    pub fn encode(&mut self, life: &mut ListsOf<'_>, out: &mut Vec<u8>, items: &mut Writer<'_>) {
+        if self.fresh > INLINE {
+            self.spill(life, items);
+        }
+        let at = out.len();
+        self.head().write(out);
+        self.passed_over().write(out);
+        self.fresh.write(out);
+        if self.fresh > 0 {
+            let (written, _) = items(self.fresh, out);
+            if written < self.fresh {
+                // Nothing older is left in the list.
+                self.levels.clear();
+                self.fresh = written;
+                let mut head = Vec::with_capacity(20);
+                Pointer::NONE.write(&mut head);
+                0u32.write(&mut head);
+                written.write(&mut head);
+                out[at..at + head.len()].copy_from_slice(&head);
+            }
+        }
+    }
+
+    fn head(&self) -> Pointer {
+        self.levels.last().map_or(Pointer::NONE, |level| level.pointer)
+    }
+
+    fn passed_over(&self) -> u32 {
+        self.levels.last().map_or(0, |level| level.held - level.items)
+    }
+
+    /// Fresh items become a chunk, together with chunks of its size if there are enough.
+    fn spill(&mut self, life: &mut ListsOf<'_>, items: &mut Writer<'_>) {
+        let mut count = self.fresh;
+        loop {
+            let class = Level::class(count);
+            let same = self.levels.iter().rev().take_while(|level| Level::class(level.items) <= class).count();
+            if same + 1 < TIER {
+                break;
+            }
+            let rest = self.levels.len() - same;
+            count += self.levels.drain(rest..).map(|level| level.items).sum::<u32>();
+        }
+        let mut payload = Vec::new();
+        let (written, newest) = items(count, &mut payload);
+        if written < count {
+            self.levels.clear();
+        }
+        let head = ChunkHead { previous: self.head(), items: written, replaced: self.passed_over(), newest };
+        let pointer = life.lists.append(life.space, &head, |out| out.extend_from_slice(&payload));
+        self.levels.push(Level { pointer, items: written, held: written });
+        self.fresh = 0;
+    }
+
+    /// Reads a list that was written, as far back as `bound`: `block` reads so many items from the front of some bytes.
+    /// The items, oldest first, perhaps with some that are older than the bound.
+    ///
+    /// # Errors
+    /// A chunk cannot be read or is not what was written.
+    pub fn decode<T>(
+        from: &mut &[u8],
+        space: &Space,
+        bound: i64,
+        block: &mut dyn FnMut(u32, &mut &[u8]) -> Option<Vec<T>>,
+    ) -> Result<(Trail, Vec<T>), StoreError> {
+        let damaged = || StoreError::Damaged { what: "a list of a key".to_owned(), why: "it is cut".to_owned() };
+        let mut pointer = Pointer::read(from).ok_or_else(damaged)?;
+        let mut passed_over = u32::read(from).ok_or_else(damaged)?;
+        let fresh = u32::read(from).ok_or_else(damaged)?;
+        let mut blocks = vec![block(fresh, from).ok_or_else(damaged)?];
+        let mut levels = Vec::new();
+        while let Some(chunk) = lists::read(space, pointer)? {
+            if chunk.newest < bound {
+                break;
+            }
+            let mut items = block(chunk.items, &mut &chunk.payload[..]).ok_or_else(damaged)?;
+            items.truncate((chunk.items - passed_over.min(chunk.items)) as usize);
+            levels.push(Level { pointer, items: items.len() as u32, held: chunk.items });
+            blocks.push(items);
+            (pointer, passed_over) = (chunk.previous, chunk.replaced);
+        }
+        levels.reverse();
+        Ok((Trail { fresh, levels }, blocks.into_iter().rev().flatten().collect()))
+    }
+}

@@ -1,0 +1,86 @@
+//! The windows of a key as the store keeps them: `[newest time | rows by time: a list and running results | rows by
+//! arrival: number, rows, running results | results over all rows]`, as far as there are such windows.
+//!
+//! Rows by time are a list in segments ([`Trail`]), so that a key with many rows costs as much as its new ones; rows by
+//! arrival are as few as the windows say and are written whole.
+
+use super::{NEWEST, Rolling};
+use crate::store::{Codec, Content, Index, ListsOf, Slab, Space, StoreError, Trail};
+
+fn damaged() -> StoreError {
+    StoreError::Damaged { what: "the windows of a key".to_owned(), why: "they are cut".to_owned() }
+}
+
+impl Rolling {
+    /// The same windows, whose content can be written.
+    pub fn durable(mut self) -> Rolling {
+        self.trails = Some(Slab::new());
+        self
+    }
+
+    /// How long after its time a row may be read, microseconds.
+    pub fn keep(&self) -> i64 {
+        self.timed.as_ref().and_then(|track| track.keep()).unwrap_or(0)
+    }
+}
+
+impl Content for Rolling {
+    fn encode(&mut self, entry: u32, life: &mut ListsOf<'_>, out: &mut Vec<u8>) {
+        let state = self.state.get(entry);
+        state[NEWEST].write(out);
+        if let (Some(track), Some(trails)) = (&self.timed, &mut self.trails) {
+            let trail = trails.get_mut(entry);
+            trail.encode(life, out, &mut |count, out| track.write_rows(state, count, out));
+            track.write_results(state, out);
+        }
+        if let Some(track) = &self.arrived {
+            let rows = track.arrived(state);
+            rows.write(out);
+            track.write_rows(state, rows, out);
+            track.write_results(state, out);
+        }
+        if let Some(whole) = &self.whole {
+            whole.write(state, entry, out);
+        }
+    }
+
+    fn decode(&mut self, entry: u32, mut bytes: &[u8], space: &Space) -> Result<(), StoreError> {
+        let from = &mut bytes;
+        let newest = i64::read(from).ok_or_else(damaged)?;
+        let state = self.state.get_mut(entry);
+        if let (Some(track), Some(trails)) = (&mut self.timed, &mut self.trails) {
+            let bound = newest.saturating_sub(track.keep().unwrap_or(0));
+            let (trail, rows) = Trail::decode(from, space, bound, &mut |count, from| track.read_rows(count, from))?;
+            track.restore(state, entry, &rows, from)?;
+            *trails.get_mut(entry) = trail;
+        }
+        if let Some(track) = &mut self.arrived {
+            let count = u32::read(from).ok_or_else(damaged)?;
+            let rows = track.read_rows(count, from).ok_or_else(damaged)?;
+            track.restore(state, entry, &rows, from)?;
+        }
+        if let Some(whole) = &mut self.whole {
+            whole.read_back(state, entry, from).ok_or_else(damaged)?;
+        }
+        state[NEWEST] = newest as u64;
+        Ok(())
+    }
+
+    fn reset(&mut self, entry: u32) {
+        Rolling::reset(self, entry);
+    }
+
+    fn touched(&self, entry: u32) -> i64 {
+        self.newest(entry)
+    }
+
+    fn prefetch(&self, entry: u32, near: bool) {
+        if near { self.prefetch_rows(entry) } else { self.prefetch_state(entry) }
+    }
+
+    fn used_bytes(&self, entries: usize) -> usize {
+        let (bytes, _) = self.bytes();
+        let rows = [&self.timed, &self.arrived].map(|track| track.as_ref().map_or(0, |track| track.used_bytes()));
+        Index::bytes_of(entries) + entries * (bytes + size_of::<Trail>() + 8) + rows[0] + rows[1]
+    }
+}

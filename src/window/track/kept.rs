@@ -1,0 +1,153 @@
+//! The rows of a track as the store keeps them, and back.
+//!
+//! Rows are written with the difference to the time before; running results as they are, so that what is read back is
+//! the same to the last bit. Windows, queues and counts of values follow from the rows, which are taken in again.
+
+use super::{CHAIN, FLAGS, NIL, Order, TIME, Track, high, low};
+use crate::store::{Codec, StoreError};
+use crate::tuple::Arena;
+use crate::window::NEWEST;
+use crate::window::call::Row;
+
+/// A row as it was written.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeptRow {
+    time: i64,
+    flags: u64,
+    values: Vec<KeptValue>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum KeptValue {
+    Word(u64),
+    Text(Vec<u8>),
+}
+
+impl Track {
+    /// How long rows are kept after the newest of their key, microseconds; none by arrival.
+    pub fn keep(&self) -> Option<i64> {
+        match self.order {
+            Order::Time(keep) => Some(keep),
+            Order::Arrival => None,
+        }
+    }
+
+    /// Memory that the rows of all keys take, bytes.
+    pub fn used_bytes(&self) -> usize {
+        self.live * self.row_bytes()
+    }
+
+    /// Writes up to `count` of the newest rows of a key; how many, and the time of the newest.
+    pub fn write_rows(&self, state: &[u64], count: u32, out: &mut Vec<u8>) -> (u32, i64) {
+        let (head, tail) = self.ends(state);
+        if tail == NIL || count == 0 {
+            return (0, i64::MIN);
+        }
+        let (mut cell, mut rows) = (tail, 1);
+        while rows < count && cell != head {
+            cell = high(self.cells.get(cell)[CHAIN]);
+            rows += 1;
+        }
+        let mut before = 0i64;
+        for _ in 0..rows {
+            let words = self.cells.get(cell);
+            write_difference(words[TIME] as i64, before, out);
+            before = words[TIME] as i64;
+            if self.arguments > FLAGS {
+                words[FLAGS].write(out);
+            }
+            for ((_, text), word) in self.kept.iter().zip(&words[self.arguments..]) {
+                match *text {
+                    true => self.texts.get(*word).as_bytes().to_vec().write(out),
+                    false => word.write(out),
+                }
+            }
+            cell = low(words[CHAIN]);
+        }
+        (rows, before)
+    }
+
+    /// Number of rows that are kept by arrival.
+    pub fn arrived(&self, state: &[u64]) -> u32 {
+        state[self.links + 1] as u32
+    }
+
+    /// The rows that were written, taken from the front; none if that is not what is there.
+    pub fn read_rows(&self, count: u32, from: &mut &[u8]) -> Option<Vec<KeptRow>> {
+        let mut before = 0;
+        let mut row = || {
+            let time = read_difference(before, from)?;
+            before = time;
+            let flags = if self.arguments > FLAGS { u64::read(from)? } else { 0 };
+            let value = |(_, text): &(usize, bool)| {
+                Some(match text {
+                    true => KeptValue::Text(Vec::read(from)?),
+                    false => KeptValue::Word(u64::read(from)?),
+                })
+            };
+            Some(KeptRow { time, flags, values: self.kept.iter().map(value).collect::<Option<_>>()? })
+        };
+        (0..count).map(|_| row()).collect()
+    }
+
+    /// Appends the running results of a key.
+    pub fn write_results(&self, state: &[u64], out: &mut Vec<u8>) {
+        state[self.results.clone()].iter().for_each(|word| word.write(out));
+    }
+
+    /// Fills a key, which is empty, with rows that were written, and with the running results that follow them.
+    ///
+    /// # Errors
+    /// The bytes are not what was written.
+    pub fn restore(
+        &mut self,
+        state: &mut [u64],
+        entry: u32,
+        rows: &[KeptRow],
+        from: &mut &[u8],
+    ) -> Result<(), StoreError> {
+        let mut arguments = vec![0; self.kept.iter().map(|(argument, _)| argument + 1).max().unwrap_or(0)];
+        let mut arena = Arena::new();
+        for row in rows {
+            arena.clear();
+            for ((argument, _), value) in self.kept.iter().zip(&row.values) {
+                arguments[*argument] = match value {
+                    KeptValue::Word(word) => *word,
+                    KeptValue::Text(bytes) => arena.store(&String::from_utf8_lossy(bytes)).0,
+                };
+            }
+            self.begin(state, entry, row.time);
+            self.commit(state, entry, Row { time: row.time, arguments: &arguments, flags: row.flags });
+            state[NEWEST] = row.time.max(state[NEWEST] as i64) as u64;
+        }
+        for word in &mut state[self.results.clone()] {
+            let damaged =
+                || StoreError::Damaged { what: "the windows of a key".to_owned(), why: "they are cut".to_owned() };
+            *word = u64::read(from).ok_or_else(damaged)?;
+        }
+        Ok(())
+    }
+}
+
+/// Appends the difference of two times, seven bits a byte, small ones first.
+fn write_difference(time: i64, before: i64, out: &mut Vec<u8>) {
+    let difference = time.wrapping_sub(before);
+    let mut rest = (difference << 1 ^ difference >> 63) as u64;
+    while rest >= 0x80 {
+        out.push(rest as u8 | 0x80);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+}
+
+fn read_difference(before: i64, from: &mut &[u8]) -> Option<i64> {
+    let (mut value, mut shift) = (0u64, 0);
+    loop {
+        let byte = u8::read(from)?;
+        value |= u64::from(byte & 0x7f).checked_shl(shift)?;
+        shift += 7;
+        if byte & 0x80 == 0 {
+            return Some(before.wrapping_add((value >> 1) as i64 ^ -((value & 1) as i64)));
+        }
+    }
+}
