@@ -31,6 +31,26 @@ for  = "2 rows"
 [bolts.out]
 kind = "console"
 from = "hits"
+[bolts.kept]
+kind    = "file"
+from    = "hits"
+path    = "kept.csv.gz"
+deliver = "committed"
+[bolts.around]
+kind  = "aggregate"
+from  = "payments"
+key   = "card"
+ttl   = "1m"
+add.n = "count(*) over '10s'"
+[bolts.often]
+kind  = "dedupe"
+from  = "around"
+where = "n > 2"
+key   = "card"
+per   = "20s"
+[bolts.silent]
+kind = "null"
+from = "often"
 "#;
 
 #[test]
@@ -40,7 +60,8 @@ fn what_a_killed_topology_keeps_is_that_of_an_undisturbed_run() {
     let ran = folder.run(&["crashtest", "t.toml", "--rounds", "2", "--seed", "3", "--threads", "1,2"]);
     assert!(ran.code == Some(0), "{}{}", ran.out, ran.err);
     assert!(ran.out.contains("passed: 2 rounds"), "{}", ran.out);
-    for compared in ["few/times: ", "hits/streaks: ", "payments/0: read up to 20000"] {
+    let told = ["few/times: ", "hits/streaks: ", "often/times: ", "around/windows: ", "kept: the rows of kept.csv.gz"];
+    for compared in told.iter().chain(&["payments/0: read up to 20000"]) {
         assert!(ran.out.contains(compared), "{compared}: {}", ran.out);
     }
     assert!(ran.out.contains("out (console): what it writes is not part of an epoch"), "{}", ran.out);

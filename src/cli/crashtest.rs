@@ -4,7 +4,7 @@
 //! 2. In each round it runs with a fresh data directory and is killed at a moment drawn from 0 to T, and started again,
 //!    on another number of executors, until it has come to its end by itself.
 //! 3. After each kill: epochs and positions have not gone back. At the end: positions are those of the undisturbed run,
-//!    and so is the state of every component that only the data decides about.
+//!    and so are the state of every component and the rows of every committed file that only the data decides about.
 
 use super::{FAILED, WRONG, load};
 use crate::component::Registry;
@@ -14,7 +14,7 @@ use crate::store::{Rocks, Space, StoreError};
 use crate::topology::{self, CoreBudget};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Read};
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
@@ -241,6 +241,7 @@ impl Test<'_> {
         let found = self.open(&folder)?;
         round.epochs = found.opened().epoch;
         round.differences.extend(compare(&found, wanted, undecided)?);
+        round.differences.extend(self.compare_files(&folder, undecided)?);
         if round.differences.is_empty() {
             // The next round needs the room.
             let _ = fs::remove_dir_all(&folder);
@@ -248,7 +249,29 @@ impl Test<'_> {
         Ok(round)
     }
 
-    /// Components whose state cannot be compared exactly, and why.
+    /// How the rows of committed files differ from those of the undisturbed run.
+    fn compare_files(&self, folder: &Path, undecided: &BTreeMap<String, String>) -> Result<Vec<String>, Unable> {
+        let mut differ = Vec::new();
+        for bolt in self.checked.bolts.iter().filter(|bolt| !undecided.contains_key(&bolt.id)) {
+            let Some(file) = bolt.plan.committed_file().filter(|file| Path::new(file).is_relative()) else { continue };
+            let here = rows(&folder.join("work").join(file))?;
+            let there = rows(&self.scratch.join("undisturbed").join("work").join(file))?;
+            if let Some(at) = (0..here.len().max(there.len())).find(|at| here.get(*at) != there.get(*at)) {
+                differ.push(format!(
+                    "{file} of {} has {} rows instead of {}; the first that differs of all in their order is {:?} instead \
+                     of {:?}",
+                    bolt.id,
+                    here.len(),
+                    there.len(),
+                    here.get(at).map_or("none", |row| row),
+                    there.get(at).map_or("none", |row| row),
+                ));
+            }
+        }
+        Ok(differ)
+    }
+
+    /// Components that cannot be compared exactly, and why.
     fn undecided(&self, wanted: &Space) -> Result<BTreeMap<String, String>, Unable> {
         let mut found = BTreeMap::new();
         let entries = topology::entries(self.checked)
@@ -268,11 +291,12 @@ impl Test<'_> {
                 Owner::Spout(_) => None,
             });
             behind[n] = reads.last();
-            if let Some(volatile) = &behind[n] {
-                found.insert(bolt.id.clone(), format!("it comes behind `{volatile}`, whose state is in memory only"));
-            }
-            if bolt.plan.stateful() && !durable.contains(&bolt.id) {
-                behind[n] = Some(bolt.id.clone());
+            if let Some(reason) = &behind[n] {
+                found.insert(bolt.id.clone(), reason.clone());
+            } else if bolt.plan.stateful() && !durable.contains(&bolt.id) {
+                behind[n] = Some(format!("it comes behind `{}`, whose state is in memory only", bolt.id));
+            } else if found.contains_key(&bolt.id) {
+                behind[n] = Some(format!("it comes behind `{}`, about which more than the data decides", bolt.id));
             }
         }
         Ok(found)
@@ -299,6 +323,14 @@ impl Test<'_> {
         for bolt in self.checked.bolts.iter().filter(|bolt| !durable.contains(&bolt.id)) {
             if bolt.plan.stateful() {
                 not.push(format!("  {} ({}): its state is in memory only\n", bolt.id, bolt.kind));
+            } else if let Some(file) = bolt.plan.committed_file() {
+                match undecided.get(&bolt.id) {
+                    Some(reason) => not.push(format!("  {}: {reason}\n", bolt.id)),
+                    None if Path::new(file).is_absolute() => {
+                        not.push(format!("  {}: all runs write the same file {file}\n", bolt.id));
+                    }
+                    None => super::print(&format!("  {}: the rows of {file}, in any order\n", bolt.id)),
+                }
             } else if bolt.plan.outputs().is_empty() && bolt.kind != "null" {
                 not.push(format!("  {} ({}): what it writes is not part of an epoch\n", bolt.id, bolt.kind));
             }
@@ -340,6 +372,25 @@ fn compare(found: &Space, wanted: &Space, undecided: &BTreeMap<String, String>) 
     let decided = here.iter().filter(|(name, _)| !undecided.contains_key(component(name)));
     differ.extend(decided.filter_map(|(name, handle)| difference(name, handle, &there[name])));
     Ok(differ)
+}
+
+/// The rows of a file, sorted.
+fn rows(path: &Path) -> Result<Vec<String>, Unable> {
+    let failed = || outside("cannot read", path);
+    let file = match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        opened => opened.map_err(failed())?,
+    };
+    let mut text = String::new();
+    let read = match path.extension().and_then(|extension| extension.to_str()) {
+        Some("gz") => flate2::read::MultiGzDecoder::new(file).read_to_string(&mut text),
+        Some("zst") => zstd::Decoder::new(file).and_then(|mut file| file.read_to_string(&mut text)),
+        _ => { &file }.read_to_string(&mut text),
+    };
+    read.map_err(failed())?;
+    let mut rows: Vec<String> = text.lines().map(str::to_owned).collect();
+    rows.sort_unstable();
+    Ok(rows)
 }
 
 /// Waits for a child to end by itself; kills it when that takes longer than `limit`, and then gives nothing.

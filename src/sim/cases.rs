@@ -370,6 +370,75 @@ from = "few"
 key  = "card"
 "#;
 
+const WINDOWS: &str = r#"
+[spouts.s]
+kind = "records"
+keys = 4
+
+[bolts.around]
+kind = "aggregate"
+from = "s"
+key  = "key"
+ttl  = "60ms"
+windows.before = { rolling = "25ms", exclude = "current" }
+add.n      = "count(*) over '10ms'"
+add.total  = "sum(v) over '5 rows'"
+add.most   = "max(v) over before"
+add.known  = "count(v) over before"
+add.last   = "lag(v, 2)"
+
+[bolts.few]
+kind  = "throttle"
+from  = "around"
+key   = "key"
+limit = 3
+per   = "40ms"
+where = "n > 1"
+
+[bolts.rows]
+kind = "ledger"
+from = "around"
+key  = "key"
+
+[bolts.passed]
+kind = "ledger"
+from = "few"
+key  = "key"
+
+[bolts.broken]
+kind = "ledger"
+from = "s.errors"
+"#;
+
+const LATE: &str = r#"
+[spouts.s]
+kind     = "records"
+splits   = 2
+keys     = 3
+jitter   = "8ms"
+disorder = "8ms"
+tasks    = 2
+
+[bolts.around]
+kind  = "aggregate"
+from  = "s"
+key   = "key"
+ttl   = "1s"
+tasks = 2
+add.n     = "count(*) over '30ms'"
+add.least = "min(v) over '12ms'"
+add.all   = "count(*)"
+
+[bolts.rows]
+kind = "ledger"
+from = ["around"]
+key  = "key"
+
+[bolts.broken]
+kind = "ledger"
+from = "s.errors"
+"#;
+
 /// Records of each spout's split, at most.
 pub const RECORDS_MAX: usize = 400;
 
@@ -391,7 +460,7 @@ pub fn case(random: &mut Random) -> std::io::Result<Case> {
         ordered,
         _file: None,
     };
-    Ok(match random.below(9) {
+    Ok(match random.below(12) {
         0 => plain("throttle", THROTTLE, WHOLE, true),
         1 => plain("expiry", EXPIRY, WHOLE, true),
         2 => plain("in step", IN_STEP, &[&["seen", "broken"]], true),
@@ -399,7 +468,9 @@ pub fn case(random: &mut Random) -> std::io::Result<Case> {
         4 => plain("channels", CHANNELS, &[&["passed", "refused", "failed", "broken"]], false),
         5 => plain("live", LIVE, &[&["passed", "small", "broken"]], true),
         6 => plain("fan", FAN, &[&["by_one", "broken"], &["by_other", "broken"], &["copies", "broken"]], true),
-        7 => {
+        7 | 8 => plain("windows", WINDOWS, &[&["rows", "broken"]], true),
+        9 => plain("late", LATE, &[&["rows", "broken"]], true),
+        10 => {
             let file = Scratch::new("json", &documents(random))?;
             let text = ELEMENTS.replace("PATH", &file.0.display().to_string());
             Case { _file: Some(file), ..plain("elements", &text, &[], true) }

@@ -23,7 +23,9 @@ pub fn contents(space: &Space, now: i64) -> Result<Contents, StoreError> {
     let mut all = Contents::new();
     for (name, facts) in space.handles() {
         let place = crate::store::Place { component: facts.component, handle: facts.handle };
-        let mut handle = Handle { has_lists: space.has_lists(facts.component), ..Handle::default() };
+        // Those of windows may all be past, and still be named.
+        let has_lists = name.ends_with("/windows") || space.has_lists(facts.component);
+        let mut handle = Handle { has_lists, ..Handle::default() };
         space.scan_living(place, now, &mut |key, content| {
             handle.entries.insert(key.to_vec(), content.to_vec());
             true
