@@ -15,6 +15,8 @@ pub struct Case {
     pub complete: &'static [&'static [&'static str]],
     /// Whether rows of one key and split come to each ledger in the order of the split.
     pub ordered: bool,
+    /// Whether all columns in them come from the records alone.
+    pub passes_on: bool,
     /// The records of spouts that read files.
     pub _file: Option<Scratch>,
 }
@@ -431,7 +433,12 @@ add.all   = "count(*)"
 
 [bolts.rows]
 kind = "ledger"
-from = ["around"]
+from = "around"
+key  = "key"
+
+[bolts.behind]
+kind = "ledger"
+from = "around.late"
 key  = "key"
 
 [bolts.broken]
@@ -458,6 +465,7 @@ pub fn case(random: &mut Random) -> std::io::Result<Case> {
         text: format!("name = \"sim\"\n{runtime}{text}"),
         complete,
         ordered,
+        passes_on: true,
         _file: None,
     };
     Ok(match random.below(12) {
@@ -468,8 +476,8 @@ pub fn case(random: &mut Random) -> std::io::Result<Case> {
         4 => plain("channels", CHANNELS, &[&["passed", "refused", "failed", "broken"]], false),
         5 => plain("live", LIVE, &[&["passed", "small", "broken"]], true),
         6 => plain("fan", FAN, &[&["by_one", "broken"], &["by_other", "broken"], &["copies", "broken"]], true),
-        7 | 8 => plain("windows", WINDOWS, &[&["rows", "broken"]], true),
-        9 => plain("late", LATE, &[&["rows", "broken"]], true),
+        7 | 8 => Case { passes_on: false, ..plain("windows", WINDOWS, &[&["rows", "broken"]], true) },
+        9 => Case { passes_on: false, ..plain("late", LATE, &[&["rows", "behind", "broken"]], true) },
         10 => {
             let file = Scratch::new("json", &documents(random))?;
             let text = ELEMENTS.replace("PATH", &file.0.display().to_string());

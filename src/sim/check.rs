@@ -158,7 +158,8 @@ pub fn same_end(case: &Case, found: &Space, wanted: &Space, undecided: &BTreeSet
     }
     let compared = decided.iter().map(|(_, handle)| handle.entries.len()).sum();
     let (here, there) = (ledgers(&here)?, ledgers(&there)?);
-    for group in case.complete {
+    // Rows that are no more than passed on are the same whoever passes them.
+    for group in case.complete.iter().filter(|_| case.passes_on) {
         let rows = |of: &BTreeMap<String, Rows>| {
             let ledgers = group.iter().filter_map(|name| of.get(*name));
             let mut rows: Vec<Seen> = ledgers.flat_map(|ledger| ledger.values().flatten().copied()).collect();

@@ -274,6 +274,8 @@ impl Space {
             name.parse().map(|id| (id, facts)).map_err(|error| damaged(&name, error))
         };
         let segments: HashMap<u32, SegmentFacts> = segments.into_iter().map(number).collect::<Result<_, _>>()?;
+        // Also one that is gone by now: entries may still name it, and must not find another in its place.
+        let last_segment: Option<u32> = read(&*backend, "last_segment")?;
         for id in backend.segments()? {
             if !segments.contains_key(&id) {
                 backend.segment_remove(id)?;
@@ -285,7 +287,7 @@ impl Space {
         Ok(Space {
             handles: Mutex::new(read_all(&*backend, "handle/")?),
             splits: Mutex::new(read_all(&*backend, "split/")?),
-            next_segment: AtomicU32::new(segments.keys().max().map_or(0, |id| id + 1)),
+            next_segment: AtomicU32::new(segments.keys().copied().max().max(last_segment).map_or(0, |id| id + 1)),
             segments: RwLock::new(segments),
             durable: AtomicU64::new(opened.epoch),
             opened,
@@ -663,6 +665,8 @@ impl Space {
     /// Notes in a batch what a segment holds now.
     pub fn put_segment(&self, batch: &mut Batch, id: u32, facts: SegmentFacts) {
         put(batch, &format!("segment/{id:010}"), &facts);
+        // A number is given once, and the newest segments of an epoch need not come in the order of their numbers.
+        put(batch, "last_segment", &(self.next_segment.load(Ordering::Relaxed).max(id + 1) - 1));
         self.segments.write().unwrap_or_else(PoisonError::into_inner).insert(id, facts);
     }
 
