@@ -91,7 +91,7 @@ pub fn simulate(seed: u64) -> Result<Story, Box<Failure>> {
     let (name, numbers) = (case.name, random.number());
     let count = 1 + random.below(RECORDS_MAX) as u64;
     // Now and then all ends, and then there is more.
-    let first = if random.one_in(3) { count / 2 } else { count };
+    let first = if case.resumes && random.one_in(3) { count / 2 } else { count };
     let supply = Supply::new(numbers, first, random.number());
     let wrong = |what: String| Box::new(Failure { seed, case: name, what, lives: Vec::new() });
     let checked = checked(&case, &supply).map_err(wrong)?;
