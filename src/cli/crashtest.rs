@@ -286,11 +286,11 @@ impl Test<'_> {
         // Components come behind what they read.
         let mut behind: Vec<Option<String>> = vec![None; self.checked.bolts.len()];
         for (n, bolt) in self.checked.bolts.iter().enumerate() {
-            let reads = bolt.edges.iter().filter_map(|edge| match self.checked.streams[edge.stream].owner {
+            let mut reads = bolt.edges.iter().filter_map(|edge| match self.checked.streams[edge.stream].owner {
                 Owner::Bolt(before) => behind[before].clone(),
                 Owner::Spout(_) => None,
             });
-            behind[n] = reads.last();
+            behind[n] = reads.next();
             if let Some(reason) = &behind[n] {
                 found.insert(bolt.id.clone(), reason.clone());
             } else if bolt.plan.stateful() && !durable.contains(&bolt.id) {
