@@ -308,3 +308,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_number_of_a_segment_that_is_gone_is_never_given_again() {
+    let backend = Arc::new(MemoryStore::new());
+    let open = || Space::open(backend.clone(), 0, mpsc::channel().0).unwrap();
+    let space = open();
+    let id = space.new_segment();
+    let mut batch = Batch::default();
+    space.put_segment(&mut batch, id, SegmentFacts { component: 0, bytes: 0, newest: 10, keep: 5 });
+    backend.write(&[batch]).unwrap();
+    let space = open();
+    let mut batch = Batch::default();
+    assert_eq!(space.retire_segments(&mut batch, 100), [id]);
+    backend.write(&[batch]).unwrap();
+    assert_ne!(open().new_segment(), id);
+}
