@@ -163,21 +163,16 @@ impl<T: Codec> Keyed<T> {
     }
 
     /// Looks at the next `budget` entries in turn and frees those that have expired at `now`, before which no tuple
-    /// comes any more.
+    /// comes any more. With a life nothing is freed before room is needed: the next row of such a key would have to ask
+    /// the store for it.
     pub fn sweep(&mut self, now: i64, budget: usize) {
-        if self.ttl == i64::MAX {
+        if self.ttl == i64::MAX || self.life.is_some() {
             return;
         }
         for _ in 0..budget.min(self.index.used()) {
             let Some(entry) = self.index.turn() else { continue };
-            if now.saturating_sub(self.cells.touched(entry)) <= self.ttl {
-                continue;
-            }
-            match &mut self.life {
-                None => self.free(entry),
-                // The store forgets it by itself.
-                Some(life) if life.may_leave(entry) => life.leave(entry, &mut self.index, &mut self.cells),
-                Some(_) => {}
+            if now.saturating_sub(self.cells.touched(entry)) > self.ttl {
+                self.free(entry);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The trail of a list that grows at its newer end: which of its items are in which chunk.
 //!
 //! Items that no chunk has yet, the fresh ones, stand in the value of the key as long as they are few; then they become
-//! a chunk. Chunks of one size are merged when there are four of them, so that a list of n items has some log n chunks
+//! a chunk. Chunks of one size are merged when there are many of them, so that a list of n items has some log n chunks
 //! and an item is written some log n times. An item that is put among older ones makes those after it fresh again; what
 //! a chunk holds of them is passed over when it is read. Items that left the list at its older end need no word: whoever
 //! reads a list stops at what is too old.
@@ -16,8 +16,8 @@ use super::space::Space;
 
 /// So many fresh items stay in the value.
 const INLINE: u32 = 4;
-/// So many chunks of one size are merged.
-const TIER: usize = 4;
+/// So many chunks of one size are merged: each row that is written again is looked up where it lies, so seldom.
+const TIER: usize = 16;
 
 /// A chunk of the list.
 #[derive(Clone, Copy, Debug)]
@@ -32,7 +32,7 @@ struct Level {
 impl Level {
     /// Its size, roughly: chunks of the same class are of one size.
     fn class(items: u32) -> u32 {
-        items.max(1).ilog2() / 2
+        items.max(1).ilog2() / 4
     }
 }
 

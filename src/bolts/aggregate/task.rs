@@ -379,7 +379,8 @@ impl Task {
     #[inline(never)]
     fn sweep_places(&mut self, watermark: i64, places: usize) {
         self.until_sweep = SWEEP_EVERY;
-        if self.ttl == i64::MAX {
+        // With a life nothing is freed before room is needed: the next row of such a key would have to ask the store.
+        if self.ttl == i64::MAX || self.life.is_some() {
             return;
         }
         for _ in 0..places {
@@ -392,18 +393,14 @@ impl Task {
         }
     }
 
-    /// Takes an entry out of memory, if that may be.
+    /// Frees the entry of a key that has no state; with a life that has begun by now, and is told like any other.
     #[cold]
     fn free(&mut self, entry: u32) {
-        match &mut self.life {
-            None => {
-                self.index.remove(entry);
-                self.rolling.reset(entry);
-            }
-            // The store forgets what has expired by itself.
-            Some(life) if life.may_leave(entry) => life.leave(entry, &mut self.index, &mut self.rolling),
-            Some(_) => return,
+        if self.life.is_some() {
+            return;
         }
+        self.index.remove(entry);
+        self.rolling.reset(entry);
         forget(&mut self.resolved[..self.run], entry);
     }
 }
