@@ -11,7 +11,10 @@ impl Pipeline {
     pub fn drain(&mut self) {
         self.draining = true;
         for input in &mut self.inputs {
-            if matches!(input.source, Source::Split(_)) {
+            if let Source::Split(split) = &mut input.source
+                && !input.ended
+                && !split.spout.drain()
+            {
                 input.ended = true;
             }
         }
