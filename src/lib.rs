@@ -31,14 +31,37 @@
 //! | layer | modules |
 //! | --- | --- |
 //! | 0 | [`tuple`](mod@tuple): values, frames, codecs · [`time`]: intervals, timestamps, clocks · [`ring`] · [`latency`]: histograms, reports · [`problem`]: what is wrong in a file, and where · [`files`]: the disk, and a faulty one |
-//! | 1 | [`expr`]: SQL expressions · [`window`]: rolling windows, pure · [`store`]: keys and their entries · [`log`]: topics of records, append-only |
+//! | 1 | [`expr`]: SQL expressions · [`window`]: rolling windows, pure · [`store`]: keys, their entries, and the store beneath them · [`log`]: topics of records, append-only |
 //! | 2 | [`component`]: the traits of spouts and bolts, factories, options, the registry |
 //! | 3 | [`spouts`], [`bolts`]: one module each, and one list of factories |
-//! | 4 | [`executor`]: pipelines, programs, channels, steps, waiting |
+//! | 4 | [`executor`]: pipelines, programs, channels, steps, waiting · [`commit`]: when an epoch ends, how it becomes durable |
 //! | 5 | [`config`]: what a file may say |
 //! | 6 | [`topology`]: plan, assemble, run, explain, report: the only place where config meets executor |
 //! | 7 | [`filetest`]: tests in topology files, on a virtual clock · [`reference`](mod@reference): what a user may write, from what the code declares |
 //! | 8 | [`cli`]: one file for each command |
+//!
+//! # The life of an epoch
+//!
+//! With a data directory, state, positions, tables and produced records become durable together, an epoch at a time.
+//!
+//! 1. The [`commit::Coordinator`] asks for epoch N when its interval has passed, something has changed, and N - 1 is
+//!    durable. An idle topology commits nothing.
+//! 2. Every [`executor::Pipeline`] closes it once: at once where it reads splits, behind the tuples that were followed;
+//!    else when all its channels have delivered the barrier or have ended. Tasks close in program order, the barrier goes
+//!    to every channel, and the pipeline reports how far its splits have been followed.
+//! 3. Closing copies nothing: a task's [`store::Life`] puts its list of changed entries aside. They are encoded a few with
+//!    every run, and an entry that is about to change again before its turn just before that; so what is encoded is the
+//!    state at the barrier. Long lists of rows go append-only into segments ([`store::lists`], [`store::Trail`]).
+//! 4. The [`commit::Committer`] gathers what all tasks and pipelines hand over, syncs what the batch refers to (segments,
+//!    topics, delivered files), writes **one** batch, which is the commit point, and then says that N is durable.
+//! 5. Executors pass that on ([`component::Bolt::committed`]): sinks deliver what they held back
+//!    ([`component::Outbox`]), topics show their new records, and entries that were changed in N may leave memory.
+//! 6. After a crash, or a plain restart with other parallelism, everything opens at the last durable epoch: splits at its
+//!    positions, keys as they are asked for. Nothing is restored at the start.
+//!
+//! Why this is exactly once inside: state and the positions that it came from are in one batch. The simulator
+//! ([`sim`]) kills real executors, coordinator and committer between any two steps, over a store that loses what was not
+//! synced, and compares with an undisturbed run.
 //!
 //! # What is never there
 //!
@@ -63,8 +86,14 @@
 //! - A sender keeps what does not fit in a buffer of its own and publishes once a run: one copy more, no waiting at all.
 //! - A rolling window by time answers a late tuple with the tuple's *own* window; windows by rows and `lag` go by
 //!   arrival. (The other reading, judging a late row at the key's latest time, would count rows that lie in its future.)
-//! - State lives in memory: the store behind the keys is the next step, and nothing is committed yet. Barriers flow and
-//!   align, but nobody asks for epochs.
+//! - State is durable where a data directory is given; without one it lives in memory only, and nothing else changes.
+//! - What has expired is not removed from the store by anyone: a value says when it expires, and RocksDB forgets it while
+//!   it compacts.
+//! - The running results of a window are stored with its rows, so that what is read back is the same to the last bit.
+//! - Rows of a window that move to segments are chunks in a chain from the newest to the oldest, merged in tiers, with
+//!   the few newest rows in the value itself: RocksDB sees one small value for each changed key and epoch.
+//! - Positions of splits name records, and rejected records are followed in the order of their positions among the
+//!   tuples: so an epoch may end between any two records, also in the middle of a run.
 //!
 //! # Your own kinds
 //!

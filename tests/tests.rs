@@ -12,4 +12,5 @@ mod program;
 mod readme;
 mod reference;
 mod reload;
+mod tables;
 mod tidy;

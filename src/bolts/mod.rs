@@ -18,7 +18,7 @@ mod rig;
 mod row_file;
 mod rules;
 mod select;
-mod table;
+pub mod table;
 mod text_table;
 mod throttle;
 mod ttl;

@@ -6,7 +6,9 @@ use crate::component::{
 };
 use crate::expr::{Environment, Param};
 use crate::problem::{FileId, Problem, Problems, Span};
+use crate::store::{Backend, Batch, Catalogue, EpochFacts, HandOver, MemoryStore, Message, Space};
 use crate::tuple::{Cell, Column, DataType, Layout, Run, Slot, Value};
+use std::sync::{Arc, mpsc};
 use toml::de::{DeTable, DeValue};
 
 /// The table of a component from TOML.
@@ -50,9 +52,61 @@ type Outcome = (Option<Box<dyn BoltPlan>>, Vec<Vec<usize>>, Problems);
 pub struct Rig {
     inputs: Vec<InputStream>,
     environment: Environment,
+    space: Option<Arc<Space>>,
+}
+
+/// A store in memory, and the committer's part of the life of a task over it.
+pub struct Shelf {
+    backend: Arc<MemoryStore>,
+    /// The store, as a task sees it.
+    pub space: Arc<Space>,
+    hand_overs: mpsc::Receiver<Message>,
+}
+
+impl Shelf {
+    /// Opens a store, with so much memory for entries.
+    pub fn open(backend: &Arc<MemoryStore>, memory_bytes: usize) -> Shelf {
+        let (sender, hand_overs) = mpsc::channel();
+        let space = Arc::new(Space::open(backend.clone(), memory_bytes, sender).expect("it is whole"));
+        Shelf { backend: backend.clone(), space, hand_overs }
+    }
+
+    /// Ends an epoch of the only task at event time `frontier` and makes it durable.
+    pub fn commit(&self, driver: &mut Driver, frontier: i64) {
+        let epoch = self.space.durable() + 1;
+        driver.bolt.barrier(epoch);
+        driver.bolt.states(&mut |state| state.barrier(epoch));
+        let mut more = true;
+        while more {
+            more = false;
+            driver.bolt.states(&mut |state| more |= state.hand_over(3));
+        }
+        let mut batches = Vec::new();
+        while let Ok(Message::State(HandOver { batch, .. })) = self.hand_overs.try_recv() {
+            batches.push(batch);
+        }
+        assert_eq!(batches.len(), self.space.tasks(), "each handle hands over once");
+        let mut last = Batch::default();
+        self.space.put_epoch(&mut last, &EpochFacts { epoch, wall: 0, frontier });
+        batches.push(last);
+        self.backend.write(&batches).expect("memory is enough");
+        self.space.settled(epoch, 0);
+        driver.bolt.committed(epoch).expect("nothing is held back");
+    }
+
+    /// What others see of it.
+    pub fn catalogue(&self) -> Catalogue {
+        Catalogue::open(self.backend.clone()).expect("it is whole")
+    }
 }
 
 impl Rig {
+    /// With a store below.
+    pub fn on(mut self, shelf: &Shelf) -> Rig {
+        self.space = Some(shelf.space.clone());
+        self
+    }
+
     /// Inputs by name, with nullable columns.
     pub fn new(inputs: &[(&str, &[(&str, DataType)])]) -> Rig {
         let columns = |columns: &[(&str, DataType)]| columns.iter().map(|(name, ty)| Column::new(*name, *ty)).collect();
@@ -61,7 +115,7 @@ impl Rig {
             columns: columns(cs),
             disorder: 0,
         };
-        Rig { inputs: inputs.iter().map(input).collect(), environment: Environment::default() }
+        Rig { inputs: inputs.iter().map(input).collect(), environment: Environment::default(), space: None }
     }
 
     /// With a parameter.
@@ -156,7 +210,7 @@ impl Rig {
             key: &keys,
             task: 0,
             tasks: 1,
-            space: None,
+            space: self.space.as_ref(),
         };
         let bolt = plan.build(&build)?;
         Ok(Driver { plan, bolt, run: Run::new(layout), inputs, outputs, paths: Vec::new() })

@@ -11,6 +11,9 @@ mod log;
 mod reference;
 mod run;
 mod schema;
+mod state;
+mod stored;
+mod table;
 mod test;
 
 use crate::component::Registry;
@@ -43,6 +46,14 @@ enum Command {
     Explain(explain::Arguments),
     /// List, fill, read, trim and check the topics of the embedded log.
     Log(log::Arguments),
+    /// Read the tables of a topology that has a data directory, also while it runs.
+    #[command(
+        after_help = "Rows are those of the last committed epoch; on standard error, or in the JSON, it says which that \
+                            is, its event time, and how far each input had been read."
+    )]
+    Table(table::Arguments),
+    /// Show what a topology keeps in its data directory, by component, or the state of one key.
+    State(state::Arguments),
     /// Print the reference: what a topology file may say, by topic.
     Reference(reference::Arguments),
     /// Print the JSON Schema of topology files, for editors.
@@ -81,6 +92,8 @@ fn command(registry: &Registry) -> ExitCode {
         Command::Test(arguments) => test::run(registry, &arguments),
         Command::Explain(arguments) => explain::run(registry, &arguments),
         Command::Log(arguments) => log::run(&arguments),
+        Command::Table(arguments) => table::run(&arguments),
+        Command::State(arguments) => state::run(registry, &arguments),
         Command::Reference(arguments) => reference::run(registry, &arguments),
         Command::Schema => schema::run(registry),
         Command::Completions(arguments) => completions::run(&arguments),

@@ -48,7 +48,9 @@ struct Gathered {
     splits: BTreeMap<String, SplitFacts>,
     closed: usize,
     states: usize,
+    /// Time of those that go on, and of those with splits that have ended.
     frontier: Option<i64>,
+    ended_at: Option<i64>,
     changed_bytes: u64,
 }
 
@@ -60,6 +62,8 @@ pub struct Committer {
     pipelines: usize,
     gathered: Gathered,
     meter: Arc<Mutex<CommitMeter>>,
+    /// That of the last epoch.
+    frontier: i64,
     failed: bool,
 }
 
@@ -72,6 +76,7 @@ impl Committer {
         clock: Arc<dyn Clock>,
     ) -> Committer {
         Committer {
+            frontier: space.opened().frontier,
             space,
             receiver,
             clock,
@@ -134,9 +139,13 @@ impl Committer {
         debug_assert!(self.gathered.epoch == 0 || self.gathered.epoch == closed.epoch, "one epoch flows at a time");
         self.gathered.epoch = closed.epoch;
         self.gathered.closed += 1;
+        // One that has never had a time says nothing at its end.
+        let timed = !closed.splits.is_empty() && closed.watermark > i64::MIN;
+        let counts = if closed.ended { &mut self.gathered.ended_at } else { &mut self.gathered.frontier };
+        if !closed.ended || timed {
+            *counts = Some(counts.map_or(closed.watermark, |known| known.min(closed.watermark)));
+        }
         self.gathered.splits.extend(closed.splits);
-        let frontier = self.gathered.frontier.unwrap_or(i64::MAX);
-        self.gathered.frontier = Some(frontier.min(closed.watermark));
     }
 
     fn state(&mut self, state: HandOver) {
@@ -155,9 +164,10 @@ impl Committer {
         let start = self.clock.nanos();
         let mut last = Batch::default();
         let chunk_bytes = self.prepare(&mut gathered, &mut last)?;
-        // The frontier never goes back, though a restarted pipeline may not know the time yet.
-        let opened = self.space.opened().frontier;
-        let frontier = gathered.frontier.unwrap_or(i64::MIN).max(opened);
+        // Where all have ended, the next run goes on where their inputs were read to. The frontier never goes back,
+        // though a restarted pipeline may not know the time yet.
+        let frontier = gathered.frontier.or(gathered.ended_at).unwrap_or(i64::MIN).max(self.frontier);
+        self.frontier = frontier;
         let facts = EpochFacts { epoch: gathered.epoch, wall: self.clock.wall_micros(), frontier };
         for (name, split) in &gathered.splits {
             self.space.put_split(&mut last, name, split);

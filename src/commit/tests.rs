@@ -77,7 +77,7 @@ proptest! {
                 if *who < 2 {
                     hand_over(&outlets[*who], epoch, &who.to_string(), &prepared);
                 } else {
-                    space.close(Closed { epoch, pipeline: who - 2, watermark: *who as i64, splits: Vec::new() });
+                    space.close(Closed { epoch, pipeline: who - 2, watermark: *who as i64, ended: false, splits: Vec::new() });
                 }
                 let heard = committer.step();
                 prop_assert_eq!(heard, if n == 4 { Heard::Durable(epoch) } else { Heard::Something });
@@ -107,4 +107,26 @@ fn an_epoch_that_cannot_be_prepared_is_not_committed_and_none_after_it() {
     assert_eq!(committer.step(), Heard::Something);
     let (sender, _receiver) = mpsc::channel();
     assert_eq!(Space::open(backend, 0, sender).unwrap().opened().epoch, 0);
+}
+
+#[test]
+fn what_has_ended_holds_no_time_back_and_the_end_of_all_is_not_the_end_of_time() {
+    let (sender, receiver) = mpsc::channel();
+    let backend = Arc::new(MemoryStore::new());
+    let space = Arc::new(Space::open(backend.clone(), 0, sender).unwrap());
+    let mut committer = Committer::new(space.clone(), receiver, 2, Arc::new(ManualClock::default()));
+    let mut frontier = |epoch, closed: [(i64, bool); 2]| {
+        for (pipeline, (watermark, ended)) in closed.into_iter().enumerate() {
+            let splits = vec![(pipeline.to_string(), Default::default())];
+            space.close(Closed { epoch, pipeline, watermark, ended, splits });
+            committer.step();
+        }
+        let (sender, _receiver) = mpsc::channel();
+        // What is committed is what another space of the same store sees.
+        let again = Space::open(backend.clone(), 0, sender).unwrap();
+        (again.opened().epoch, again.opened().frontier)
+    };
+    assert_eq!(frontier(1, [(5, true), (9, false)]), (1, 9));
+    assert_eq!(frontier(2, [(5, true), (20, true)]), (2, 9));
+    assert_eq!(frontier(3, [(30, true), (20, true)]), (3, 20));
 }

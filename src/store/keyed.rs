@@ -38,6 +38,10 @@ impl<T: Codec> Cells<T> {
     }
 }
 
+fn cut() -> StoreError {
+    StoreError::Damaged { what: "the value of a key".to_owned(), why: "it is cut".to_owned() }
+}
+
 impl<T: Codec> Content for Cells<T> {
     fn encode(&mut self, entry: u32, _: &mut ListsOf<'_>, out: &mut Vec<u8>) {
         let cell = self.cells.get(entry);
@@ -47,10 +51,9 @@ impl<T: Codec> Content for Cells<T> {
     }
 
     fn decode(&mut self, entry: u32, mut bytes: &[u8], _: &Space) -> Result<(), StoreError> {
-        let damaged = || StoreError::Damaged { what: "the value of a key".to_owned(), why: "it is cut".to_owned() };
         let cell = self.cells.get_mut(entry);
-        cell.touched = i64::read(&mut bytes).ok_or_else(damaged)?;
-        cell.value = T::read(&mut bytes).ok_or_else(damaged)?;
+        cell.touched = i64::read(&mut bytes).ok_or_else(cut)?;
+        cell.value = T::read(&mut bytes).ok_or_else(cut)?;
         self.weigh(entry);
         Ok(())
     }
@@ -81,7 +84,13 @@ impl<T: Codec> Keyed<T> {
     /// expired one.
     #[inline]
     pub fn at(&mut self, key: KeyRef<'_>, time: i64) -> &mut T {
-        let (entry, fresh) = self.entry(key, time);
+        self.at_now(key, time, time)
+    }
+
+    /// The same where other keys have already been touched later: whether the value has expired is judged at `now`.
+    #[inline]
+    pub fn at_now(&mut self, key: KeyRef<'_>, now: i64, time: i64) -> &mut T {
+        let (entry, fresh) = self.entry(key, now);
         if let Some(life) = &mut self.life {
             life.change(entry, &self.index, &mut self.cells);
         }
@@ -89,7 +98,7 @@ impl<T: Codec> Keyed<T> {
         if fresh {
             cell.touched = time;
         } else {
-            if time.saturating_sub(cell.touched) > self.ttl {
+            if now.saturating_sub(cell.touched) > self.ttl {
                 cell.value = T::default();
             }
             cell.touched = cell.touched.max(time);
@@ -177,6 +186,21 @@ impl<T: Codec> Keyed<T> {
     pub fn values(&self) -> impl Iterator<Item = &T> {
         let entries = (0..self.index.used() as u32).filter(|entry| self.index.is_live(*entry));
         entries.map(|entry| &self.cells.cells.get(entry).value)
+    }
+
+    /// The living values in memory with the event times that they were last touched at, in no order.
+    pub fn touched_values(&self) -> impl Iterator<Item = (i64, &T)> {
+        let entries = (0..self.index.used() as u32).filter(|entry| self.index.is_live(*entry));
+        entries.map(|entry| self.cells.cells.get(entry)).map(|cell| (cell.touched, &cell.value))
+    }
+
+    /// What stands in the store as the content of a key: the event time it was last touched at, and its value.
+    ///
+    /// # Errors
+    /// It is not what was written.
+    pub fn read(mut content: &[u8]) -> Result<(i64, T), StoreError> {
+        let mut read = || Some((i64::read(&mut content)?, T::read(&mut content)?));
+        read().ok_or_else(cut)
     }
 
     /// The life, if there is one.

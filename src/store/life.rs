@@ -289,7 +289,7 @@ impl Life {
         *self.stamps.get_mut(entry) = Stamp { epoch: self.epoch as u32, pending: true, recent: true };
         self.dirty.push(entry);
         self.changed += CHANGE_BYTES;
-        if self.dirty.len() as u64 % TELL_EVERY == 0 {
+        if (self.dirty.len() as u64).is_multiple_of(TELL_EVERY) {
             self.tell();
         }
     }

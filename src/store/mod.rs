@@ -7,6 +7,7 @@
 //! exactly one entry, a live entry exactly one key.
 
 mod backend;
+mod catalogue;
 mod codec;
 mod index;
 mod keyed;
@@ -25,13 +26,14 @@ mod trail;
 mod unhash;
 
 pub use backend::{Backend, Batch, MemoryStore, Operation, StoreError, StoreStats};
+pub use catalogue::{Catalogue, Stored};
 pub use codec::Codec;
 pub use index::Index;
 pub use keyed::Keyed;
 pub use life::{Content, HandOver, Life, LifeMeter, LifeSpec, ListsOf, Outlet, Prepare};
 pub use lists::Written;
 pub use lock::DirLock;
-pub use reader::{KeyReader, KeyRef};
+pub use reader::{KeyReader, KeyRef, key_bytes, key_values};
 pub use rocks::Rocks;
 pub use slab::{Slab, Words, prefetch, prefetch_value};
 pub use space::{Closed, EpochFacts, HandleFacts, Message, Place, SegmentFacts, Space, SplitFacts};

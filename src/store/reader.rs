@@ -1,6 +1,6 @@
 //! The canonical form of keys.
 
-use crate::tuple::{DataType, Frame, Slot, TextWord};
+use crate::tuple::{DataType, Frame, Slot, TextWord, Value};
 
 /// Reads the key of a tuple: its canonical bytes and their stable hash.
 #[derive(Clone, Debug)]
@@ -86,6 +86,52 @@ impl KeyReader {
         }
         Some(&self.bytes)
     }
+}
+
+/// The canonical bytes of a key of these values; none if one of them is NULL.
+pub fn key_bytes(values: &[Value]) -> Option<Vec<u8>> {
+    let mut bytes = Vec::new();
+    for value in values {
+        let (word, ty) = match value {
+            Value::Text(text) => {
+                if values.len() > 1 {
+                    bytes.extend_from_slice(&(text.len() as u32).to_le_bytes());
+                }
+                bytes.extend_from_slice(text.as_bytes());
+                continue;
+            }
+            Value::Null => return None,
+            Value::Boolean(b) => (u64::from(*b), DataType::Boolean),
+            Value::Double(d) => (d.to_bits(), DataType::Double),
+            Value::Bigint(i) | Value::Timestamp(i) | Value::Interval(i) => (*i as u64, DataType::Bigint),
+        };
+        bytes.extend_from_slice(&canonical(word, ty).to_le_bytes());
+    }
+    Some(bytes)
+}
+
+/// The values whose key has these canonical bytes; none if it is not one of these types.
+pub fn key_values(mut bytes: &[u8], types: &[DataType]) -> Option<Vec<Value>> {
+    if let [DataType::Text] = types {
+        return Some(vec![Value::Text(std::str::from_utf8(bytes).ok()?.to_owned())]);
+    }
+    let mut values = Vec::with_capacity(types.len());
+    for ty in types {
+        values.push(match ty {
+            DataType::Text => {
+                let (length, rest) = bytes.split_first_chunk()?;
+                let (text, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+                bytes = rest;
+                Value::Text(std::str::from_utf8(text).ok()?.to_owned())
+            }
+            _ => {
+                let (word, rest) = bytes.split_first_chunk()?;
+                bytes = rest;
+                Value::from_word(u64::from_le_bytes(*word), *ty)
+            }
+        });
+    }
+    bytes.is_empty().then_some(values)
 }
 
 /// One word for values that are equal: SQL's zeros are one value, and so are its NaNs.

@@ -71,7 +71,7 @@ pub(super) fn value_head(expires: i64, out: &mut Vec<u8>) {
 ///
 /// # Errors
 /// It was written by a newer version, or is damaged.
-pub(super) fn content<'a>(value: &'a [u8], what: impl Fn() -> String) -> Result<&'a [u8], StoreError> {
+pub(super) fn content(value: &[u8], what: impl Fn() -> String) -> Result<&[u8], StoreError> {
     match value.split_first_chunk::<VALUE_HEAD>() {
         Some((head, content)) if head[0] == VALUE_VERSION => Ok(content),
         Some((head, _)) => Err(StoreError::Refused(format!(
@@ -139,8 +139,10 @@ pub struct Closed {
     pub epoch: u64,
     /// Number of the pipeline.
     pub pipeline: usize,
-    /// Its time.
+    /// Its time; that before its end, if it has ended: what it has read may grow.
     pub watermark: i64,
+    /// Whether it has come to the end of its inputs and holds nobody's time back.
+    pub ended: bool,
     /// How far its splits have been followed, by `component/split`.
     pub splits: Vec<(String, SplitFacts)>,
 }
@@ -217,8 +219,43 @@ fn read<T: DeserializeOwned>(backend: &dyn Backend, name: &str) -> Result<Option
     value.map(|value| serde_json::from_slice(&value).map_err(|error| damaged(name, error))).transpose()
 }
 
+/// Whether a store has been begun, in a form that this program knows.
+///
+/// # Errors
+/// It was written by a newer program, or cannot be read.
+pub(super) fn known_format(backend: &dyn Backend) -> Result<bool, StoreError> {
+    match read::<Format>(backend, "format")? {
+        Some(Format { format, program }) if format > FORMAT => Err(StoreError::Refused(format!(
+            "the state was written by sferic {program} in form {format}, and this program knows form {FORMAT}; \
+             use the newer program, or another `data_dir`"
+        ))),
+        found => Ok(found.is_some()),
+    }
+}
+
+/// The last epoch, number 0 if there was none yet.
+pub(super) fn last_epoch(backend: &dyn Backend) -> Result<EpochFacts, StoreError> {
+    Ok(read(backend, "epoch")?.unwrap_or(EpochFacts { epoch: 0, wall: 0, frontier: i64::MIN }))
+}
+
+/// The first key of a handle in a shard, and the first after all of them.
+pub(super) fn state_range(shard: u8, place: Place) -> (Vec<u8>, Vec<u8>) {
+    let mut from = Vec::with_capacity(KEY_HEAD);
+    state_key(shard, place, &mut from);
+    let mut to = from.clone();
+    // The handle's number is the last byte: the next number is the end of the range.
+    match to.last_mut() {
+        Some(last) if *last < u8::MAX => *last += 1,
+        _ => to.push(u8::MAX),
+    }
+    (from, to)
+}
+
 /// Reads all records whose names begin with `prefix`, by the rest of their names.
-fn read_all<T: DeserializeOwned>(backend: &dyn Backend, prefix: &str) -> Result<BTreeMap<String, T>, StoreError> {
+pub(super) fn read_all<T: DeserializeOwned>(
+    backend: &dyn Backend,
+    prefix: &str,
+) -> Result<BTreeMap<String, T>, StoreError> {
     let (mut found, mut failed) = (BTreeMap::new(), None);
     let from = meta(prefix);
     let mut to = from.clone();
@@ -255,19 +292,10 @@ impl Space {
         memory_bytes: usize,
         sender: mpsc::Sender<Message>,
     ) -> Result<Space, StoreError> {
-        match read::<Format>(&*backend, "format")? {
-            Some(Format { format, program }) if format > FORMAT => {
-                return Err(StoreError::Refused(format!(
-                    "the state was written by sferic {program} in form {format}, and this program knows form {FORMAT}; \
-                     use the newer program, or another `data_dir`"
-                )));
-            }
-            Some(_) => {}
-            None => {
-                let mut batch = Batch::default();
-                put(&mut batch, "format", &Format { format: FORMAT, program: env!("CARGO_PKG_VERSION").to_owned() });
-                backend.write(&[batch])?;
-            }
+        if !known_format(&*backend)? {
+            let mut batch = Batch::default();
+            put(&mut batch, "format", &Format { format: FORMAT, program: env!("CARGO_PKG_VERSION").to_owned() });
+            backend.write(&[batch])?;
         }
         let segments: BTreeMap<String, SegmentFacts> = read_all(&*backend, "segment/")?;
         let number = |(name, facts): (String, SegmentFacts)| {
@@ -279,8 +307,7 @@ impl Space {
                 backend.segment_remove(id)?;
             }
         }
-        let opened: EpochFacts =
-            read(&*backend, "epoch")?.unwrap_or(EpochFacts { epoch: 0, wall: 0, frontier: i64::MIN });
+        let opened = last_epoch(&*backend)?;
         backend.forget_before(opened.frontier);
         Ok(Space {
             handles: Mutex::new(read_all(&*backend, "handle/")?),
@@ -498,14 +525,7 @@ impl Space {
         place: Place,
         each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
     ) -> Result<(), StoreError> {
-        let mut from = Vec::with_capacity(KEY_HEAD);
-        state_key(shard, place, &mut from);
-        let mut to = from.clone();
-        // The handle's number is the last byte: the next number is the end of the range.
-        match to.last_mut() {
-            Some(last) if *last < u8::MAX => *last += 1,
-            _ => to.push(u8::MAX),
-        }
+        let (from, to) = state_range(shard, place);
         self.backend.scan(&from, &to, each)
     }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::tuple::{Arena, DataType, Layout, Run, Value};
 use proptest::prelude::*;
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, mpsc};
@@ -274,6 +275,36 @@ proptest! {
                     prop_assert_eq!(found, set.contains(&(hash, entry)));
                 }
             }
+        }
+    }
+}
+
+proptest! {
+    /// Against what the tasks read from tuples.
+    #[test]
+    fn keys_of_values_are_those_of_tuples_and_can_be_read_back(
+        row in prop::collection::vec(prop_oneof![
+            any::<i64>().prop_map(Value::Bigint),
+            any::<bool>().prop_map(Value::Boolean),
+            any::<i32>().prop_map(|n| Value::Double(f64::from(n) / 4.0)),
+            ".{0,9}".prop_map(Value::Text),
+            any::<i64>().prop_map(Value::Timestamp),
+        ], 1..4),
+    ) {
+        let layout = Layout::new(row.len());
+        let types: Vec<DataType> = row.iter().map(|value| value.data_type().unwrap()).collect();
+        let columns: Vec<_> = types.iter().enumerate().map(|(n, ty)| (layout.slot(n), *ty)).collect();
+        let (mut run, arena) = (Run::new(layout), Arena::new());
+        let (frame, _) = run.push();
+        for (value, (slot, _)) in row.iter().zip(&columns) {
+            value.put(frame, *slot, &arena);
+        }
+        let bytes = key_bytes(&row).unwrap();
+        let mut reader = KeyReader::new(&columns);
+        prop_assert_eq!(reader.read(frame).unwrap().bytes, &bytes[..]);
+        prop_assert_eq!(key_values(&bytes, &types), Some(row));
+        if types != [DataType::Text] {
+            prop_assert_eq!(key_values(&bytes[..bytes.len() - 1], &types), None);
         }
     }
 }

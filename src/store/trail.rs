@@ -48,6 +48,9 @@ pub struct Trail {
 /// Writes up to so many of the newest items of a list, oldest of them first; how many, and the time of the newest.
 pub type Writer<'a> = dyn FnMut(u32, &mut Vec<u8>) -> (u32, i64) + 'a;
 
+/// Reads so many items from the front of some bytes.
+pub type Block<'a, T> = dyn FnMut(u32, &mut &[u8]) -> Option<Vec<T>> + 'a;
+
 impl Trail {
     /// An item was put into the list, `after` items before its newer end.
     #[inline(always)]
@@ -140,7 +143,7 @@ impl Trail {
         from: &mut &[u8],
         space: &Space,
         bound: i64,
-        block: &mut dyn FnMut(u32, &mut &[u8]) -> Option<Vec<T>>,
+        block: &mut Block<'_, T>,
     ) -> Result<(Trail, Vec<T>), StoreError> {
         let damaged = || StoreError::Damaged { what: "a list of a key".to_owned(), why: "it is cut".to_owned() };
         let mut pointer = Pointer::read(from).ok_or_else(damaged)?;

@@ -1,4 +1,4 @@
-//! What is known of each id: its label, and which rules alerted it.
+//! What is known of each id where state lives in memory only: its label, and which rules alerted it.
 //!
 //! Alerts may come before or after their truth, so every id of either side is kept until the end, in 17 bytes (25 with
 //! amounts) and the index: the id as its 64-bit hash (two of a hundred million ids share one with a chance of 1 in
@@ -7,9 +7,10 @@
 use hashbrown::{HashMap, HashTable};
 
 /// What the truth says of an id.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Label {
     /// No row of the truth has come.
+    #[default]
     Missing,
     /// A row has come, its label is NULL.
     Unknown,

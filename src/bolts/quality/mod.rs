@@ -3,8 +3,12 @@
 //! Reads the streams of `from`, whose rows are alerts, and one more, the truth, whose rows say of each id whether it is
 //! a positive. The two sides meet by id at the end, whichever came first. An id that one rule alerted several times
 //! counts once for that rule, and once for all together. Where the truth says NULL, or nothing, nobody is judged.
+//!
+//! What is known of the ids is in [`ids`] where state lives in memory only, small and whole, and in [`kept`] where there
+//! is a store: then the next run goes on with it, and the report is about all runs.
 
 mod ids;
+mod kept;
 mod report;
 #[cfg(test)]
 mod tests;
@@ -16,10 +20,11 @@ use crate::component::{
 };
 use crate::expr::{Compiled, Expr, Scope};
 use crate::problem::{Problem, Span, nearest};
-use crate::store::KeyReader;
+use crate::store::{KeyReader, State};
 use crate::tuple::{Cell, DataType, Frame, Slot};
 use hashbrown::HashMap;
 use ids::{Ids, Label};
+use kept::Kept;
 use report::Report;
 
 /// The kind `quality`.
@@ -46,6 +51,9 @@ const NESTED: &[NestedOptions] = &[NestedOptions {
     ],
 }];
 
+/// Why a row counts for nothing.
+const NULL_KEY: &str = "the column of `on` is NULL";
+
 /// The keys of `truth`.
 const TRUTH: [&str; 2] = [NESTED[0].options[0].name, NESTED[0].options[1].name];
 
@@ -62,6 +70,7 @@ impl BoltFactory for Quality {
         vec![
             "It is a sink; what it found is a section of the report. The labels may come before or after the alerts."
                 .to_owned(),
+            "With a data directory what is known of each id is durable, and the report is about all runs.".to_owned(),
         ]
     }
 
@@ -142,8 +151,16 @@ by    = "rule"
                 .map_or(Some(None), |a| a.map(Some))?
                 .map(|a| a[0]),
             names: [options.text("by"), amount].map(|name| name.map(str::to_owned)),
+            meaning: meaning(options),
         }))
     }
+}
+
+/// What labels, amounts and rules of ids mean, in the user's words.
+fn meaning(options: &Options<'_>) -> String {
+    let positive = options.table("truth").and_then(|truth| truth.get("positive")).and_then(|node| node.as_text());
+    let word = |key: &str| options.text(key).map_or_else(String::new, |name| format!(", {key} {name}"));
+    format!("labels ({}) and rules of ids{}{}{}", positive.unwrap_or_default(), word("on"), word("by"), word("amount"))
 }
 
 /// Checks the table `truth`: what a positive is.
@@ -216,6 +233,8 @@ struct Plan {
     amount: Option<(usize, DataType)>,
     /// What the user calls `by` and `amount`.
     names: [Option<String>; 2],
+    /// Tells what is kept from what another definition kept.
+    meaning: String,
 }
 
 impl BoltPlan for Plan {
@@ -239,13 +258,18 @@ impl BoltPlan for Plan {
     }
 
     fn describe(&self) -> Vec<String> {
-        vec!["keeps 25 bytes for each id of the truth and of the alerts until the end".to_owned()]
+        vec!["keeps 25 bytes for each id of the truth and of the alerts until the end; with a data directory, all of them in it".to_owned()]
     }
 
     fn build(&self, build: &BoltBuild<'_>) -> Result<Box<dyn Bolt>, ComponentError> {
         let truth = self.on.len() - 1;
         let on = self.on.iter().zip(build.inputs).map(|((at, ty), slots)| KeyReader::new(&[(slots[*at], *ty)]));
         let slots = |(at, ty): &(usize, DataType), input: usize| (build.inputs[input][*at], *ty);
+        let types = self.on.iter().map(|(_, ty)| ty.name()).next().unwrap_or_default();
+        let (book, rules) = match Kept::open(build, &format!("{}, a {types}", self.meaning))? {
+            Some((kept, rules)) => (Book::Kept(kept), rules),
+            None => (Book::Memory(Ids::new(self.amount.is_some())), HashMap::new()),
+        };
         Ok(Box::new(Judging {
             name: build.name.to_owned(),
             on: on.collect(),
@@ -253,12 +277,20 @@ impl BoltPlan for Plan {
             amount: self.amount.as_ref().map(|at| slots(at, truth)),
             positive: self.positive.compile(&|n| build.inputs[truth][n]),
             truth,
-            ids: Ids::new(self.amount.is_some()),
-            rules: HashMap::new(),
+            book,
+            rules,
             rule: String::new(),
             names: self.names.clone(),
         }))
     }
+}
+
+/// What is known of the ids.
+enum Book {
+    /// In memory only.
+    Memory(Ids),
+    /// In the store.
+    Kept(Kept),
 }
 
 struct Judging {
@@ -269,7 +301,7 @@ struct Judging {
     positive: Compiled,
     /// Index of the truth among the inputs.
     truth: usize,
-    ids: Ids,
+    book: Book,
     rules: HashMap<String, u32>,
     /// The name of a rule while it is looked up.
     rule: String,
@@ -290,20 +322,28 @@ impl Judging {
         }
         let number = self.rules.len() as u32;
         self.rules.insert(self.rule.clone(), number);
+        if let Book::Kept(kept) = &mut self.book {
+            kept.number(&self.rule, number);
+        }
         number
     }
 }
 
 impl Bolt for Judging {
     fn step(&mut self, input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
-        let Some(id) = self.on[input].read(frame).map(|key| key.hash) else {
-            return step.error("null_key", "the column of `on` is NULL");
-        };
         if input != self.truth {
+            if self.on[input].bytes(frame).is_none() {
+                return step.error("null_key", NULL_KEY);
+            }
             let rule = self.rule_of(input, frame);
-            self.ids.alert(id, rule);
+            let Some(id) = self.on[input].read(frame) else { return Flow::Skip };
+            match &mut self.book {
+                Book::Memory(ids) => ids.alert(id.hash, rule),
+                Book::Kept(kept) => kept.alert(id, rule),
+            }
             return Flow::Skip;
         }
+        let Some(id) = self.on[input].read(frame) else { return step.error("null_key", NULL_KEY) };
         let label = match self.positive.eval(frame, step.arena) {
             Ok(None) => Label::Unknown,
             Ok(Some(0)) => Label::Negative,
@@ -315,19 +355,37 @@ impl Bolt for Judging {
             Some(Cell::Bigint(amount)) => amount as f64,
             _ => 0.0,
         };
-        self.ids.judge(id, label, amount);
+        match &mut self.book {
+            Book::Memory(ids) => ids.judge(id.hash, label, amount),
+            Book::Kept(kept) => kept.judge(id, label, amount),
+        }
         Flow::Skip
+    }
+
+    fn states(&mut self, each: &mut dyn FnMut(&mut dyn State)) {
+        if let Book::Kept(kept) = &mut self.book {
+            kept.states(each);
+        }
     }
 
     fn finish(&mut self, sections: &mut Sections) -> Result<(), ComponentError> {
         let mut names = vec![String::new(); self.rules.len()];
         for (name, number) in self.rules.drain() {
-            names[number as usize] = name;
+            if let Some(place) = names.get_mut(number as usize) {
+                *place = name;
+            }
         }
         if self.by.is_none() {
             names.iter_mut().for_each(|name| "all".clone_into(name));
         }
-        let mut report = Report::new(&self.ids, &names);
+        let report = Report::new(&names, |each| match &self.book {
+            Book::Memory(ids) => {
+                ids.iter().for_each(each);
+                Ok(())
+            }
+            Book::Kept(kept) => kept.each(each),
+        });
+        let mut report = report.map_err(|error| ComponentError::new(error.to_string()))?;
         if self.by.is_none() {
             report.rules.clear();
         }

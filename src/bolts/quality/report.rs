@@ -1,7 +1,7 @@
 //! Counting up what is known of the ids, and showing it.
 
 use super::super::{Align, TextTable};
-use super::ids::{Ids, Label};
+use super::ids::{Known, Label};
 use crate::tuple::format_double;
 use serde_json::{Value, json};
 
@@ -81,30 +81,37 @@ fn ratio(part: u64, whole: u64) -> Option<f64> {
 }
 
 impl Report {
-    /// Counts up; `names` are the rules by number.
-    pub fn new(ids: &Ids, names: &[String]) -> Report {
+    /// Counts up what `ids` gives; `names` are the rules by number.
+    ///
+    /// # Errors
+    /// Those of `ids`.
+    pub fn new<E>(names: &[String], ids: impl FnOnce(&mut dyn FnMut(Known<'_>)) -> Result<(), E>) -> Result<Report, E> {
         let mut report =
             Report { rules: names.iter().map(|n| (n.clone(), Count::default())).collect(), ..Report::default() };
-        for known in ids.iter() {
-            match known.label {
-                Label::Positive => {
-                    report.positives += 1;
-                    report.judged += 1;
-                    report.amount += known.amount;
-                }
-                Label::Negative => report.judged += 1,
-                Label::Missing | Label::Unknown => {}
+        ids(&mut |known| report.add(known))?;
+        report.rules.sort_by(|a, b| a.0.cmp(&b.0));
+        Ok(report)
+    }
+
+    fn add(&mut self, known: Known<'_>) {
+        match known.label {
+            Label::Positive => {
+                self.positives += 1;
+                self.judged += 1;
+                self.amount += known.amount;
             }
-            if known.rules.is_empty() {
-                continue;
-            }
-            report.all.add(known.label, known.amount);
-            for rule in known.rules {
-                report.rules[*rule as usize].1.add(known.label, known.amount);
+            Label::Negative => self.judged += 1,
+            Label::Missing | Label::Unknown => {}
+        }
+        if known.rules.is_empty() {
+            return;
+        }
+        self.all.add(known.label, known.amount);
+        for rule in known.rules {
+            if let Some((_, count)) = self.rules.get_mut(*rule as usize) {
+                count.add(known.label, known.amount);
             }
         }
-        report.rules.sort_by(|a, b| a.0.cmp(&b.0));
-        report
     }
 
     /// As a table of text; `by` heads the rules, if there are any, `amount` the amounts, if they were asked for.

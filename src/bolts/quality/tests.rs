@@ -1,5 +1,5 @@
 use super::*;
-use crate::bolts::rig::{Driver, Rig};
+use crate::bolts::rig::{Driver, Rig, Shelf};
 use crate::tuple::Value;
 use proptest::prelude::*;
 use serde_json::json;
@@ -123,7 +123,11 @@ proptest! {
             }
         }
         let names: Vec<String> = (0..4).map(|n| n.to_string()).collect();
-        let report = Report::new(&ids, &names);
+        let report = Report::new(&names, |each| {
+            ids.iter().for_each(each);
+            Ok::<(), ()>(())
+        })
+        .unwrap();
         let alerted: std::collections::BTreeSet<u64> = pairs.iter().map(|(_, id)| *id).collect();
         let is = |id: &u64, label| labels.get(id) == Some(&label);
         prop_assert_eq!(report.all.alerts as usize, alerted.len());
@@ -136,4 +140,42 @@ proptest! {
             prop_assert_eq!(count.positive + count.negative + count.not_judged, count.alerts);
         }
     }
+    /// Whenever epochs end, whatever leaves memory, however often the process starts anew: the same report.
+    #[test]
+    fn a_durable_judgement_is_that_of_one_run(
+        events in prop::collection::vec((0u64..12, prop::option::of(0u32..4), 0u8..3, 0u8..10), 0..80),
+    ) {
+        let backend = std::sync::Arc::default();
+        let mut memory = rig().driver(&Quality, TOML);
+        let mut shelf = Shelf::open(&backend, 0);
+        let mut durable = rig().on(&shelf).driver(&Quality, TOML);
+        for (id, rule, label, then) in events {
+            for driver in [&mut memory, &mut durable] {
+                let label = [Value::Null, Value::Boolean(false), Value::Boolean(true)][label as usize].clone();
+                match rule {
+                    Some(rule) => alert(driver, 0, &id.to_string(), &rule.to_string()),
+                    None => judge(driver, &id.to_string(), label, id as f64),
+                }
+            }
+            if then < 3 {
+                shelf.commit(&mut durable, 0);
+            }
+            if then == 0 {
+                drop(durable);
+                shelf = Shelf::open(&backend, 0);
+                durable = rig().on(&shelf).driver(&Quality, TOML);
+            }
+        }
+        shelf.commit(&mut durable, 0);
+        prop_assert_eq!(durable.finish().unwrap(), memory.finish().unwrap());
+    }
+}
+
+#[test]
+fn labels_of_another_definition_are_refused() {
+    let backend = std::sync::Arc::default();
+    rig().on(&Shelf::open(&backend, 0)).driver(&Quality, TOML);
+    let other = TOML.replace("'is_fraud'", "'amount > 5'");
+    let Err(error) = rig().on(&Shelf::open(&backend, 0)).try_driver(&Quality, &other) else { panic!("other labels") };
+    assert!(error.message.contains("amount > 5") && error.message.contains("--reset-state b"), "{error}");
 }

@@ -1,23 +1,48 @@
-//! `table`: the newest row of each key, in memory; shown and exported at the end.
+//! `table`: the newest row of each key; kept in the store where there is one, shown and exported at the end.
+//!
+//! Rows live in one handle, so that a change of a row is durable with the epoch of the tuple that made it.
+//! 1. A row is expired when its last change lies more than the time to live before the newest event time seen. An
+//!    expired row is as if it were not there, whether it has been freed or not; one that comes back is a new row.
+//! 2. Every change looks at some rows in memory in turn and frees what is expired there, so memory follows the living
+//!    rows without a pause that grows with them.
+//! 3. Rows are numbered as they are inserted; the epoch that a run begins in stands in the upper half of the number,
+//!    so that rows of later runs come later.
 
-mod rows;
+mod listing;
+mod reader;
+mod row;
+mod schema;
 #[cfg(test)]
 mod tests;
 
+pub use listing::rows_as_text;
+pub use reader::{TableReader, key_of_texts};
+pub use schema::Schema;
+
 use super::row_file::{FileFormat, RowFile, RowFileSpec};
-use super::{Align, FOREVER, Gather, Share, TextTable, columns, failure_text, ttl};
+use super::{FOREVER, Gather, Share, columns, failure_text, ttl};
 use crate::component::{
     Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ComponentError, Flow, Keyed, OptionSpec, OutputStream, Sections,
     Step,
 };
 use crate::expr::{Compiled, Expr, Scope};
-use crate::store::KeyReader;
-use crate::tuple::{Cell, Column, DataType, Frame, Slot, Value, json_value};
-use rows::Rows;
-use serde_json::json;
+use crate::store::{self, KeyReader, KeyRef, State};
+use crate::tuple::{DataType, Frame, Slot, Value};
+use listing::Listing;
+use row::Row;
+use std::sync::Arc;
 
 /// The kind `table`.
 pub struct Table;
+
+/// The handle of the rows.
+const HANDLE: &str = "rows";
+
+/// The rows of a task, as they live.
+type Stored = store::Keyed<Row>;
+
+/// Rows looked at for expired ones at each change.
+const SWEEP: usize = 2;
 
 const OPTIONS: &[OptionSpec] = &[
     OptionSpec::optional(
@@ -42,7 +67,10 @@ impl BoltFactory for Table {
     }
 
     fn notes(&self) -> Vec<String> {
-        vec!["It is a sink, in memory: its rows are shown at the end of the run, and written to `export`.".to_owned()]
+        vec![
+            "It is a sink: its rows are shown at the end of the run, and written to `export`.".to_owned(),
+            "With a data directory its rows are durable with the epoch that changed them: the next run goes on with them, and `sferic table` reads them, also while the topology runs.".to_owned(),
+        ]
     }
 
     fn example(&self) -> &'static str {
@@ -81,7 +109,10 @@ print  = 3
             append: false,
         });
         Some(Box::new(Plan {
-            columns: input.columns.clone(),
+            schema: Arc::new(Schema {
+                columns: input.columns.clone(),
+                key: check.key.first().cloned().unwrap_or_default(),
+            }),
             ttl: ttl(&check.options).unwrap_or(FOREVER),
             delete: check.options.condition("delete", &scope),
             show: Show { export, print: check.options.integer("print", 0).unwrap_or(10) as usize },
@@ -98,12 +129,15 @@ struct Show {
 }
 
 struct Plan {
-    columns: Vec<Column>,
+    schema: Arc<Schema>,
     ttl: i64,
     delete: Option<Expr>,
     show: Show,
-    gather: Gather<Vec<Vec<Value>>>,
+    gather: Gather<Part>,
 }
+
+/// What a task has to show: the newest event time it saw, and its rows if they live in memory only.
+type Part = (i64, Vec<Vec<Value>>);
 
 impl BoltPlan for Plan {
     fn outputs(&self) -> &[OutputStream] {
@@ -123,7 +157,7 @@ impl BoltPlan for Plan {
                 text
             }
         };
-        let mut words = vec![format!("one row of {} columns for each key; {kept}", self.columns.len())];
+        let mut words = vec![format!("one row of {} columns for each key; {kept}", self.schema.columns.len())];
         words.extend(self.show.export.as_ref().map(|e| format!("written to `{}` at the end", e.path)));
         words
     }
@@ -133,14 +167,19 @@ impl BoltPlan for Plan {
             // Hours of work are not to end with a folder that is not there.
             RowFile::probe(&spec.path)?;
         }
+        self.refuse_changes(build)?;
         let slots = build.inputs[0].clone();
+        let life = build.life(HANDLE, &self.schema.text(), self.ttl, 0)?;
+        let space = life.as_ref().map(|life| life.space().clone());
         Ok(Box::new(Upserting {
             name: build.name.to_owned(),
             delete: self.delete.as_ref().map(|expr| expr.compile(&|n| slots[n])),
-            slots: slots.iter().copied().zip(self.columns.iter().map(|c| c.ty)).collect(),
-            columns: self.columns.clone(),
+            slots: slots.iter().copied().zip(self.schema.types()).collect(),
+            schema: self.schema.clone(),
             key: KeyReader::new(&build.key[0]),
-            rows: Rows::new(self.ttl),
+            inserted: space.as_ref().map_or(0, |space| (space.durable() + 1) << 32),
+            newest: space.map_or(i64::MIN, |space| space.opened().frontier),
+            rows: Stored::new(self.ttl, life),
             ttl: self.ttl,
             show: self.show.clone(),
             share: self.gather.join(build.task, build.tasks),
@@ -148,16 +187,34 @@ impl BoltPlan for Plan {
     }
 }
 
+impl Plan {
+    /// Rows with other columns than these cannot be read.
+    fn refuse_changes(&self, build: &BoltBuild<'_>) -> Result<(), ComponentError> {
+        let name = build.name;
+        let known = build.space.and_then(|space| space.handles().remove(&format!("{name}/{HANDLE}")));
+        let written = known.and_then(|facts| Schema::parse(&facts.fingerprint));
+        let Some(changes) = written.and_then(|written| written.changes(&self.schema)) else { return Ok(()) };
+        Err(ComponentError::new(format!(
+            "the rows of table `{name}` have other columns: {changes}; go back to the old definition, or start once \
+             with `--reset-state {name}`, which drops the rows"
+        )))
+    }
+}
+
 struct Upserting {
     name: String,
-    columns: Vec<Column>,
+    schema: Arc<Schema>,
     slots: Vec<(Slot, DataType)>,
     key: KeyReader,
     delete: Option<Compiled>,
-    rows: Rows,
+    rows: Stored,
+    /// Number of the last row inserted.
+    inserted: u64,
+    /// The newest event time seen.
+    newest: i64,
     ttl: i64,
     show: Show,
-    share: Share<Vec<Vec<Value>>>,
+    share: Share<Part>,
 }
 
 impl Bolt for Upserting {
@@ -167,61 +224,49 @@ impl Bolt for Upserting {
             Ok(delete) => delete,
             Err(error) => return step.error(error.reason, failure_text("delete", &error)),
         };
+        self.newest = self.newest.max(frame.time());
         match delete {
-            true => self.rows.delete(key, frame.time()),
-            false => self.rows.upsert(key, frame, &self.slots),
+            true => self.rows.remove(key),
+            false => upsert(&mut self.rows, &mut self.inserted, self.newest, key, frame, &self.slots),
         }
+        self.rows.sweep(self.newest, SWEEP);
         Flow::Skip
     }
 
+    fn states(&mut self, each: &mut dyn FnMut(&mut dyn State)) {
+        each(&mut self.rows);
+    }
+
     fn finish(&mut self, sections: &mut Sections) -> Result<(), ComponentError> {
-        let types: Vec<DataType> = self.columns.iter().map(|c| c.ty).collect();
-        let rows = std::mem::replace(&mut self.rows, Rows::new(self.ttl));
-        let Some(parts) = self.share.put(rows.into_values(&types)) else { return Ok(()) };
-        let rows = parts.concat();
-        let mut text = self.listing(&rows);
-        if let Some(spec) = &self.show.export {
-            let mut file = RowFile::create(spec, &self.columns)?;
-            for row in &rows {
-                file.row(row.iter().map(Cell::from))?;
-            }
-            file.close()?;
-            text.push_str(&format!("written to {}\n", spec.path));
-        }
-        let object = |row: &Vec<Value>| {
-            let fields = self.columns.iter().zip(row).map(|(c, v)| (c.name.clone(), json_value(Cell::from(v))));
-            serde_json::Value::Object(fields.collect())
+        let own = match self.rows.life() {
+            None => listing::in_memory(&self.rows, self.newest, self.ttl, &self.schema, &self.name)?,
+            Some(_) => Vec::new(),
         };
-        let shown: Vec<serde_json::Value> = rows.iter().take(self.show.print).map(object).collect();
-        let value = json!({ "rows": rows.len(), "shown": shown });
-        sections.sections.push((format!("table {}", self.name), text, value));
+        let Some(parts) = self.share.put((self.newest, own)) else { return Ok(()) };
+        let newest = parts.iter().map(|(newest, _)| *newest).max().unwrap_or(i64::MIN);
+        let listing = Listing { name: &self.name, schema: &self.schema, show: &self.show };
+        let section = match self.rows.life() {
+            None => listing.of_rows(parts.into_iter().flat_map(|(_, rows)| rows).collect())?,
+            Some(life) => listing.of_store(life, newest, self.ttl)?,
+        };
+        sections.sections.push(section);
         Ok(())
     }
 }
 
-impl Upserting {
-    /// The first rows as text, and how many there are.
-    fn listing(&self, rows: &[Vec<Value>]) -> String {
-        let shown = rows.len().min(self.show.print);
-        let mut text = String::new();
-        if shown > 0 {
-            let align = |ty: DataType| match ty {
-                DataType::Bigint | DataType::Double | DataType::Interval => Align::Right,
-                DataType::Boolean | DataType::Text | DataType::Timestamp => Align::Left,
-            };
-            let mut table = TextTable::new(self.columns.iter().map(|c| (&*c.name, align(c.ty))));
-            for row in &rows[..shown] {
-                table.row(row.iter().map(|value| {
-                    let mut cell = String::new();
-                    Cell::from(value).write(&mut cell);
-                    cell
-                }));
-            }
-            text = table.render();
-        }
-        match shown == rows.len() {
-            true => text + &format!("{} rows\n", rows.len()),
-            false => text + &format!("{shown} of {} rows\n", rows.len()),
-        }
+/// Puts the row of a frame in the place of the one with the same key, or after all others.
+fn upsert(
+    rows: &mut Stored,
+    inserted: &mut u64,
+    newest: i64,
+    key: KeyRef<'_>,
+    frame: &Frame,
+    columns: &[(Slot, DataType)],
+) {
+    let row = rows.at_now(key, newest, frame.time());
+    if row.order == 0 {
+        *inserted += 1;
+        row.order = *inserted;
     }
+    row.pack(frame, columns);
 }

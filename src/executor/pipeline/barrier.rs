@@ -95,7 +95,8 @@ impl Pipeline {
             Source::Split(split) => Some((split.key(), split.facts(input))),
             Source::Channel(_) => None,
         });
-        space.close(Closed { epoch, pipeline: self.id, watermark: self.watermark, splits: splits.collect() });
+        let (watermark, ended) = (self.promised.unwrap_or(self.watermark), self.promised.is_some());
+        space.close(Closed { epoch, pipeline: self.id, watermark, ended, splits: splits.collect() });
     }
 
     /// Hands over some of what changed in the epoch that has ended here; whether more is left.

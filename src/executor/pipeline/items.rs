@@ -76,6 +76,7 @@ impl Pipeline {
         }
         if ended && self.ending == Ending::Running {
             if !self.draining {
+                self.promised = Some(self.watermark);
                 self.watermark = ENDED;
                 if self.program.deadline < ENDED {
                     self.fire(self.clock.nanos());

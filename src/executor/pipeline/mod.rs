@@ -90,6 +90,8 @@ pub struct Pipeline {
     /// A frame for timers and rejects.
     scratch: Run,
     watermark: i64,
+    /// Its time before the end of its inputs, once that is reached.
+    promised: Option<i64>,
     turn: usize,
     suspended: Option<Suspended>,
     /// Deadline of the timer that fired last.
@@ -136,6 +138,7 @@ impl Pipeline {
             arena: Arena::new(),
             scratch: Run::new(layout),
             watermark: i64::MIN,
+            promised: None,
             turn: 0,
             suspended: None,
             fired: i64::MIN,
