@@ -13,4 +13,5 @@ mod readme;
 mod reference;
 mod reload;
 mod tables;
+mod tcp;
 mod tidy;
