@@ -69,7 +69,7 @@ impl BoltPlan for Plan {
     }
 
     fn build(&self, build: &BoltBuild<'_>) -> Result<Box<dyn Bolt>, ComponentError> {
-        let ages = Histogram::new(3).expect("three digits can be had");
+        let ages = Histogram::new_with_max(60_000_000_000, 3).expect("a minute in three digits");
         Ok(Box::new(Recording { arrived: self.0.clone(), sent: build.inputs[0][self.1], ages }))
     }
 }
