@@ -97,7 +97,7 @@ impl SpoutFactory for TcpFactory {
 [runtime]
 data_dir = "sferic-data"
 
-[spouts.readings]
+[spouts.feed]
 kind    = "tcp"
 address = "127.0.0.1:9000"
 journal = "live"
@@ -108,7 +108,7 @@ fields.kmh = "double"
 
 [bolts.out]
 kind = "console"
-from = "readings"
+from = "feed"
 "#
     }
 
