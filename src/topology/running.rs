@@ -167,7 +167,7 @@ pub fn run(checked: &Checked, options: &RunOptions<'_>) -> Result<Ran, RunError>
     // As the file has them, whichever executor ended first; spouts before bolts.
     told.sort_by_key(|(teller, _)| match teller {
         Teller::Spout(number) => (0, *number),
-        Teller::Bolt(number) => (1, checked.bolts[*number].place as usize),
+        Teller::Bolt(number) => (1, checked.bolts[*number].place),
     });
     let ended = match (&error, stopped) {
         (Some(error), _) => format!("failed: {error}"),
