@@ -38,6 +38,7 @@
 //! | 5 | [`config`]: what a file may say |
 //! | 6 | [`topology`]: plan, assemble, run, explain, report: the only place where config meets executor |
 //! | 7 | [`filetest`]: tests in topology files, on a virtual clock · [`reference`](mod@reference): what a user may write, from what the code declares |
+//! | 7 | [`sim`]: whole topologies over failing stores, in an order that a seed decides |
 //! | 8 | [`cli`]: one file for each command |
 //!
 //! # The life of an epoch
@@ -243,6 +244,7 @@ pub mod log;
 pub mod problem;
 pub mod reference;
 pub mod ring;
+pub mod sim;
 pub mod spouts;
 pub mod store;
 pub mod time;

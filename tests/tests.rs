@@ -4,6 +4,7 @@ mod answers;
 mod bad_config;
 mod bad_input;
 mod commands;
+mod crash;
 mod durable;
 mod engine;
 mod log;

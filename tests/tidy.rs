@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules by layer; a module may import from its own layer's own module and from lower layers.
-const LAYERS: [(&str, u8); 18] = [
+const LAYERS: [(&str, u8); 19] = [
     ("tuple", 0),
     ("time", 0),
     ("ring", 0),
@@ -23,6 +23,7 @@ const LAYERS: [(&str, u8); 18] = [
     ("topology", 6),
     ("filetest", 7),
     ("reference", 7),
+    ("sim", 7),
 ];
 
 /// Imports inside a layer that are meant: texts of times, clocks, and windows of aggregate calls over keyed slabs.

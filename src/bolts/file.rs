@@ -114,6 +114,10 @@ impl BoltPlan for Plan {
         vec![format!("writes {:?} to `{}`", self.spec.format, self.spec.path).to_lowercase()]
     }
 
+    fn committed_file(&self) -> Option<&str> {
+        self.committed.then_some(&*self.spec.path)
+    }
+
     fn build(&self, build: &BoltBuild<'_>) -> Result<Box<dyn Bolt>, ComponentError> {
         if self.committed {
             return Ok(Box::new(Committed::new(&self.spec, &self.columns, build)?));

@@ -7,13 +7,14 @@ use std::error::Error;
 use std::io::IsTerminal;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Flags of all commands that load a topology.
 #[derive(clap::Args)]
 pub struct Arguments {
     /// Set a parameter of [params]: --set large=800 (a TOML value, else a string).
     #[arg(long = "set", value_name = "NAME=VALUE", value_parser = name_and_value)]
-    set: Vec<(String, String)>,
+    pub set: Vec<(String, String)>,
 }
 
 /// Flags of commands that plan a topology.
@@ -25,6 +26,9 @@ pub struct Runtime {
     /// Keep state, tables and topics in this folder, instead of `data_dir` in [runtime].
     #[arg(long, value_name = "DIR", env = "SFERIC_DATA_DIR")]
     data_dir: Option<PathBuf>,
+    /// End an epoch this often, instead of `commit` in [runtime].
+    #[arg(long, value_name = "DURATION", value_parser = super::run::duration)]
+    commit: Option<Duration>,
 }
 
 impl Runtime {
@@ -37,6 +41,9 @@ impl Runtime {
     pub fn apply(&self, checked: &mut Checked) {
         if self.threads.is_some() {
             checked.runtime.threads = self.threads.map(NonZeroUsize::get);
+        }
+        if let Some(commit) = self.commit {
+            checked.runtime.commit = i64::try_from(commit.as_micros()).unwrap_or(i64::MAX);
         }
     }
 }

@@ -5,12 +5,14 @@
 
 mod check;
 mod completions;
+mod crashtest;
 mod explain;
 mod load;
 mod log;
 mod reference;
 mod run;
 mod schema;
+mod sim;
 mod state;
 mod stored;
 mod table;
@@ -42,6 +44,13 @@ enum Command {
     Check(check::Arguments),
     /// Run the tests in topology files, on a virtual clock.
     Test(test::Arguments),
+    /// Kill a topology again and again, and compare what it keeps with an undisturbed run.
+    #[command(
+        after_help = "The topology runs as a child of this process, with a data directory of its own in the folder for \
+                            temporary files, which is also its working directory: files that sinks write by relative \
+                            paths stay there. Sinks that reach further than that do so in each run."
+    )]
+    Crashtest(crashtest::Arguments),
     /// Print the plan of a topology: executors, pipelines, channels.
     Explain(explain::Arguments),
     /// List, fill, read, trim and check the topics of the embedded log.
@@ -63,6 +72,9 @@ enum Command {
                             its keys."
     )]
     Schema,
+    /// Simulate whole topologies over failing stores: a check of Sferic itself.
+    #[command(hide = true)]
+    Sim(sim::Arguments),
     /// Print a completion script for a shell.
     #[command(after_help = "bash: source <(sferic completions bash), in ~/.bashrc to keep it
 zsh:  sferic completions zsh > \"${fpath[1]}/_sferic\"
@@ -90,12 +102,14 @@ fn command(registry: &Registry) -> ExitCode {
         Command::Run(arguments) => run::run(registry, &arguments),
         Command::Check(arguments) => check::run(registry, &arguments),
         Command::Test(arguments) => test::run(registry, &arguments),
+        Command::Crashtest(arguments) => crashtest::run(registry, &arguments),
         Command::Explain(arguments) => explain::run(registry, &arguments),
         Command::Log(arguments) => log::run(&arguments),
         Command::Table(arguments) => table::run(&arguments),
         Command::State(arguments) => state::run(registry, &arguments),
         Command::Reference(arguments) => reference::run(registry, &arguments),
         Command::Schema => schema::run(registry),
+        Command::Sim(arguments) => sim::run(&arguments),
         Command::Completions(arguments) => completions::run(&arguments),
     }
 }

@@ -39,7 +39,8 @@ pub struct Arguments {
     runtime: load::Runtime,
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+/// A duration as people write it.
+pub fn duration(text: &str) -> Result<Duration, String> {
     let micros = time::parse_interval(text)?;
     u64::try_from(micros).map(Duration::from_micros).map_err(|_| "a duration cannot be negative".to_owned())
 }

@@ -1,8 +1,8 @@
 //! How an epoch becomes durable.
 
 use crate::latency::Histogram;
-use crate::store::{Batch, Closed, EpochFacts, HandOver, Message, Space, StoreError, Written};
-use crate::store::{SegmentFacts, SplitFacts};
+use crate::store::SegmentFacts;
+use crate::store::{Batch, Closed, ClosedSplit, EpochFacts, HandOver, Message, Space, StoreError, Written};
 use crate::time::Clock;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -45,13 +45,24 @@ struct Gathered {
     batches: Vec<Batch>,
     chunks: Vec<Written>,
     prepares: Vec<crate::store::Prepare>,
-    splits: BTreeMap<String, SplitFacts>,
+    splits: Vec<ClosedSplit>,
     closed: usize,
     states: usize,
-    /// Time of those that go on, and of those with splits that have ended.
-    frontier: Option<i64>,
-    ended_at: Option<i64>,
     changed_bytes: u64,
+}
+
+impl Gathered {
+    /// The event time before which nothing comes any more, now or after the next start. A finite source that has ended
+    /// may have grown by then, so it counts where it was read to; beside sources without an end it does not: their time
+    /// goes on, and what they leave behind would be kept for ever.
+    fn frontier(&self) -> Option<i64> {
+        let endless = self.splits.iter().any(|split| !split.finite);
+        let counts = |split: &&ClosedSplit| match split.silent {
+            true => !endless && split.promise > i64::MIN,
+            false => true,
+        };
+        self.splits.iter().filter(counts).map(|split| split.promise).min()
+    }
 }
 
 /// Gathers what belongs to an epoch and writes it.
@@ -62,7 +73,7 @@ pub struct Committer {
     pipelines: usize,
     gathered: Gathered,
     meter: Arc<Mutex<CommitMeter>>,
-    /// That of the last epoch.
+    /// The event time before which nothing comes any more, as the last epoch knows it.
     frontier: i64,
     failed: bool,
 }
@@ -124,6 +135,11 @@ impl Committer {
         }
         let gathered = std::mem::take(&mut self.gathered);
         let epoch = gathered.epoch;
+        // What an executor could not read it has taken for absent: nothing that follows from it may become durable.
+        self.failed |= self.space.failure().is_some();
+        if self.failed {
+            return Heard::Something;
+        }
         match self.commit(gathered) {
             Ok(()) => Heard::Durable(epoch),
             Err(error) => {
@@ -139,12 +155,6 @@ impl Committer {
         debug_assert!(self.gathered.epoch == 0 || self.gathered.epoch == closed.epoch, "one epoch flows at a time");
         self.gathered.epoch = closed.epoch;
         self.gathered.closed += 1;
-        // One that has never had a time says nothing at its end.
-        let timed = !closed.splits.is_empty() && closed.watermark > i64::MIN;
-        let counts = if closed.ended { &mut self.gathered.ended_at } else { &mut self.gathered.frontier };
-        if !closed.ended || timed {
-            *counts = Some(counts.map_or(closed.watermark, |known| known.min(closed.watermark)));
-        }
         self.gathered.splits.extend(closed.splits);
     }
 
@@ -164,13 +174,12 @@ impl Committer {
         let start = self.clock.nanos();
         let mut last = Batch::default();
         let chunk_bytes = self.prepare(&mut gathered, &mut last)?;
-        // Where all have ended, the next run goes on where their inputs were read to. The frontier never goes back,
-        // though a restarted pipeline may not know the time yet.
-        let frontier = gathered.frontier.or(gathered.ended_at).unwrap_or(i64::MIN).max(self.frontier);
+        // The frontier never goes back, though a restarted pipeline may not know the time yet.
+        let frontier = gathered.frontier().unwrap_or(i64::MIN).max(self.frontier);
         self.frontier = frontier;
         let facts = EpochFacts { epoch: gathered.epoch, wall: self.clock.wall_micros(), frontier };
-        for (name, split) in &gathered.splits {
-            self.space.put_split(&mut last, name, split);
+        for split in &gathered.splits {
+            self.space.put_split(&mut last, &split.name, &split.facts);
         }
         let retired = self.space.retire_segments(&mut last, frontier);
         self.space.put_epoch(&mut last, &facts);
@@ -195,13 +204,17 @@ impl Committer {
     /// Makes durable what the batch will refer to; bytes of chunks.
     fn prepare(&self, gathered: &mut Gathered, last: &mut Batch) -> Result<u64, StoreError> {
         let mut bytes = 0;
-        for chunk in &gathered.chunks {
-            let end = chunk.at + chunk.bytes.len() as u64;
-            bytes += chunk.bytes.len() as u64;
-            self.space.backend().segment_write(chunk.segment, chunk.at, &chunk.bytes)?;
-            self.space.backend().segment_sync(chunk.segment)?;
-            let facts = SegmentFacts { component: chunk.component, bytes: end, newest: chunk.newest, keep: chunk.keep };
-            self.space.put_segment(last, chunk.segment, facts);
+        let mut segments = BTreeMap::new();
+        for Written { segment, at, bytes: written, newest, keep, component } in &gathered.chunks {
+            bytes += written.len() as u64;
+            self.space.backend().segment_write(*segment, *at, written)?;
+            // The last part of a segment knows the latest time of all of it.
+            let end = at + written.len() as u64;
+            segments.insert(*segment, SegmentFacts { component: *component, bytes: end, newest: *newest, keep: *keep });
+        }
+        for (segment, facts) in segments {
+            self.space.backend().segment_sync(segment)?;
+            self.space.put_segment(last, segment, facts);
         }
         for prepare in gathered.prepares.drain(..) {
             prepare()?;

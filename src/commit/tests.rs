@@ -1,5 +1,5 @@
 use super::*;
-use crate::store::{Batch, Closed, MemoryStore, Outlet, Space, StoreError};
+use crate::store::{Batch, Closed, ClosedSplit, MemoryStore, Outlet, Space, SplitFacts, StoreError};
 use crate::time::ManualClock;
 use proptest::prelude::*;
 use std::sync::{Arc, Mutex, mpsc};
@@ -77,7 +77,7 @@ proptest! {
                 if *who < 2 {
                     hand_over(&outlets[*who], epoch, &who.to_string(), &prepared);
                 } else {
-                    space.close(Closed { epoch, pipeline: who - 2, watermark: *who as i64, ended: false, splits: Vec::new() });
+                    space.close(Closed { epoch, pipeline: who - 2, splits: vec![split(*who as i64, false, true)] });
                 }
                 let heard = committer.step();
                 prop_assert_eq!(heard, if n == 4 { Heard::Durable(epoch) } else { Heard::Something });
@@ -109,24 +109,45 @@ fn an_epoch_that_cannot_be_prepared_is_not_committed_and_none_after_it() {
     assert_eq!(Space::open(backend, 0, sender).unwrap().opened().epoch, 0);
 }
 
+fn split(promise: i64, silent: bool, finite: bool) -> ClosedSplit {
+    ClosedSplit { name: "s/0".to_owned(), facts: SplitFacts::default(), promise, silent, finite }
+}
+
 #[test]
-fn what_has_ended_holds_no_time_back_and_the_end_of_all_is_not_the_end_of_time() {
+fn the_end_of_input_does_not_end_time_so_that_state_outlives_it() {
     let (sender, receiver) = mpsc::channel();
     let backend = Arc::new(MemoryStore::new());
     let space = Arc::new(Space::open(backend.clone(), 0, sender).unwrap());
-    let mut committer = Committer::new(space.clone(), receiver, 2, Arc::new(ManualClock::default()));
-    let mut frontier = |epoch, closed: [(i64, bool); 2]| {
-        for (pipeline, (watermark, ended)) in closed.into_iter().enumerate() {
-            let splits = vec![(pipeline.to_string(), Default::default())];
-            space.close(Closed { epoch, pipeline, watermark, ended, splits });
-            committer.step();
-        }
+    let mut committer = Committer::new(space.clone(), receiver, 1, Arc::new(ManualClock::default()));
+    let mut epoch = 0;
+    let mut frontier = |splits: &[ClosedSplit]| {
+        epoch += 1;
+        space.close(Closed { epoch, pipeline: 0, splits: splits.to_vec() });
+        assert_eq!(committer.step(), Heard::Durable(epoch));
         let (sender, _receiver) = mpsc::channel();
-        // What is committed is what another space of the same store sees.
-        let again = Space::open(backend.clone(), 0, sender).unwrap();
-        (again.opened().epoch, again.opened().frontier)
+        Space::open(backend.clone(), 0, sender).unwrap().opened().frontier
     };
-    assert_eq!(frontier(1, [(5, true), (9, false)]), (1, 9));
-    assert_eq!(frontier(2, [(5, true), (20, true)]), (2, 9));
-    assert_eq!(frontier(3, [(30, true), (20, true)]), (3, 20));
+    const FINITE: bool = true;
+    // One that has not said anything yet may say anything.
+    assert_eq!(frontier(&[split(i64::MIN, false, FINITE), split(5, false, FINITE)]), i64::MIN);
+    // A file that has ended may have grown at the next start; an empty one has nothing to say.
+    assert_eq!(frontier(&[split(7, true, FINITE), split(9, false, FINITE), split(i64::MIN, true, FINITE)]), 7);
+    assert_eq!(frontier(&[split(8, true, FINITE), split(70, true, FINITE)]), 8);
+    // It never goes back.
+    assert_eq!(frontier(&[split(6, true, FINITE)]), 8);
+    // Beside a source without an end it does not hold time back, and neither does one that is silent.
+    assert_eq!(frontier(&[split(8, true, FINITE), split(60, false, !FINITE), split(9, true, !FINITE)]), 60);
+}
+
+#[test]
+fn an_epoch_is_not_committed_after_state_could_not_be_read() {
+    let (sender, receiver) = mpsc::channel();
+    let backend = Arc::new(MemoryStore::new());
+    let space = Arc::new(Space::open(backend.clone(), 0, sender).unwrap());
+    let mut committer = Committer::new(space.clone(), receiver, 1, Arc::new(ManualClock::default()));
+    space.fail(StoreError::Refused("it cannot be read".to_owned()));
+    space.close(Closed { epoch: 1, pipeline: 0, splits: Vec::new() });
+    assert_eq!(committer.step(), Heard::Something);
+    let (sender, _receiver) = mpsc::channel();
+    assert_eq!(Space::open(backend, 0, sender).unwrap().opened().epoch, 0);
 }

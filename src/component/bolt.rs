@@ -128,6 +128,12 @@ pub trait BoltPlan: Send + Sync {
         None
     }
 
+    /// The file, as the user wrote it, to which each row comes exactly once, also through a crash; none if it writes no
+    /// such file.
+    fn committed_file(&self) -> Option<&str> {
+        None
+    }
+
     /// How many private slots a task needs in the frame, beside those of its output columns.
     fn scratch(&self) -> usize {
         0

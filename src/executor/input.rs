@@ -7,7 +7,7 @@ use super::meter::TaskMeter;
 use super::program::Targets;
 use crate::component::{ComponentError, Intake, Polled, Reject, Spout};
 use crate::latency::Recorder;
-use crate::store::SplitFacts;
+use crate::store::{ClosedSplit, SplitFacts};
 use crate::tuple::{Layout, Run, Slot};
 
 /// A watermark that no deadline reaches: the input has ended.
@@ -29,6 +29,8 @@ pub struct Input {
     pub watermark: i64,
     /// Whether it has come to its end.
     pub ended: bool,
+    /// Whether it was told to end where it stood.
+    pub cut: bool,
     /// Whether it has delivered the barrier that the pipeline waits for.
     pub aligned: bool,
     /// How often it is behind (in tuples) of what `watermark` promises: its disorder, microseconds.
@@ -61,6 +63,8 @@ pub struct Split {
     pub name: String,
     /// Its number, as in the origin of tuples.
     pub id: u32,
+    /// Whether it comes to an end by itself.
+    pub finite: bool,
     /// Records that became no tuple.
     pub rejects: Vec<Reject>,
     /// Side streams: name, targets, slots of their columns as in [`RejectColumn`].
@@ -69,6 +73,8 @@ pub struct Split {
     pub meter: TaskMeter,
     /// When its next tuple is due, nanoseconds; zero if it can be asked at any time.
     pub due_ns: u64,
+    /// Position of the first record that was read and given back, since it was told to end; past all if there is none.
+    pub given_back: u64,
 }
 
 impl Split {
@@ -77,11 +83,22 @@ impl Split {
         split_key(&self.component_name, &self.name)
     }
 
+    /// How far it has been followed when an epoch ends, for the committer.
+    pub fn closed(&self, input: &Input) -> ClosedSplit {
+        ClosedSplit {
+            name: self.key(),
+            facts: self.facts(input),
+            promise: input.watermark,
+            silent: input.ended && !input.has_tuples() || input.idle,
+            finite: self.finite,
+        }
+    }
+
     /// How far it has been followed: what was read and not followed would be read again.
     pub fn facts(&self, input: &Input) -> SplitFacts {
         let unread = self.spout.position();
         let rejected = self.rejects.first().map_or(unread, |reject| reject.position);
-        let position = unread.min(rejected).min(input.next_position());
+        let position = unread.min(rejected).min(input.next_position()).min(self.given_back);
         SplitFacts { id: self.id, position, time: input.newest(), identity: self.spout.identity() }
     }
 }
@@ -170,6 +187,7 @@ impl Input {
             resolve: Vec::new(),
             watermark: i64::MIN,
             ended: false,
+            cut: false,
             aligned: false,
             disorder: 0,
             idle_ns: None,
@@ -199,6 +217,17 @@ impl Input {
     /// Position of the next tuple of the run, or past all.
     pub fn next_position(&self) -> u64 {
         if self.has_tuples() { self.run.frame(self.next).position() } else { u64::MAX }
+    }
+
+    /// What was read of a split and not followed counts as unread.
+    pub fn give_back(&mut self) {
+        let (next, left) = (self.next_position(), self.run.len() - self.next);
+        let Source::Split(split) = &mut self.source else { return };
+        let rejected = split.rejects.first().map_or(u64::MAX, |reject| reject.position);
+        split.given_back = split.given_back.min(next).min(rejected);
+        split.meter.tuples_in -= left as u64;
+        split.rejects.clear();
+        self.release();
     }
 
     /// Whether its next tuple may be followed now.

@@ -372,6 +372,7 @@ impl Life {
     pub fn barrier(&mut self, epoch: u64) {
         debug_assert!(!self.open, "an epoch ends only after the one before is durable");
         self.tell();
+        self.lists.begin_epoch(&self.space);
         std::mem::swap(&mut self.dirty, &mut self.handing);
         self.batch = std::mem::take(&mut self.removals);
         self.removed_before = std::mem::take(&mut self.removed);

@@ -100,6 +100,14 @@ impl Lists {
         Lists { component: place.component, keep, segment: None, at: 0, bytes: Vec::new(), newest: i64::MIN }
     }
 
+    /// An epoch begins, and all before it are durable: a segment that was dropped meanwhile, because nothing in it was
+    /// needed any more, is not written on.
+    pub fn begin_epoch(&mut self, space: &Space) {
+        if self.at > 0 && self.segment.is_some_and(|segment| space.segment_bytes(segment).is_none()) {
+            (self.segment, self.at, self.newest) = (None, 0, i64::MIN);
+        }
+    }
+
     /// Writes a chunk; where it is.
     pub fn append(&mut self, space: &Space, chunk: &ChunkHead, payload: impl FnOnce(&mut Vec<u8>)) -> Pointer {
         let segment = *self.segment.get_or_insert_with(|| space.new_segment());

@@ -9,6 +9,7 @@
 mod backend;
 mod catalogue;
 mod codec;
+mod faulty;
 mod index;
 mod keyed;
 mod life;
@@ -28,6 +29,7 @@ mod unhash;
 pub use backend::{Backend, Batch, MemoryStore, Operation, StoreError, StoreStats};
 pub use catalogue::{Catalogue, Stored};
 pub use codec::Codec;
+pub use faulty::{FaultyStore, Weather};
 pub use index::Index;
 pub use keyed::Keyed;
 pub use life::{Content, HandOver, Life, LifeMeter, LifeSpec, ListsOf, Outlet, Prepare};
@@ -36,7 +38,7 @@ pub use lock::DirLock;
 pub use reader::{KeyReader, KeyRef, key_bytes, key_values};
 pub use rocks::Rocks;
 pub use slab::{Slab, Words, prefetch, prefetch_value};
-pub use space::{Closed, EpochFacts, HandleFacts, Message, Place, SegmentFacts, Space, SplitFacts};
+pub use space::{Closed, ClosedSplit, EpochFacts, HandleFacts, Message, Place, SegmentFacts, Space, SplitFacts};
 pub use trail::Trail;
 
 /// A handle of a task, as the runtime sees it.

@@ -236,6 +236,10 @@ impl Backend for Rocks {
     }
 
     fn segment_remove(&self, segment: u32) -> Result<(), StoreError> {
+        if self.read_only {
+            // Another process may be writing it.
+            return Ok(());
+        }
         self.segments.lock().unwrap_or_else(PoisonError::into_inner).remove(&segment);
         match fs::remove_file(self.path(segment)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {

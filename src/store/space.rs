@@ -139,12 +139,23 @@ pub struct Closed {
     pub epoch: u64,
     /// Number of the pipeline.
     pub pipeline: usize,
-    /// Its time; that before its end, if it has ended: what it has read may grow.
-    pub watermark: i64,
-    /// Whether it has come to the end of its inputs and holds nobody's time back.
-    pub ended: bool,
-    /// How far its splits have been followed, by `component/split`.
-    pub splits: Vec<(String, SplitFacts)>,
+    /// How far its splits have been followed.
+    pub splits: Vec<ClosedSplit>,
+}
+
+/// How far a split has been followed at the end of an epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClosedSplit {
+    /// `component/split`.
+    pub name: String,
+    /// What the next start will know of it.
+    pub facts: SplitFacts,
+    /// No later tuple of it has an event time below it; `i64::MIN` before the first.
+    pub promise: i64,
+    /// Whether it holds nobody's time back now: it is silent, or at its end.
+    pub silent: bool,
+    /// Whether it comes to an end by itself; the next start may find more.
+    pub finite: bool,
 }
 
 /// What executors tell the committer.
@@ -302,7 +313,11 @@ impl Space {
             name.parse().map(|id| (id, facts)).map_err(|error| damaged(&name, error))
         };
         let segments: HashMap<u32, SegmentFacts> = segments.into_iter().map(number).collect::<Result<_, _>>()?;
+        // Also one that is gone by now: entries may still name it, and must not find another in its place.
+        let mut last_segment: Option<u32> = read(&*backend, "last_segment")?;
         for id in backend.segments()? {
+            // Nor is one given again that a sync has failed for: what it holds then cannot be relied on.
+            last_segment = last_segment.max(Some(id));
             if !segments.contains_key(&id) {
                 backend.segment_remove(id)?;
             }
@@ -312,7 +327,7 @@ impl Space {
         Ok(Space {
             handles: Mutex::new(read_all(&*backend, "handle/")?),
             splits: Mutex::new(read_all(&*backend, "split/")?),
-            next_segment: AtomicU32::new(segments.keys().max().map_or(0, |id| id + 1)),
+            next_segment: AtomicU32::new(segments.keys().copied().max().max(last_segment).map_or(0, |id| id + 1)),
             segments: RwLock::new(segments),
             durable: AtomicU64::new(opened.epoch),
             opened,
@@ -534,9 +549,21 @@ impl Space {
     /// # Errors
     /// The store cannot be read, or a value is damaged.
     pub fn scan(&self, place: Place, each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), StoreError> {
+        self.scan_if(place, |_, _| true, each)
+    }
+
+    fn scan_if(
+        &self,
+        place: Place,
+        wanted: impl Fn(&[u8], &[u8]) -> bool,
+        each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
         let (mut failed, mut on) = (None, true);
         for shard in 0..=u8::MAX {
             self.scan_shard(shard, place, &mut |key, value| {
+                if !wanted(key, value) {
+                    return true;
+                }
                 on = match content(value, || format!("a value of shard {shard}")) {
                     Ok(content) => each(&key[KEY_HEAD..], content),
                     Err(error) => {
@@ -551,6 +578,25 @@ impl Space {
             }
         }
         failed.map_or(Ok(()), Err)
+    }
+
+    /// The same, without the entries that have expired when no tuple before event time `now` comes any more.
+    ///
+    /// # Errors
+    /// The store cannot be read, or a value is damaged.
+    pub fn scan_living(
+        &self,
+        place: Place,
+        now: i64,
+        each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
+    ) -> Result<(), StoreError> {
+        self.scan_if(place, |key, value| !matches!(expiry(key, value), Expiry::At(time) if time < now), each)
+    }
+
+    /// Whether a component has written event lists that may still be read.
+    pub fn has_lists(&self, component: u32) -> bool {
+        let segments = self.segments.read().unwrap_or_else(PoisonError::into_inner);
+        segments.values().any(|facts| facts.component == component)
     }
 
     /// Content of the entry of a key.
@@ -652,6 +698,8 @@ impl Space {
     /// Notes in a batch what a segment holds now.
     pub fn put_segment(&self, batch: &mut Batch, id: u32, facts: SegmentFacts) {
         put(batch, &format!("segment/{id:010}"), &facts);
+        // A number is given once, and the newest segments of an epoch need not come in the order of their numbers.
+        put(batch, "last_segment", &(self.next_segment.load(Ordering::Relaxed).max(id + 1) - 1));
         self.segments.write().unwrap_or_else(PoisonError::into_inner).insert(id, facts);
     }
 

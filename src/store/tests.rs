@@ -308,3 +308,44 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_number_of_a_segment_that_is_gone_is_never_given_again() {
+    let backend = Arc::new(MemoryStore::new());
+    let open = || Space::open(backend.clone(), 0, mpsc::channel().0).unwrap();
+    let space = open();
+    let id = space.new_segment();
+    let mut batch = Batch::default();
+    space.put_segment(&mut batch, id, SegmentFacts { component: 0, bytes: 0, newest: 10, keep: 5 });
+    backend.write(&[batch]).unwrap();
+    let space = open();
+    let mut batch = Batch::default();
+    assert_eq!(space.retire_segments(&mut batch, 100), [id]);
+    backend.write(&[batch]).unwrap();
+    assert_ne!(open().new_segment(), id);
+}
+
+#[test]
+fn a_segment_that_was_dropped_is_not_written_on() {
+    let space = Space::open(Arc::new(MemoryStore::new()), 0, mpsc::channel().0).unwrap();
+    let place = space.handle("bolt", "list", "", &[]).unwrap();
+    let mut lists = lists::Lists::new(place, 5);
+    let head = lists::ChunkHead { previous: lists::Pointer::NONE, items: 1, replaced: 0, newest: 10 };
+    let mut commit = |frontier: i64| {
+        lists.begin_epoch(&space);
+        let pointer = lists.append(&space, &head, |out| out.push(7));
+        let Written { segment, at, bytes, newest, keep, component } = lists.take().unwrap();
+        space.backend().segment_write(segment, at, &bytes).unwrap();
+        let mut batch = Batch::default();
+        let facts = SegmentFacts { component, bytes: at + bytes.len() as u64, newest, keep };
+        space.put_segment(&mut batch, segment, facts);
+        for gone in space.retire_segments(&mut batch, frontier) {
+            space.backend().segment_remove(gone).unwrap();
+        }
+        pointer
+    };
+    let (first, second) = (commit(0), commit(100));
+    let third = commit(0);
+    assert_eq!((lists::read(&space, first).unwrap(), lists::read(&space, second).unwrap()), (None, None));
+    assert_eq!(lists::read(&space, third).unwrap().unwrap().payload, [7]);
+}

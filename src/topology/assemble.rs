@@ -344,10 +344,12 @@ impl Assembly<'_> {
                 component_name: entry.id.clone(),
                 name: split.clone(),
                 id,
+                finite: entry.plan.finite(),
                 rejects: Vec::new(),
                 sides: sides.clone(),
                 meter: TaskMeter { tuples_out: vec![0; sides.len() + 1], ..TaskMeter::default() },
                 due_ns: 0,
+                given_back: u64::MAX,
             }));
             let mut input = Input::new(source, targets.clone(), self.slots.layout());
             input.disorder = entry.disorder;

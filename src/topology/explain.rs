@@ -31,10 +31,17 @@ pub fn explain(checked: &Checked, entries: &[Entry], plan: &Plan) -> String {
     out.push_str("\norder per key\n");
     lines(&mut out, &words.order_lost(), "kept along every edge");
     out.push_str("\ndeterministic\n");
-    let breaks = words.breaks();
+    let breaks: Vec<String> =
+        words.breaks().iter().map(|(id, reason)| format!("no: {id} keeps state, and {reason}")).collect();
     let yes = "yes: every stateful task sees its tuples in an order that only the data decides";
     lines(&mut out, &breaks, yes);
     out
+}
+
+/// The components with state for which more than the data decides in which order tuples come, by id, and why; none: the
+/// topology is deterministic.
+pub fn breaks(checked: &Checked, entries: &[Entry], plan: &Plan) -> Vec<(String, String)> {
+    Words { checked, entries, plan }.breaks()
 }
 
 fn lines(out: &mut String, found: &[String], none: &str) {
@@ -198,7 +205,7 @@ impl Words<'_> {
     }
 
     /// What makes the order of a stateful task's input depend on more than the data.
-    fn breaks(&self) -> Vec<String> {
+    fn breaks(&self) -> Vec<(String, String)> {
         let count = self.plan.pipelines.len();
         let mut why: Vec<Option<String>> = vec![None; count];
         for p in 0..count {
@@ -220,7 +227,7 @@ impl Words<'_> {
         for (b, bolt) in self.checked.bolts.iter().enumerate().filter(|(_, b)| b.plan.stateful()) {
             for task in 0..self.plan.placement.bolts[b].len() {
                 if let Some(reason) = &why[self.plan.pipeline_of[&TaskId::Bolt(b, task)]] {
-                    breaks.push(format!("no: {} keeps state, and {reason}", bolt.id));
+                    breaks.push((bolt.id.clone(), reason.clone()));
                     break;
                 }
             }

@@ -16,7 +16,7 @@ mod state_report;
 pub use assemble::{Parts, assemble};
 pub use budget::{BudgetError, CoreBudget};
 pub use durable::{Commits, Committed, Durable, state_folder};
-pub use explain::explain;
+pub use explain::{breaks, explain};
 pub use place::Placement;
 pub use plan::{ChannelPlan, Entry, Hop, PipelinePlan, Plan, TaskId, Way, plan, senders};
 pub use report::{Before, Facts, interim, report};

@@ -92,11 +92,10 @@ impl Pipeline {
     fn report_closed(&mut self, epoch: u64) {
         let Some(space) = &self.space else { return };
         let splits = self.inputs.iter().filter_map(|input| match &input.source {
-            Source::Split(split) => Some((split.key(), split.facts(input))),
+            Source::Split(split) => Some(split.closed(input)),
             Source::Channel(_) => None,
         });
-        let (watermark, ended) = (self.promised.unwrap_or(self.watermark), self.promised.is_some());
-        space.close(Closed { epoch, pipeline: self.id, watermark, ended, splits: splits.collect() });
+        space.close(Closed { epoch, pipeline: self.id, splits: splits.collect() });
     }
 
     /// Hands over some of what changed in the epoch that has ended here; whether more is left.

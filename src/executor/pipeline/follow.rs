@@ -66,10 +66,21 @@ impl Pipeline {
             }
             targets = input.targets.clone();
             self.decide(due);
+            self.rejects_behind(n);
         }
         if !self.inputs[n].has_tuples() {
             self.rejects_before(n, u64::MAX);
             self.arena.clear();
+        }
+    }
+
+    /// Rejects follow the tuple that they stand behind at once, wherever the run ends: with inputs in step, their place
+    /// among the tuples of others is then a matter of the data alone.
+    #[inline(always)]
+    fn rejects_behind(&mut self, n: usize) {
+        if self.inputs[n].has_rejects() {
+            let position = self.inputs[n].next_position();
+            self.rejects_before(n, position);
         }
     }
 
@@ -121,6 +132,9 @@ impl Pipeline {
             return;
         }
         self.decide(due);
+        if let Suspended::Tuple(n) = at {
+            self.rejects_behind(n);
+        }
         if at == Suspended::Timer && self.watermark > self.program.deadline {
             self.fire(due);
         }

@@ -7,15 +7,16 @@ use crate::executor::channel::Item;
 use crate::executor::input::{ENDED, Source};
 
 impl Pipeline {
-    /// Sources stop: splits are at their end, what was read is still followed.
+    /// Sources stop: splits are at their end, what was read is still followed; with splits in step only as far as none
+    /// can have an earlier tuple, so that the next start goes on between the same two.
     pub fn drain(&mut self) {
         self.draining = true;
         for input in &mut self.inputs {
             if let Source::Split(split) = &mut input.source
                 && !input.ended
-                && !split.spout.drain()
             {
-                input.ended = true;
+                input.ended = !split.spout.drain();
+                input.cut = input.ended;
             }
         }
     }
@@ -76,7 +77,6 @@ impl Pipeline {
         }
         if ended && self.ending == Ending::Running {
             if !self.draining {
-                self.promised = Some(self.watermark);
                 self.watermark = ENDED;
                 if self.program.deadline < ENDED {
                     self.fire(self.clock.nanos());

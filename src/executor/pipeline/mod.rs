@@ -90,8 +90,6 @@ pub struct Pipeline {
     /// A frame for timers and rejects.
     scratch: Run,
     watermark: i64,
-    /// Its time before the end of its inputs, once that is reached.
-    promised: Option<i64>,
     turn: usize,
     suspended: Option<Suspended>,
     /// Deadline of the timer that fired last.
@@ -138,7 +136,6 @@ impl Pipeline {
             arena: Arena::new(),
             scratch: Run::new(layout),
             watermark: i64::MIN,
-            promised: None,
             turn: 0,
             suspended: None,
             fired: i64::MIN,

@@ -63,9 +63,11 @@ impl Pipeline {
             }
             Order::Time => {
                 // As long as an input may still deliver an earlier tuple, none is chosen.
-                let waits =
-                    |i: &Input| !i.has_tuples() && !i.ended && !i.aligned && matches!(i.source, Source::Split(_));
-                if self.inputs.iter().any(waits) {
+                let may_come = |i: &Input| (!i.ended || i.cut) && !i.aligned && matches!(i.source, Source::Split(_));
+                if self.inputs.iter().any(|i| !i.has_tuples() && may_come(i)) {
+                    if self.draining {
+                        self.inputs.iter_mut().for_each(Input::give_back);
+                    }
                     return None;
                 }
                 let time = |n: &usize| self.inputs[*n].run.frame(self.inputs[*n].next).time();

@@ -1,0 +1,175 @@
+//! The promises that are checked: whenever a process begins, and at the end.
+
+use super::cases::Case;
+use super::contents::{Contents, contents, difference};
+use super::ledger::{Seen, rows};
+use crate::config::Checked;
+use crate::store::{Space, StoreError};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What has been promised so far: it may never be taken back.
+#[derive(Default)]
+pub struct Witness {
+    /// The last epoch that a process knew to be durable.
+    pub durable: u64,
+    /// The last epoch that was asked for.
+    pub asked: u64,
+    frontier: Option<i64>,
+    positions: BTreeMap<String, u64>,
+    /// Ledgers to which rows of a key come in the order of their split.
+    ordered: Vec<String>,
+}
+
+impl Witness {
+    /// A witness of a topology.
+    pub fn new(case: &Case, checked: &Checked) -> Witness {
+        // Two streams may overtake each other.
+        let one = checked.bolts.iter().filter(|bolt| case.ordered && bolt.edges.len() == 1);
+        Witness { ordered: one.map(|bolt| bolt.id.clone()).collect(), ..Witness::default() }
+    }
+
+    /// What a new process finds is one whole epoch, and no older one than was promised.
+    ///
+    /// # Errors
+    /// A promise is broken, in words.
+    pub fn look(&mut self, case: &Case, space: &Space) -> Result<(), String> {
+        let opened = space.opened();
+        if opened.epoch < self.durable || opened.epoch > self.asked {
+            return Err(format!(
+                "epoch {} is found, when {} was durable and {} asked for",
+                opened.epoch, self.durable, self.asked
+            ));
+        }
+        (self.durable, self.asked) = (opened.epoch, opened.epoch);
+        if self.frontier.is_some_and(|known| opened.frontier < known) {
+            return Err(format!("the frontier has gone back from {:?} to {}", self.frontier, opened.frontier));
+        }
+        self.frontier = Some(opened.frontier);
+        for (name, facts) in space.splits() {
+            let known = self.positions.insert(name.clone(), facts.position);
+            if known.is_some_and(|known| facts.position < known) {
+                return Err(format!("split {name} has gone back from {known:?} to {}", facts.position));
+            }
+        }
+        let all = contents(space, i64::MIN).map_err(unreadable)?;
+        let ledgers = ledgers(&all)?;
+        ledgers.iter().try_for_each(|(name, ledger)| unique(name, ledger))?;
+        let in_order = ledgers.iter().filter(|(name, _)| self.ordered.contains(name));
+        in_order.into_iter().try_for_each(|(name, ledger)| ordered(name, ledger))?;
+        case.complete.iter().try_for_each(|group| whole(group, &ledgers, space))
+    }
+}
+
+fn unreadable(error: StoreError) -> String {
+    format!("the store cannot be read in fair weather: {error}")
+}
+
+/// Rows of each key.
+type Rows = BTreeMap<Vec<u8>, Vec<Seen>>;
+
+/// The ledgers by component.
+fn ledgers(all: &Contents) -> Result<BTreeMap<String, Rows>, String> {
+    let mut found = BTreeMap::new();
+    for (name, handle) in all {
+        let Some(component) = name.strip_suffix("/seen") else { continue };
+        let mut ledger = Rows::new();
+        for (key, content) in &handle.entries {
+            let rows = rows(content).ok_or_else(|| format!("an entry of {name} cannot be read"))?;
+            ledger.insert(key.clone(), rows);
+        }
+        found.insert(component.to_owned(), ledger);
+    }
+    Ok(found)
+}
+
+/// No row came twice.
+fn unique(name: &str, ledger: &Rows) -> Result<(), String> {
+    let mut ids = BTreeSet::new();
+    for row in ledger.values().flatten() {
+        if !ids.insert((row.split, row.position, row.path)) {
+            return Err(format!("`{name}` has a row twice: {row:?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Rows of a key came in the order of their split.
+fn ordered(name: &str, ledger: &Rows) -> Result<(), String> {
+    for rows in ledger.values() {
+        let mut newest: BTreeMap<u32, u64> = BTreeMap::new();
+        for row in rows {
+            let known = newest.insert(row.split, row.position);
+            if known.is_some_and(|known| row.position < known) {
+                return Err(format!("`{name}` saw position {known:?} before {row:?}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// All records before the positions of the epoch, and no others, lie in the ledgers of a group, each once.
+fn whole(group: &[&str], ledgers: &BTreeMap<String, Rows>, space: &Space) -> Result<(), String> {
+    let mut found: BTreeMap<u32, BTreeMap<u64, usize>> = BTreeMap::new();
+    for row in group.iter().filter_map(|name| ledgers.get(*name)).flat_map(|ledger| ledger.values().flatten()) {
+        *found.entry(row.split).or_default().entry(row.position).or_default() += 1;
+    }
+    for (name, facts) in space.splits() {
+        let of_split = found.remove(&facts.id).unwrap_or_default();
+        let wrong = (0..facts.position).find(|position| of_split.get(position) != Some(&1));
+        if let Some(position) = wrong {
+            let times = of_split.get(&position).copied().unwrap_or(0);
+            return Err(format!(
+                "{group:?}: record {position} of split {name} came {times} times, and the split has been read up to {}",
+                facts.position
+            ));
+        }
+        if let Some((position, _)) = of_split.range(facts.position..).next() {
+            return Err(format!(
+                "{group:?}: record {position} of split {name} came, and the split has been read up to {} only",
+                facts.position
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// At the end the store holds what an undisturbed run's holds: the same rows in the groups of ledgers, and every entry
+/// of all components but those in `undecided`. How many entries were compared.
+///
+/// # Errors
+/// It does not: what differs.
+pub fn same_end(case: &Case, found: &Space, wanted: &Space, undecided: &BTreeSet<String>) -> Result<usize, String> {
+    // What has expired may have been forgotten in the one and not yet in the other.
+    let now = found.opened().frontier.max(wanted.opened().frontier);
+    let read = |space: &Space| contents(space, now).map_err(unreadable);
+    let (here, there) = (read(found)?, read(wanted)?);
+    let positions = |space: &Space| space.splits().into_iter().map(|(name, s)| (name, s.position)).collect::<Vec<_>>();
+    if positions(found) != positions(wanted) {
+        return Err(format!("splits were read up to {:?} instead of {:?}", positions(found), positions(wanted)));
+    }
+    if here.keys().ne(there.keys()) {
+        return Err(format!("there is state of {:?} instead of {:?}", here.keys(), there.keys()));
+    }
+    let component = |name: &String| name.rsplit_once('/').map_or(name.clone(), |(component, _)| component.to_owned());
+    let decided: Vec<_> = here.iter().filter(|(name, _)| !undecided.contains(&component(name))).collect();
+    let differ: Vec<String> = decided.iter().filter_map(|(name, h)| difference(name, h, &there[*name])).collect();
+    if !differ.is_empty() {
+        return Err(differ.join("\n  "));
+    }
+    let compared = decided.iter().map(|(_, handle)| handle.entries.len()).sum();
+    let (here, there) = (ledgers(&here)?, ledgers(&there)?);
+    // Rows that are no more than passed on are the same whoever passes them.
+    for group in case.complete.iter().filter(|_| case.passes_on) {
+        let rows = |of: &BTreeMap<String, Rows>| {
+            let ledgers = group.iter().filter_map(|name| of.get(*name));
+            let mut rows: Vec<Seen> = ledgers.flat_map(|ledger| ledger.values().flatten().copied()).collect();
+            rows.sort_unstable();
+            rows
+        };
+        let (here, there) = (rows(&here), rows(&there));
+        if let Some(at) = (0..here.len().max(there.len())).find(|at| here.get(*at) != there.get(*at)) {
+            return Err(format!("{group:?}: {:?} instead of {:?}", here.get(at), there.get(at)));
+        }
+    }
+    Ok(compared)
+}

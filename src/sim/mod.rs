@@ -1,0 +1,256 @@
+//! The simulator: whole topologies over a simulated clock and a failing store, in an order that one seed decides.
+//!
+//! A simulation leads a process through several lives. In each, executors, coordinator and committer step in turns that
+//! the seed draws, some executors are held up, time leaps, records come in bursts; then the process is killed between
+//! any two steps or inside a commit, or the store fails, or it is asked to stop; and the next life begins with what is
+//! durable, on another number of executors. Memory for state is nothing or little: entries leave it at every chance.
+//! At the end all is compared with an undisturbed run.
+//!
+//! The promises, checked whenever a life begins: what is found is one whole epoch, never an older one than was told;
+//! each record before the positions of that epoch is counted once and no other; rows have ids of their own; the order
+//! per key is that of the split. At the end of a life without a fault the books balance.
+//!
+//! Owns the order of steps and the weather; the code that is driven is that which runs. Invariant: a seed gives the same
+//! simulation every time.
+
+mod cases;
+mod check;
+mod contents;
+mod ledger;
+mod process;
+mod random;
+mod records;
+#[cfg(test)]
+mod tests;
+
+pub use contents::{Contents, Handle, contents, difference};
+pub use random::Random;
+
+use crate::commit::Pace;
+use crate::config::{self, Checked};
+use crate::problem::{Problems, Sources};
+use crate::store::{FaultyStore, Space, Weather};
+use crate::time::ManualClock;
+use crate::topology::{self, Entry};
+use cases::{Case, RECORDS_MAX, case};
+use check::{Witness, same_end};
+use ledger::Ledger;
+use process::{End, Habits, Process};
+use records::{Records, Supply};
+use std::collections::BTreeSet;
+use std::sync::{Arc, mpsc};
+
+/// Lives that are disturbed, at most: then one is left in peace.
+const DISTURBED_MAX: usize = 12;
+/// When simulations begin, microseconds since 1970 UTC.
+const MORNING: i64 = 1_760_000_000_000_000;
+
+/// A simulation that went well.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Story {
+    /// The seed.
+    pub seed: u64,
+    /// What it was about.
+    pub case: &'static str,
+    /// Lives that ended by being killed, by a failure of the store, by being asked to stop.
+    pub killed: usize,
+    /// See `killed`.
+    pub failed: usize,
+    /// See `killed`.
+    pub drained: usize,
+    /// Epochs that became durable.
+    pub epochs: u64,
+    /// Entries of state that were compared exactly; others by counts and invariants.
+    pub compared: usize,
+    /// Components that could not be compared exactly, since more than the data decides about them.
+    pub undecided: BTreeSet<String>,
+}
+
+/// A promise that was broken.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("seed {seed} ({case}): {what}{}", lives.iter().map(|life| format!("\n  {life}")).collect::<String>())]
+pub struct Failure {
+    /// The seed, which replays it.
+    pub seed: u64,
+    /// What it was about.
+    pub case: &'static str,
+    /// Which promise, and what differs.
+    pub what: String,
+    /// The lives up to then.
+    pub lives: Vec<String>,
+}
+
+/// Leads one simulation.
+///
+/// # Errors
+/// A promise is broken.
+pub fn simulate(seed: u64) -> Result<Story, Box<Failure>> {
+    let mut random = Random::new(seed);
+    let early = |what: String| Box::new(Failure { seed, case: "start", what, lives: Vec::new() });
+    let case = case(&mut random).map_err(|error| early(format!("the records cannot be written: {error}")))?;
+    let (name, numbers) = (case.name, random.number());
+    let count = 1 + random.below(RECORDS_MAX) as u64;
+    // Now and then all ends, and then there is more.
+    let first = if case.resumes && random.one_in(3) { count / 2 } else { count };
+    let supply = Supply::new(numbers, first, random.number());
+    let wrong = |what: String| Box::new(Failure { seed, case: name, what, lives: Vec::new() });
+    let checked = checked(&case, &supply).map_err(wrong)?;
+    let entries = topology::entries(&checked).map_err(|error| wrong(error.to_string()))?;
+    let mut simulation = Simulation {
+        story: Story { seed, case: name, ..Story::default() },
+        lives: Vec::new(),
+        store: Arc::new(FaultyStore::new(random.number())),
+        clock: ManualClock::at(MORNING),
+        witness: Witness::new(&case, &checked),
+        case,
+        checked,
+        entries,
+        supply,
+        random,
+    };
+    match simulation.lead(count) {
+        Ok(()) => Ok(simulation.story),
+        Err(what) => Err(Box::new(Failure { seed, case: name, what, lives: simulation.lives })),
+    }
+}
+
+fn checked(case: &Case, supply: &Supply) -> Result<Checked, String> {
+    let (mut sources, problems) = (Sources::new(), Problems::new());
+    let model = config::load_text("sim.toml", &case.text, &mut sources, &problems);
+    let registry = crate::registry().spout(Records(supply.clone())).bolt(Ledger);
+    let checked = config::check(&model, &registry, &problems);
+    checked.ok_or_else(|| sources.render(&problems.into_sorted(), false))
+}
+
+struct Simulation {
+    case: Case,
+    checked: Checked,
+    entries: Vec<Entry>,
+    supply: Supply,
+    store: Arc<FaultyStore>,
+    clock: ManualClock,
+    random: Random,
+    witness: Witness,
+    story: Story,
+    /// The lives so far, in words.
+    lives: Vec<String>,
+}
+
+impl Simulation {
+    /// Leads the process through its lives, until each split has been read to its end at `count`.
+    fn lead(&mut self, count: u64) -> Result<(), String> {
+        let disturbed = self.random.below(DISTURBED_MAX + 1);
+        let mut lived = 0;
+        for _ in 0..2 {
+            loop {
+                lived += 1;
+                if self.life(lived <= disturbed)? == End::Finished {
+                    break;
+                }
+            }
+            self.supply.grow(count);
+        }
+        self.store.restart(false, Weather::default());
+        let found = open(&self.store)?;
+        self.witness.look(&self.case, &found)?;
+        self.story.epochs = found.opened().epoch;
+        let wanted = self.undisturbed(&found)?;
+        self.story.compared = same_end(&self.case, &found, &wanted, &self.story.undecided)?;
+        Ok(())
+    }
+
+    /// One life, and what is found after it.
+    fn life(&mut self, disturbed: bool) -> Result<End, String> {
+        let habits = self.habits(disturbed);
+        let weather = if disturbed { self.weather() } else { Weather::default() };
+        self.store.restart(false, weather);
+        self.lives.push(format!("{habits:?}, {weather:?}"));
+        let started = Process::start(&self.checked, &self.entries, &self.store, &self.clock, &habits, &[]);
+        let end = match started {
+            Err(error) if self.store.troubles() == 0 => return Err(format!("a process does not start: {error}")),
+            Err(_) if self.store.is_dead() => End::Killed,
+            Err(error) => End::Failed(error),
+            Ok(mut process) => {
+                self.story.undecided.extend(process.undecided());
+                let end = process.live(&habits, &mut self.random);
+                self.witness.durable = process.durable;
+                self.witness.asked = process.asked;
+                end?
+            }
+        };
+        if let Some(life) = self.lives.last_mut() {
+            life.push_str(&format!(": {end:?} in epoch {} of {}", self.witness.durable, self.witness.asked));
+        }
+        let power_off = match end {
+            End::Killed => {
+                self.story.killed += 1;
+                self.random.one_in(2)
+            }
+            End::Failed(_) => {
+                self.story.failed += 1;
+                self.random.one_in(2)
+            }
+            End::Drained => {
+                self.story.drained += 1;
+                false
+            }
+            End::Finished => false,
+        };
+        self.store.restart(power_off, Weather::default());
+        self.witness.look(&self.case, &open(&self.store)?)?;
+        Ok(end)
+    }
+
+    fn habits(&mut self, disturbed: bool) -> Habits {
+        let random = &mut self.random;
+        let pace = Pace {
+            interval_ns: *random.choice(&[0, 100_000, 1_000_000, 10_000_000]),
+            changed_bytes_max: *random.choice(&[0, 200, 2_000, 64 << 20]),
+        };
+        Habits {
+            threads: 1 + random.below(4),
+            memory_bytes: *random.choice(&[0, 0, 2_000, 1 << 30]),
+            pace,
+            killed_at: (disturbed && random.one_in(2)).then(|| random.below(4_000)),
+            drained_at: (disturbed && random.one_in(5)).then(|| random.below(4_000)),
+        }
+    }
+
+    fn weather(&mut self) -> Weather {
+        let random = &mut self.random;
+        Weather {
+            dies_after: random.one_in(2).then(|| random.below(60) as u64),
+            fails_one_in: *random.choice(&[0, 0, 0, 0, 30]),
+            unreadable_one_in: *random.choice(&[0, 0, 0, 0, 300]),
+            full_after: random.one_in(6).then(|| random.below(60) as u64),
+        }
+    }
+
+    /// The store of a run that nothing disturbs, with the numbers that splits have in `like`.
+    fn undisturbed(&mut self, like: &Space) -> Result<Space, String> {
+        let mut names: Vec<(u32, String)> = like.splits().into_iter().map(|(name, facts)| (facts.id, name)).collect();
+        names.sort_unstable();
+        let names: Vec<String> = names.into_iter().map(|(_, name)| name).collect();
+        let habits = Habits {
+            threads: 1 + self.random.below(4),
+            memory_bytes: 1 << 30,
+            pace: Pace { interval_ns: 1 << 60, changed_bytes_max: 64 << 20 },
+            killed_at: None,
+            drained_at: None,
+        };
+        let store = Arc::new(FaultyStore::new(0));
+        let clock = ManualClock::at(MORNING);
+        let mut process = Process::start(&self.checked, &self.entries, &store, &clock, &habits, &names)?;
+        self.story.undecided.extend(process.undecided());
+        let end = process.live(&habits, &mut self.random).map_err(|what| format!("undisturbed: {what}"))?;
+        if end != End::Finished {
+            return Err(format!("an undisturbed run ended so: {end:?}"));
+        }
+        open(&store)
+    }
+}
+
+fn open(store: &Arc<FaultyStore>) -> Result<Space, String> {
+    let (sender, _) = mpsc::channel();
+    Space::open(store.clone(), 0, sender).map_err(|error| format!("the store cannot be opened: {error}"))
+}
