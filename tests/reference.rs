@@ -1,7 +1,9 @@
 //! `sferic reference` as people use it; every example in it is checked, tested and run.
 
 use crate::program::Folder;
+use crate::tcp::Listening;
 use serde_json::Value;
+use std::io::{BufRead, BufReader, Write};
 
 fn folder() -> Folder {
     let folder = Folder::new();
@@ -32,15 +34,33 @@ fn every_example_is_checked_tested_and_run() {
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{name}");
         let ran = folder.run(&["test", "example.toml"]);
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{name}: {}", ran.out);
-        let ran = folder.run(&["run", "example.toml", "--jitter", "0s", "--format", "json"]);
-        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{name}: {}", ran.out);
-        let report = ran.report();
+        let run = ["run", "example.toml", "--jitter", "0s", "--format", "json"];
+        let report = match example.contains("kind    = \"tcp\"") {
+            true => fed(&folder, example, &run),
+            false => {
+                let ran = folder.run(&run);
+                assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{name}: {}", ran.out);
+                ran.report()
+            }
+        };
         assert_eq!(report["balanced"], true, "{name}: {report}");
         // Only the example of side streams shows errors, and only standard input is empty here.
         assert_eq!(report["errors"] != 0, name == "streams", "{name}: {report}");
         assert_eq!(report["records"] == 0, name == "spouts.stdin", "{name}: {report}");
     }
     assert!(count > 15, "{count} examples");
+}
+
+/// Runs an example that listens, at a port that is free, with one line.
+fn fed(folder: &Folder, example: &str, run: &[&str]) -> Value {
+    folder.file("example.toml", example.replace("127.0.0.1:9000", "127.0.0.1:0"));
+    let listening = Listening::start(folder, run);
+    let mut client = listening.connect();
+    client.write_all(b"{\"car\": \"a\", \"kmh\": 51.5}\n").expect("it listens");
+    let mut said = String::new();
+    BufReader::new(&client).read_line(&mut said).expect("an answer");
+    assert_eq!(said, "OK 0\n");
+    listening.stop()
 }
 
 #[test]

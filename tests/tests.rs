@@ -14,4 +14,5 @@ mod readme;
 mod reference;
 mod reload;
 mod tables;
+mod tcp;
 mod tidy;

@@ -345,11 +345,20 @@ pub trait Bolt: Send {
     }
 }
 
-/// What bolts show at the end of a run: texts for people, values for machines.
+/// What components show at the end of a run: texts for people, values for machines.
 #[derive(Debug, Default)]
 pub struct Sections {
     /// Title, text, and the same as JSON.
     pub sections: Vec<(String, String, serde_json::Value)>,
-    /// The component of each section, noted by the executor.
-    pub components: Vec<usize>,
+    /// Of what each section is, noted by the executor.
+    pub tellers: Vec<Teller>,
+}
+
+/// Of what a section is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Teller {
+    /// A spout, by its number.
+    Spout(usize),
+    /// A bolt, by its number.
+    Bolt(usize),
 }

@@ -14,7 +14,7 @@ mod table;
 
 pub use bolt::{
     Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ColumnSource, ERRORS, Flow, InputStream, Inputs, Keyed,
-    OutputColumn, OutputStream, Sections, Step,
+    OutputColumn, OutputStream, Sections, Step, Teller,
 };
 pub use options::{Key, NestedOptions, Node, NodeValue, OptionSpec, Options, Table, TextNode, parse_size};
 pub use outbox::{Mark, Outbox};

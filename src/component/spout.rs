@@ -1,8 +1,10 @@
 //! Spouts: where tuples come from.
 
-use super::{ComponentError, NestedOptions, OptionSpec, Options};
+use super::{ComponentError, NestedOptions, OptionSpec, Options, Sections};
 use crate::expr::Environment;
+use crate::store::Space;
 use crate::tuple::{Column, Run, Slot};
+use std::sync::Arc;
 
 /// A kind of spout.
 pub trait SpoutFactory: Send + Sync {
@@ -99,6 +101,8 @@ pub struct SpoutBuild<'a> {
     pub identity: &'a str,
     /// Slots of the columns of the stream.
     pub columns: &'a [Slot],
+    /// The topology's store; none if nothing is kept.
+    pub space: Option<&'a Arc<Space>>,
 }
 
 /// What [`Spout::poll`] achieved.
@@ -170,5 +174,22 @@ pub trait Spout: Send {
     /// Rows that the spout's own `where` has refused since it was opened.
     fn filtered(&self) -> u64 {
         0
+    }
+
+    /// Epoch `epoch` ends behind what has been followed up to now. A spout whose source is only then durable hands over
+    /// what makes it so, with an [`crate::store::Outlet`]: in every epoch.
+    fn barrier(&mut self, epoch: u64) {
+        let _ = epoch;
+    }
+
+    /// The topology is to stop: nothing new is taken in from now on. Whether there is something that was taken in and
+    /// could not be had again: then it is polled on until it ends, else no more.
+    fn drain(&mut self) -> bool {
+        false
+    }
+
+    /// After the last poll: adds to the report what the spout has to show.
+    fn finish(&mut self, sections: &mut Sections) {
+        let _ = sections;
     }
 }

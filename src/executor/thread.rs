@@ -4,7 +4,7 @@ use super::meter::{ExecutorMeter, TaskMeter};
 use super::pipeline::{Pipeline, Progress};
 use super::wait::{Parker, Pause, Wait};
 use super::{Input, Source};
-use crate::component::{ComponentError, Sections};
+use crate::component::{ComponentError, Sections, Teller};
 use crate::latency::Recorder;
 use crate::store::{LifeMeter, Space};
 use crate::time::Clock;
@@ -386,9 +386,14 @@ impl Executor {
         self.wake_others();
         self.count_states();
         for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
+            for input in &mut pipeline.inputs {
+                let Source::Split(split) = &mut input.source else { continue };
+                split.spout.finish(sections);
+                sections.tellers.resize(sections.sections.len(), Teller::Spout(split.component));
+            }
             for (t, task) in pipeline.program.tasks.iter_mut().enumerate() {
                 let finished = task.bolt.finish(sections);
-                sections.components.resize(sections.sections.len(), task.component);
+                sections.tellers.resize(sections.sections.len(), Teller::Bolt(task.component));
                 match finished {
                     // The bolt that stopped the run knows by now what it has lost.
                     Err(error) if first_error.is_none() || first_of == Some((p, t)) => first_error = Some(error),

@@ -223,6 +223,16 @@ impl Writer {
         }
     }
 
+    /// Writes the group and shows nothing of it: readers see it after [`Writer::publish`], or with the next flush. The
+    /// end of what has been written.
+    ///
+    /// # Errors
+    /// The disk refuses; it may be tried again.
+    pub fn write(&mut self) -> Result<u64, LogError> {
+        self.write_group()?;
+        Ok(self.written.offset)
+    }
+
     /// Flushes, and makes all of it durable.
     ///
     /// # Errors
@@ -351,9 +361,10 @@ impl Writer {
         self.sealed.front().map_or(self.base, |s| s.base)
     }
 
-    /// Records below it were made durable.
+    /// Records below it were made durable, also by [`Prepared::sync`].
     pub fn synced_end(&self) -> u64 {
-        self.synced
+        // Relaxed: see `Prepared::sync`.
+        self.synced.max(self.later.synced.load(Ordering::Relaxed))
     }
 
     /// Bytes of a torn tail that were cut off when it was opened.

@@ -1,6 +1,6 @@
 //! Where tuples come from: one file for each kind of spout, and the decoding of records that they share.
 //!
-//! Owns the kinds `file`, `stdin`, `generate` and `log` and the reader of reference tables. Never knows the graph, executors or the config
+//! Owns the kinds `file`, `stdin`, `generate`, `log` and `tcp` and the reader of reference tables. Never knows the graph, executors or the config
 //! file's layout. Invariant: a spout never waits: what is not there yet is asked for again at the next poll.
 
 mod blocks;
@@ -11,20 +11,29 @@ mod file;
 mod fixture;
 pub mod generate;
 mod log;
+mod numbered;
 mod records;
 mod stdin;
 mod table;
+mod tcp;
 
 pub use file::FileFactory;
 pub use log::LogFactory;
 pub use stdin::StdinFactory;
 pub use table::FileTableFactory;
+pub use tcp::TcpFactory;
 
 use crate::component::{OptionSpec, Registry};
 
 /// Adds all kinds of spouts, and what reads reference tables.
 pub fn register(registry: Registry) -> Registry {
-    registry.spout(FileFactory).spout(StdinFactory).spout(LogFactory).spout(generate::Generate).table(FileTableFactory)
+    registry
+        .spout(FileFactory)
+        .spout(StdinFactory)
+        .spout(LogFactory)
+        .spout(TcpFactory)
+        .spout(generate::Generate)
+        .table(FileTableFactory)
 }
 
 /// One list of options out of two; `N` is the sum of their lengths.

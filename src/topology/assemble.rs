@@ -334,7 +334,9 @@ impl Assembly<'_> {
         for (n, split) in entry.splits.iter().enumerate().filter(|(n, _)| n % tasks == task) {
             let columns = self.slots.stream(entry.stream);
             let SplitFacts { id, position, time, identity } = self.found(entry, split, entry_number, n)?;
-            let build = SpoutBuild { name: &entry.id, split, split_id: id, position, identity: &identity, columns };
+            let space = self.parts.space.as_ref();
+            let name = &entry.id;
+            let build = SpoutBuild { name, split, split_id: id, position, identity: &identity, columns, space };
             let spout = entry.plan.open(&build)?;
             let source = Source::Split(Box::new(Split {
                 spout,

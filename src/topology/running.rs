@@ -8,7 +8,7 @@ use super::plan::{Entry, Plan};
 use super::report::{self, Before, Facts};
 use super::state_report;
 use super::{BudgetError, CoreBudget, Parts, assemble, plan};
-use crate::component::{ComponentError, Sections};
+use crate::component::{ComponentError, Sections, Teller};
 use crate::config::{Checked, Wait as WaitChoice};
 use crate::executor::{Control, Executor, Snapshot, Wait};
 use crate::latency::{self, Interim, Report};
@@ -159,13 +159,16 @@ pub fn run(checked: &Checked, options: &RunOptions<'_>) -> Result<Ran, RunError>
     let (mut snapshots, mut told, mut error) = (Vec::new(), Vec::new(), None);
     for (snapshot, own, result) in results {
         snapshots.push(snapshot);
-        told.extend(own.components.into_iter().zip(own.sections));
+        told.extend(own.tellers.into_iter().zip(own.sections));
         if let Err(failure) = result {
             error.get_or_insert(failure);
         }
     }
-    // As the file has them, whichever executor ended first.
-    told.sort_by_key(|(component, _)| checked.bolts[*component].place);
+    // As the file has them, whichever executor ended first; spouts before bolts.
+    told.sort_by_key(|(teller, _)| match teller {
+        Teller::Spout(number) => (0, *number),
+        Teller::Bolt(number) => (1, checked.bolts[*number].place),
+    });
     let ended = match (&error, stopped) {
         (Some(error), _) => format!("failed: {error}"),
         (None, 0) => "end of input".to_owned(),

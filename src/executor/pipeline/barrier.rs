@@ -64,6 +64,11 @@ impl Pipeline {
             task.bolt.barrier(epoch);
             task.bolt.states(&mut |state| state.barrier(epoch));
         }
+        for input in &mut self.inputs {
+            if let Source::Split(split) = &mut input.source {
+                split.spout.barrier(epoch);
+            }
+        }
         if self.ending == Ending::Running {
             for sender in &mut self.program.senders {
                 sender.barrier(epoch);

@@ -12,9 +12,11 @@ impl Pipeline {
     pub fn drain(&mut self) {
         self.draining = true;
         for input in &mut self.inputs {
-            if matches!(input.source, Source::Split(_)) {
-                input.cut = !input.ended;
-                input.ended = true;
+            if let Source::Split(split) = &mut input.source
+                && !input.ended
+            {
+                input.ended = !split.spout.drain();
+                input.cut = input.ended;
             }
         }
     }

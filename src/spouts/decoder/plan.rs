@@ -143,6 +143,11 @@ impl DecoderPlan {
         &self.side_streams
     }
 
+    /// The longest record in bytes.
+    pub fn max_record(&self) -> usize {
+        self.max_record
+    }
+
     /// Whether a record can make several rows, so that a position may lie inside a record.
     pub fn has_elements(&self) -> bool {
         matches!(self.format, Format::Json { each: Some(_), .. })

@@ -47,7 +47,7 @@ fn check(folder: &Folder, text: &str) -> (Option<Box<dyn SpoutPlan>>, Vec<Proble
 
 fn open(plan: &dyn SpoutPlan, split: &str, position: u64) -> Result<Box<dyn Spout>, ComponentError> {
     let (_, slots) = slots(plan.columns());
-    plan.open(&SpoutBuild { name: "s", split, split_id: 0, position, identity: "", columns: &slots })
+    plan.open(&SpoutBuild { name: "s", split, split_id: 0, position, identity: "", columns: &slots, space: None })
 }
 
 fn read(plan: &dyn SpoutPlan, split: &str, position: u64) -> All {
@@ -212,7 +212,7 @@ fn a_file_that_was_replaced_since_it_was_read_is_refused() {
     let plan = plan.unwrap();
     let (_, slots) = slots(plan.columns());
     let open = |position, identity: &str| {
-        plan.open(&SpoutBuild { name: "s", split, split_id: 0, position, identity, columns: &slots })
+        plan.open(&SpoutBuild { name: "s", split, split_id: 0, position, identity, columns: &slots, space: None })
     };
     let identity = open(0, "").unwrap().identity();
     // It has grown.

@@ -46,7 +46,8 @@ impl Reader {
     fn open(plan: &dyn SpoutPlan, split: &str, position: u64) -> Reader {
         let layout = Layout::new(plan.columns().len());
         let slots: Vec<Slot> = (0..plan.columns().len()).map(|i| layout.slot(i)).collect();
-        let build = SpoutBuild { name: "load", split, split_id: 3, position, identity: "", columns: &slots };
+        let build =
+            SpoutBuild { name: "load", split, split_id: 3, position, identity: "", columns: &slots, space: None };
         let spout = plan.open(&build).unwrap();
         let types = plan.columns().iter().map(|c| c.ty).collect();
         Reader { spout, run: Run::new(layout), slots, types }
@@ -254,7 +255,7 @@ fn what_is_wrong_is_said() {
     }
     let plan = check(&[("what", text("obd")), ("count", NodeValue::Integer(10))]).unwrap();
     for (split, position) in [("1", 0), ("x", 0), ("0", 11)] {
-        let build = SpoutBuild { name: "load", split, split_id: 0, position, identity: "", columns: &[] };
+        let build = SpoutBuild { name: "load", split, split_id: 0, position, identity: "", columns: &[], space: None };
         assert!(plan.open(&build).is_err());
     }
 }

@@ -8,11 +8,12 @@
 #[cfg(test)]
 mod tests;
 
-use super::decoder::{Decoder, DecoderCheck, DecoderPlan, RECORD_OPTIONS, Window};
+use super::decoder::{DecoderCheck, DecoderPlan, RECORD_OPTIONS};
 use super::joined;
+use super::numbered::{Numbered, Taken, number_of};
 use crate::component::{
-    ComponentError, Intake, Node, NodeValue, OptionSpec, Options, Polled, Reject, SplitName, Spout, SpoutBuild,
-    SpoutCheck, SpoutFactory, SpoutPlan,
+    ComponentError, Intake, Node, NodeValue, OptionSpec, Options, Polled, SplitName, Spout, SpoutBuild, SpoutCheck,
+    SpoutFactory, SpoutPlan,
 };
 use crate::log::{Log, LogError, Reader, Start, Topic};
 use crate::problem::Problem;
@@ -32,8 +33,6 @@ static OPTIONS: [OptionSpec; 20] = joined(&OWN, &RECORD_OPTIONS);
 
 /// Records that one poll looks at where all are left out.
 const RECORDS_MAX: usize = 1024;
-/// Bits of a position for the byte in a record, where a record makes several tuples.
-const ELEMENT_BITS: u32 = 24;
 
 /// The kind `log`.
 pub struct LogFactory;
@@ -132,13 +131,16 @@ fn check_csv(options: &Options<'_>) -> bool {
     }
 }
 
-struct LogPlan {
-    name: String,
-    data_dir: Option<PathBuf>,
-    topic: String,
-    start: Start,
-    until_end: bool,
-    decoder: DecoderPlan,
+/// A checked spout over a topic.
+pub(super) struct LogPlan {
+    /// The user's id of the spout.
+    pub(super) name: String,
+    pub(super) data_dir: Option<PathBuf>,
+    pub(super) topic: String,
+    /// Where it begins when it has not run before.
+    pub(super) start: Start,
+    pub(super) until_end: bool,
+    pub(super) decoder: DecoderPlan,
 }
 
 impl LogPlan {
@@ -158,7 +160,8 @@ impl LogPlan {
     }
 }
 
-fn failed(name: &str, error: LogError) -> ComponentError {
+/// An error of the log in the words of a spout.
+pub(super) fn failed(name: &str, error: LogError) -> ComponentError {
     let message = format!("spouts.{name}: {error}");
     match error {
         LogError::Io { source, .. } => ComponentError::io(message, source),
@@ -196,7 +199,6 @@ impl SpoutPlan for LogPlan {
 
     fn open(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Spout>, ComponentError> {
         let topic = self.topic()?;
-        let bits = if self.decoder.has_elements() { ELEMENT_BITS } else { 0 };
         let before = !build.identity.is_empty();
         if before && build.identity != self.topic {
             return Err(ComponentError::new(format!(
@@ -206,26 +208,23 @@ impl SpoutPlan for LogPlan {
             )));
         }
         let resumed = before || build.position > 0;
-        let start = if resumed { Start::Offset(build.position >> bits) } else { self.start };
+        let start = if resumed { Start::Offset(number_of(&self.decoder, build.position)) } else { self.start };
         let partition = build.split.parse().map_err(|_| {
             ComponentError::new(format!("spouts.{}: `{}` is no partition of a topic", self.name, build.split))
         })?;
         let mut reader = topic.reader(partition, start).map_err(|e| self.failed(e))?;
         let end = reader.end().map_err(|e| self.failed(e))?;
-        let mut decoder = self.decoder.decoder(build.columns, &self.topic, build.split_id);
-        decoder.begin(Window { bytes: &[], position: 0, last: true })?;
+        let mut records = Numbered::new(&self.decoder, build.columns, &self.topic, build.split_id)?;
         if resumed {
-            decoder.resume_at(build.position);
+            records.resume_at(build.position);
         }
         Ok(Box::new(LogSpout {
             name: build.name.to_owned(),
             topic: self.topic.clone(),
             live: reader.offset() >= end,
             until: self.until_end.then_some(end),
-            lines: !self.decoder.is_csv(),
             reader,
-            decoder,
-            bits,
+            records,
             last_due: 0,
         }))
     }
@@ -236,13 +235,9 @@ struct LogSpout {
     name: String,
     topic: String,
     reader: Reader,
-    decoder: Decoder,
-    /// Offsets are shifted by so many bits to be positions.
-    bits: u32,
+    records: Numbered,
     /// Offset at which it ends.
     until: Option<u64>,
-    /// A record is one line.
-    lines: bool,
     /// The tail has been reached.
     live: bool,
     last_due: u64,
@@ -261,50 +256,21 @@ impl LogSpout {
             }
             let Some(record) = self.reader.buffered()? else { break };
             any = true;
-            let value = if record.value.is_empty() { b"\n" } else { record.value };
-            let position = record.offset << self.bits;
             if self.live {
                 let age = wall.saturating_sub(record.time).max(0) as u64;
                 self.last_due = now.saturating_sub(age.saturating_mul(1000)).max(self.last_due.min(now));
                 intake.now = self.last_due;
             }
             intake.wall = record.time;
-            let line = value.strip_suffix(b"\n").unwrap_or(value);
-            if self.lines && memchr::memchr(b'\n', line).is_some() {
-                reject(value, position, intake);
-                continue;
-            }
-            let window = Window { bytes: value, position, last: true };
-            let most = if self.bits > 0 { RUN_TUPLES } else { 1 };
             // SAFETY: the bytes are the reader's block, which `fill` alone moves: it is called with an empty run only.
-            let decoded = unsafe { self.decoder.decode(window, most, intake) };
-            if decoded.consumed >= value.len() {
-                continue;
-            }
-            if self.bits > 0 && decoded.consumed == 0 && !decoded.starved {
-                // Elements are left: the record is the next again.
+            if unsafe { self.records.take(record.value, record.offset, intake) } == Taken::Part {
                 self.reader.back();
                 break;
-            }
-            if !value[decoded.consumed..].iter().all(u8::is_ascii_whitespace) {
-                reject(&value[decoded.consumed..], position, intake);
             }
         }
         (intake.now, intake.wall) = (now, wall);
         Ok(any)
     }
-}
-
-#[cold]
-fn reject(rest: &[u8], position: u64, intake: &mut Intake<'_>) {
-    const SHOWN_BYTES: usize = 1024;
-    intake.rejects.push(Reject {
-        stream: "errors",
-        reason: "lines",
-        position,
-        text: "a record of a topic must be one record of the format, and more follows it".to_owned(),
-        record: String::from_utf8_lossy(&rest[..rest.len().min(SHOWN_BYTES)]).into_owned(),
-    });
 }
 
 impl Spout for LogSpout {
@@ -336,7 +302,7 @@ impl Spout for LogSpout {
     }
 
     fn position(&self) -> u64 {
-        self.decoder.position(self.reader.offset() << self.bits)
+        self.records.position(self.reader.offset())
     }
 
     fn identity(&self) -> String {
@@ -344,6 +310,6 @@ impl Spout for LogSpout {
     }
 
     fn filtered(&self) -> u64 {
-        self.decoder.filtered()
+        self.records.filtered()
     }
 }

@@ -45,7 +45,7 @@ fn plan(folder: &Folder, text: &str) -> Box<dyn SpoutPlan> {
 
 fn open(plan: &dyn SpoutPlan, position: u64, identity: &str) -> Result<Box<dyn Spout>, ComponentError> {
     let (_, slots) = slots(plan.columns());
-    plan.open(&SpoutBuild { name: "s", split: "0", split_id: 0, position, identity, columns: &slots })
+    plan.open(&SpoutBuild { name: "s", split: "0", split_id: 0, position, identity, columns: &slots, space: None })
 }
 
 fn values(all: &All) -> Vec<i64> {

@@ -1,0 +1,116 @@
+//! Records that come one by one, each with a number: those of a topic, lines of a connection.
+//!
+//! Owns how a number becomes a position: as it is, or, where a record makes several tuples (`each`), times 2^24 plus the
+//! byte of the element in its record, so that a restart in the middle of one finds the place.
+
+use super::decoder::{Decoder, DecoderPlan, Window};
+use crate::component::{ComponentError, Intake, Reject};
+use crate::tuple::{RUN_TUPLES, Slot};
+
+/// Bits of a position for the byte in a record, where a record makes several tuples.
+const ELEMENT_BITS: u32 = 24;
+const SHOWN_BYTES: usize = 1024;
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Taken {
+    /// All of it was decoded.
+    Whole,
+    /// There was no room for all its elements: it is the next again.
+    Part,
+}
+
+/// A decoder of numbered records.
+pub(super) struct Numbered {
+    decoder: Decoder,
+    /// Numbers are shifted by so many bits to be positions.
+    bits: u32,
+    /// A record is one line.
+    lines: bool,
+}
+
+impl Numbered {
+    /// Decodes into these slots. `source` and `split_id` are what tuples say of their origin.
+    ///
+    /// # Errors
+    /// The format wants a start that numbered records do not have.
+    pub(super) fn new(
+        plan: &DecoderPlan,
+        columns: &[Slot],
+        source: &str,
+        split_id: u32,
+    ) -> Result<Numbered, ComponentError> {
+        let mut decoder = plan.decoder(columns, source, split_id);
+        decoder.begin(Window { bytes: &[], position: 0, last: true })?;
+        Ok(Numbered { decoder, bits: bits(plan), lines: !plan.is_csv() })
+    }
+
+    /// Before the first record: rows before `position` have been read.
+    pub(super) fn resume_at(&mut self, position: u64) {
+        self.decoder.resume_at(position);
+    }
+
+    /// The position of a record.
+    pub(super) fn position_of(&self, number: u64) -> u64 {
+        number << self.bits
+    }
+
+    /// The position of the next unread row, where the next record has this number.
+    pub(super) fn position(&self, next: u64) -> u64 {
+        self.decoder.position(next << self.bits)
+    }
+
+    /// Rows that `where` refused.
+    pub(super) fn filtered(&self) -> u64 {
+        self.decoder.filtered()
+    }
+
+    /// Decodes a record into a run that has room.
+    ///
+    /// # Safety
+    /// The bytes must live and stand still until the run is over: texts of its tuples point into them.
+    pub(super) unsafe fn take(&mut self, value: &[u8], number: u64, intake: &mut Intake<'_>) -> Taken {
+        let value = if value.is_empty() { b"\n" } else { value };
+        let position = number << self.bits;
+        let line = value.strip_suffix(b"\n").unwrap_or(value);
+        if self.lines && memchr::memchr(b'\n', line).is_some() {
+            reject(value, position, intake);
+            return Taken::Whole;
+        }
+        let window = Window { bytes: value, position, last: true };
+        let most = if self.bits > 0 { RUN_TUPLES } else { 1 };
+        // SAFETY: passed on to the caller.
+        let decoded = unsafe { self.decoder.decode(window, most, intake) };
+        if decoded.consumed >= value.len() {
+            return Taken::Whole;
+        }
+        if self.bits > 0 && decoded.consumed == 0 && !decoded.starved {
+            return Taken::Part;
+        }
+        if !value[decoded.consumed..].iter().all(u8::is_ascii_whitespace) {
+            reject(&value[decoded.consumed..], position, intake);
+        }
+        Taken::Whole
+    }
+}
+
+/// By how many bits numbers are shifted to be positions.
+fn bits(plan: &DecoderPlan) -> u32 {
+    if plan.has_elements() { ELEMENT_BITS } else { 0 }
+}
+
+/// The number of the record that a position lies in.
+pub(super) fn number_of(plan: &DecoderPlan, position: u64) -> u64 {
+    position >> bits(plan)
+}
+
+#[cold]
+fn reject(rest: &[u8], position: u64, intake: &mut Intake<'_>) {
+    intake.rejects.push(Reject {
+        stream: "errors",
+        reason: "lines",
+        position,
+        text: "a record of a topic must be one record of the format, and more follows it".to_owned(),
+        record: String::from_utf8_lossy(&rest[..rest.len().min(SHOWN_BYTES)]).into_owned(),
+    });
+}
