@@ -452,6 +452,11 @@ impl Life {
         }
     }
 
+    /// Its lists, to write a chunk before the epoch ends: nothing refers to it before the value does.
+    pub fn lists(&mut self) -> ListsOf<'_> {
+        ListsOf { lists: &mut self.lists, space: &self.space }
+    }
+
     /// Component and handle.
     pub fn place(&self) -> Place {
         self.spec.place

@@ -18,6 +18,9 @@ use super::space::Space;
 const INLINE: u32 = 4;
 /// So many chunks of one size are merged: each row that is written again is looked up where it lies, so seldom.
 const TIER: usize = 16;
+/// Chunks are not merged into larger ones than this, and so many fresh items become one at once: what is done in one go
+/// stays short, however long the list.
+const CHUNK_ITEMS: u32 = 256;
 
 /// A chunk of the list.
 #[derive(Clone, Copy, Debug)]
@@ -111,8 +114,14 @@ impl Trail {
         self.levels.last().map_or(0, |level| level.held - level.items)
     }
 
+    /// Whether there are so many fresh items that they should become a chunk before the epoch ends.
+    #[inline(always)]
+    pub fn is_long(&self) -> bool {
+        self.fresh >= CHUNK_ITEMS
+    }
+
     /// Fresh items become a chunk, together with chunks of its size if there are enough.
-    fn spill(&mut self, life: &mut ListsOf<'_>, items: &mut Writer<'_>) {
+    pub fn spill(&mut self, life: &mut ListsOf<'_>, items: &mut Writer<'_>) {
         let mut count = self.fresh;
         loop {
             let class = Level::class(count);
@@ -121,6 +130,10 @@ impl Trail {
                 break;
             }
             let rest = self.levels.len() - same;
+            let merged = count + self.levels[rest..].iter().map(|level| level.items).sum::<u32>();
+            if merged > CHUNK_ITEMS {
+                break;
+            }
             count += self.levels.drain(rest..).map(|level| level.items).sum::<u32>();
         }
         let mut payload = Vec::new();

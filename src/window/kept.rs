@@ -18,6 +18,20 @@ impl Rolling {
         self
     }
 
+    /// Whether a key has so many rows that are in no chunk that some should be written now.
+    #[inline(always)]
+    pub fn is_long(&self, entry: u32) -> bool {
+        self.trails.as_ref().is_some_and(|trails| trails.get(entry).is_long())
+    }
+
+    /// Writes the rows of a key that are in no chunk.
+    pub fn spill(&mut self, entry: u32, life: &mut ListsOf<'_>) {
+        if let (Some(track), Some(trails)) = (&self.timed, &mut self.trails) {
+            let state = self.state.get(entry);
+            trails.get_mut(entry).spill(life, &mut |count, out| track.write_rows(state, count, out));
+        }
+    }
+
     /// How long after its time a row may be read, microseconds.
     pub fn keep(&self) -> i64 {
         self.timed.as_ref().and_then(|track| track.keep()).unwrap_or(0)

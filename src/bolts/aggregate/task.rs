@@ -489,6 +489,11 @@ impl Bolt for Task {
         let flow = match self.compute(entry, frame, step) {
             Ok(flags) => {
                 self.rolling.commit(entry, time, &self.arguments, flags);
+                if let Some(life) = &mut self.life
+                    && self.rolling.is_long(entry)
+                {
+                    self.rolling.spill(entry, &mut life.lists());
+                }
                 Flow::Next
             }
             Err((number, error)) => {
