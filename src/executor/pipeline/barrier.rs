@@ -10,9 +10,10 @@ use crate::executor::channel::Item;
 use crate::executor::input::Source;
 use crate::store::Closed;
 
-/// Changed entries that are handed over with each run, and when nothing else is to be done.
-const WITH_A_RUN: usize = 64;
-const WHEN_IDLE: usize = 256;
+/// Changed entries that are handed over for each tuple that was followed, and when nothing else is to be done: a tuple
+/// that arrives meanwhile waits for them.
+const FOR_A_TUPLE: usize = 2;
+const WHEN_IDLE: usize = 6;
 
 impl Pipeline {
     /// The last barrier that has passed through it.
@@ -98,13 +99,13 @@ impl Pipeline {
         space.close(Closed { epoch, pipeline: self.id, splits: splits.collect() });
     }
 
-    /// Hands over some of what changed in the epoch that has ended here; whether more is left.
+    /// Hands over some of what changed in the epoch that has ended here, after so many tuples; whether more is left.
     #[inline]
-    pub(super) fn hand_over(&mut self, idle: bool) -> bool {
+    pub(super) fn hand_over(&mut self, tuples: usize) -> bool {
         if !self.handing {
             return false;
         }
-        let budget = if idle { WHEN_IDLE } else { WITH_A_RUN };
+        let budget = (tuples * FOR_A_TUPLE).max(WHEN_IDLE);
         let mut more = false;
         for task in &mut self.program.tasks {
             task.bolt.states(&mut |state| more |= state.hand_over(budget));

@@ -159,14 +159,14 @@ impl Pipeline {
     pub fn step(&mut self, now: u64) -> Result<Progress, ComponentError> {
         let mut moved = self.flush();
         if self.program.senders.iter().any(|s| s.pending()) {
-            moved |= self.hand_over(true);
+            moved |= self.hand_over(0);
             return Ok(if moved { Progress::Some } else { Progress::None(None) });
         }
         if self.ending == Ending::Announced {
             if self.is_closing() {
                 self.close();
             }
-            return Ok(if self.hand_over(true) { Progress::Some } else { Progress::Ended });
+            return Ok(if self.hand_over(0) { Progress::Some } else { Progress::Ended });
         }
         if let Some(at) = self.suspended.take() {
             self.resume(at);
@@ -189,15 +189,18 @@ impl Pipeline {
             self.fire(self.clock.nanos());
             moved = true;
         }
+        let mut tuples = 0;
         if self.suspended.is_none()
             && let Some(input) = self.choose()
         {
+            let start = self.inputs[input].next;
             self.follow_run(input);
+            tuples = self.inputs[input].next - start;
             moved = true;
         }
         self.hand_on();
         moved |= self.flush();
-        moved |= self.hand_over(!moved);
+        moved |= self.hand_over(tuples);
         if self.ending == Ending::Announced && !self.program.senders.iter().any(|s| s.pending()) {
             return Ok(Progress::Ended);
         }
