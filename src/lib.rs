@@ -176,7 +176,7 @@
 //!             .map(|(n, c)| OutputColumn { column: c.clone(), source: ColumnSource::Input(n) })
 //!             .collect();
 //!         columns.push(OutputColumn { column: Column::new("doubled", DataType::Bigint), source: ColumnSource::Computed });
-//!         Some(Box::new(DoublePlan { at, outputs: vec![OutputStream { suffix: "", columns }] }))
+//!         Some(Box::new(DoublePlan { at, outputs: vec![OutputStream::new("", columns)] }))
 //!     }
 //! }
 //!

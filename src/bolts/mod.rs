@@ -4,9 +4,11 @@
 //! one task. `where` and `having` are the runtime's business and appear in none of them. Never knows the runtime, the
 //! graph or other components.
 
+mod adds;
 mod aggregate;
 pub mod columns;
 mod console;
+mod expand;
 mod file;
 mod filter;
 mod gather;
@@ -15,6 +17,7 @@ mod null;
 mod quality;
 #[cfg(test)]
 mod rig;
+mod route;
 mod row_file;
 mod rules;
 mod select;
@@ -25,12 +28,14 @@ mod ttl;
 
 pub use aggregate::Aggregate;
 pub use console::Console;
+pub use expand::Expand;
 pub use file::File;
 pub use filter::Filter;
 pub use gather::{Gather, Share};
 pub use log::Log;
 pub use null::Null;
 pub use quality::Quality;
+pub use route::Route;
 pub use rules::Rules;
 pub use select::Select;
 pub use table::Table;
@@ -46,6 +51,8 @@ pub fn register(registry: Registry) -> Registry {
     registry
         .bolt(Filter)
         .bolt(Select)
+        .bolt(Expand)
+        .bolt(Route)
         .bolt(Rules)
         .bolt(Quality)
         .bolt(Table)
@@ -62,4 +69,12 @@ pub fn register(registry: Registry) -> Registry {
 #[cold]
 pub fn failure_text(what: &str, error: &EvalError) -> String {
     error.text(what)
+}
+
+/// The path of one of several rows of a tuple, told apart by a number; the same at every replay.
+pub fn path_of_row(path: u64, ordinal: u64) -> u64 {
+    let mut bytes = [0u8; 16];
+    bytes[..8].copy_from_slice(&path.to_le_bytes());
+    bytes[8..].copy_from_slice(&ordinal.to_le_bytes());
+    xxhash_rust::xxh3::xxh3_64(&bytes)
 }

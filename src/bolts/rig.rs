@@ -243,7 +243,7 @@ impl Driver {
             let column = |c: &crate::component::OutputColumn| format!("{} {}", c.column.name, c.column.ty);
             stream.columns.iter().map(column).collect::<Vec<_>>().join(", ")
         };
-        self.plan.outputs().iter().map(|o| (o.suffix.to_owned(), columns(o))).collect()
+        self.plan.outputs().iter().map(|o| (o.suffix.to_string(), columns(o))).collect()
     }
 
     /// Where the columns of the main stream come from.
@@ -275,7 +275,7 @@ impl Driver {
                 return format!("error {reason}: {text}");
             }
             let stream = &self.plan.outputs()[port as usize];
-            let mut line = format!("{}:", if port == 0 { "main" } else { stream.suffix });
+            let mut line = format!("{}:", if stream.suffix.is_empty() { "main" } else { &stream.suffix });
             for (slot, column) in self.outputs[port as usize].iter().zip(&stream.columns) {
                 line.push(' ');
                 match Cell::of_slot(frame, *slot, column.column.ty) {

@@ -183,7 +183,7 @@ fn outputs(kept: &[CommonColumn], inputs: usize) -> [OutputStream; 2] {
         },
     });
     let shadow = shadow.collect();
-    [OutputStream { suffix: "", columns: main }, OutputStream { suffix: "shadow", columns: shadow }]
+    [OutputStream::new("", main), OutputStream::new("shadow", shadow)]
 }
 
 struct Plan {

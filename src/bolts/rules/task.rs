@@ -6,14 +6,13 @@
 //! 3. Only when a row leaves are its score and reason computed. If that fails, the failure leaves in its place: one
 //!    rule's mistake silences no other.
 
-use super::super::{Share, failure_text};
+use super::super::{Share, failure_text, path_of_row};
 use super::hold::{self, AllStreaks, Hold};
 use super::report::{Counts, Report};
 use crate::component::{Bolt, ComponentError, ERRORS, Flow, Sections, Step};
 use crate::expr::{Compiled, CompiledTemplate, EvalError};
 use crate::store::{KeyReader, State};
 use crate::tuple::{Arena, Frame, Slot};
-use xxhash_rust::xxh3::xxh3_64;
 
 /// A rule ready to run.
 pub struct Live {
@@ -231,7 +230,7 @@ impl Bolt for Task {
             return None;
         }
         self.next += 1;
-        frame.set_path(extended(self.path, at as u64));
+        frame.set_path(path_of_row(self.path, at as u64));
         Some(self.leave(at, frame, step.arena).unwrap_or_else(|(reason, text)| {
             step.error(reason, text);
             ERRORS
@@ -250,12 +249,4 @@ impl Bolt for Task {
         }
         Ok(())
     }
-}
-
-/// The path of one of several rows.
-fn extended(path: u64, ordinal: u64) -> u64 {
-    let mut bytes = [0u8; 16];
-    bytes[..8].copy_from_slice(&path.to_le_bytes());
-    bytes[8..].copy_from_slice(&ordinal.to_le_bytes());
-    xxh3_64(&bytes)
 }
