@@ -13,6 +13,8 @@ use crate::tuple::{Column, Frame, Slot};
 pub struct Adds {
     /// The columns of the main stream: kept ones, those of the bolt itself, then the entries.
     pub columns: Vec<OutputColumn>,
+    /// The columns of the input that stand first among them.
+    kept: Vec<usize>,
     /// Where the entries start among them.
     first: usize,
     /// Number of columns of the input.
@@ -31,6 +33,16 @@ impl Adds {
     /// the kept ones, replace columns of the same name, and entries may name them. None if there are problems, which
     /// have been recorded.
     pub fn check(check: &BoltCheck<'_>, own: &[Column]) -> Option<Adds> {
+        Adds::check_as(check, own, true)
+    }
+
+    /// The same for a bolt whose rows do not leave as they came: every column has a slot of its own, and the kept ones
+    /// are the bolt's to fill ([`Adds::kept`]).
+    pub fn check_apart(check: &BoltCheck<'_>, own: &[Column]) -> Option<Adds> {
+        Adds::check_as(check, own, false)
+    }
+
+    fn check_as(check: &BoltCheck<'_>, own: &[Column], passes: bool) -> Option<Adds> {
         let input = check.inputs.first()?;
         let all: Vec<usize> = (0..input.columns.len()).collect();
         let kept = columns::keep(&check.options, &input.name, &input.columns, &all);
@@ -57,15 +69,17 @@ impl Adds {
         let (names, entries) = added.unwrap_or_default();
         let names: Vec<String> = names.into_iter().map(|(name, _)| name.to_owned()).collect();
         let replaced = |column: &Column| names.iter().any(|name| column.is(name));
-        let kept = kept?.into_iter().filter(|at| !numbers.contains(at));
-        let kept = kept.map(|at| OutputColumn { column: input.columns[at].clone(), source: ColumnSource::Input(at) });
+        let kept = kept?.into_iter().filter(|at| !numbers.contains(at) && !replaced(&input.columns[*at]));
+        let kept: Vec<usize> = kept.collect();
+        let source = |at: usize| if passes { ColumnSource::Input(at) } else { ColumnSource::Computed };
+        let passed = kept.iter().map(|at| OutputColumn { column: input.columns[*at].clone(), source: source(*at) });
         let own_columns = own.iter().map(|c| OutputColumn { column: c.clone(), source: ColumnSource::Computed });
-        let mut outputs: Vec<OutputColumn> = kept.chain(own_columns).filter(|o| !replaced(&o.column)).collect();
+        let mut outputs: Vec<OutputColumn> = passed.chain(own_columns.filter(|o| !replaced(&o.column))).collect();
         let first = outputs.len();
         for (name, expr) in names.iter().zip(&entries.expressions) {
             let renamed = expr.as_column().filter(|at| *at < input.columns.len() && !numbers.contains(at));
             let column = Column { name: name.clone(), ty: expr.data_type(), nullable: expr.nullable() };
-            outputs.push(OutputColumn { column, source: renamed.map_or(ColumnSource::Computed, ColumnSource::Input) });
+            outputs.push(OutputColumn { column, source: renamed.map_or(ColumnSource::Computed, source) });
         }
         if outputs.is_empty() {
             let problem = Problem::error(format!("`{}` has no columns", check.options.component));
@@ -73,12 +87,17 @@ impl Adds {
             return None;
         }
         let (inputs, base) = (input.columns.len(), scope_columns.len());
-        Some(Adds { columns: outputs, first, inputs, own: numbers, base, names, entries })
+        Some(Adds { columns: outputs, kept, first, inputs, own: numbers, base, names, entries })
     }
 
     /// Where a column of the bolt itself stands among [`Adds::columns`]; none where an entry has replaced it.
     pub fn place(&self, own: &Column) -> Option<usize> {
         self.columns[..self.first].iter().position(|o| o.source == ColumnSource::Computed && o.column.is(&own.name))
+    }
+
+    /// The columns of the input that are kept: the first ones of [`Adds::columns`].
+    pub fn kept(&self) -> &[usize] {
+        &self.kept
     }
 
     /// The columns of the input that entries compute with.

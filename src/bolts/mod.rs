@@ -24,6 +24,7 @@ mod select;
 pub mod table;
 mod text_table;
 mod throttle;
+mod top;
 mod ttl;
 
 pub use aggregate::Aggregate;
@@ -41,6 +42,7 @@ pub use select::Select;
 pub use table::Table;
 pub use text_table::{Align, TextTable};
 pub use throttle::{Dedupe, Throttle};
+pub use top::Top;
 pub use ttl::{FOREVER, ttl};
 
 use crate::component::Registry;
@@ -61,6 +63,7 @@ pub fn register(registry: Registry) -> Registry {
         .bolt(Log)
         .bolt(Null)
         .bolt(Aggregate)
+        .bolt(Top)
         .bolt(Throttle)
         .bolt(Dedupe)
 }

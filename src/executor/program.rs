@@ -145,6 +145,7 @@ impl Program {
         senders: Vec<Sender>,
         pending_words_max: usize,
     ) -> Program {
+        let deadline = tasks.iter().map(|task| task.deadline).min().unwrap_or(i64::MAX);
         Program {
             targets,
             nodes,
@@ -152,7 +153,7 @@ impl Program {
             routers,
             senders,
             pending_words_max,
-            deadline: i64::MAX,
+            deadline,
             reached: Vec::new(),
             forwarded: false,
             broken: false,

@@ -83,9 +83,9 @@ enum State {
     Broken,
 }
 
-type Parsed<'a> = Option<(Source<'a>, ast::Expr)>;
+pub(super) type Parsed<'a> = Option<(Source<'a>, ast::Expr)>;
 
-struct EntryNames<'a> {
+pub(super) struct EntryNames<'a> {
     scope: &'a Scope<'a>,
     entries: &'a [(&'a str, &'a str)],
     parsed: Rc<Vec<Parsed<'a>>>,
@@ -102,7 +102,12 @@ struct EntryNames<'a> {
 }
 
 impl<'a> EntryNames<'a> {
-    fn new(scope: &'a Scope<'a>, entries: &'a [(&'a str, &'a str)], parsed: Vec<Parsed<'a>>) -> EntryNames<'a> {
+    /// The names of these entries over a scope; without aggregates.
+    pub(super) fn new(
+        scope: &'a Scope<'a>,
+        entries: &'a [(&'a str, &'a str)],
+        parsed: Vec<Parsed<'a>>,
+    ) -> EntryNames<'a> {
         EntryNames {
             scope,
             entries,

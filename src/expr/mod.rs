@@ -17,6 +17,7 @@ mod math;
 mod node;
 mod number;
 mod operators;
+mod order_by;
 mod pattern;
 mod resolve;
 mod set;
@@ -36,6 +37,7 @@ pub use environment::{Environment, Param, ReferenceTable};
 pub use functions::{FunctionDoc, FunctionGroup, functions};
 pub use index::{CompiledConditions, Condition, Conditions};
 pub use operators::{OperatorDoc, operators};
+pub use order_by::{CompiledOrder, OrderBy, check_order};
 pub use set::{CompiledSet, SETS, SetExpr};
 pub use template::{CompiledTemplate, Template};
 

@@ -2,7 +2,7 @@
 
 use crate::expr::Expr;
 use crate::expr::node::{CompareOp, ConstantSet, Kind, LikeSource, Node};
-use crate::expr::number::canonical_bits;
+use crate::expr::number::order_key;
 use crate::expr::pattern::{RegexCall, RegexPattern};
 use crate::tuple::{DataType, Value};
 
@@ -41,11 +41,7 @@ impl Guard {
 #[inline(always)]
 pub(super) fn key(ty: DataType, word: u64) -> i64 {
     match ty {
-        DataType::Double => {
-            let bits = canonical_bits(f64::from_bits(word)) as i64;
-            // Negative numbers have the sign bit and grow downwards; NaN is above all others.
-            if bits < 0 { bits ^ i64::MAX } else { bits }
-        }
+        DataType::Double => order_key(f64::from_bits(word)),
         _ => word as i64,
     }
 }
@@ -57,35 +53,31 @@ pub(super) fn of(expr: &Expr) -> Option<Guard> {
     // What stands behind a part that may fail is not always looked at.
     let safe = parts.iter().position(|part| fallible(part)).unwrap_or(parts.len());
     let fails = safe < parts.len();
-    let mut best: Option<Guard> = None;
+    let mut found: Vec<(Guard, usize)> = Vec::new();
     for part in &parts[..safe] {
         let Some((column, ty, test)) = test_of(part) else { continue };
-        let guard = Guard { column, ty, test, whole: parts.len() == 1, fallible: fails };
-        best = Some(match best {
-            None => guard,
-            Some(known) => better(known, guard, parts.len()),
-        });
-    }
-    best
-}
-
-/// Joins two tests of one column where both are ranges, else chooses.
-fn better(known: Guard, other: Guard, parts: usize) -> Guard {
-    match (&known.test, &other.test) {
-        (Test::Range(a, b), Test::Range(c, d)) if known.column == other.column => {
-            // Of two parts, both are the guard.
-            Guard { test: Test::Range(*a.max(c), *b.min(d)), whole: parts == 2, ..known }
+        // Ranges of one column are one range.
+        let known = found.iter_mut().find(|(known, _)| known.column == column);
+        match (known, &test) {
+            (Some((Guard { test: Test::Range(low, high), .. }, count)), Test::Range(from, to)) => {
+                (*low, *high, *count) = ((*low).max(*from), (*high).min(*to), *count + 1);
+            }
+            _ => found.push((Guard { column, ty, test, whole: false, fallible: fails }, 1)),
         }
-        (Test::Equal(few), Test::Equal(more)) if few.len() > more.len() => other,
-        (Test::Range(..), Test::Equal(_)) => other,
-        // Of ranges of two columns the first counts, unless only the other is closed at both ends.
-        (Test::Range(a, b), Test::Range(c, d)) if !closed(*a, *b) && closed(*c, *d) => other,
-        _ => known,
     }
+    let (guard, count) = found.into_iter().min_by_key(|(guard, _)| guard.test.width())?;
+    Some(Guard { whole: count == parts.len(), ..guard })
 }
 
-fn closed(low: i64, high: i64) -> bool {
-    low != i64::MIN && high != i64::MAX
+impl Test {
+    /// How many tuples may pass, as far as can be told: by few values, a range with two ends, one with one.
+    fn width(&self) -> usize {
+        match self {
+            Test::Equal(values) => values.len(),
+            Test::Range(low, high) if *low != i64::MIN && *high != i64::MAX => usize::MAX - 1,
+            Test::Range(..) => usize::MAX,
+        }
+    }
 }
 
 /// The parts that `and` joins, in order.

@@ -141,6 +141,7 @@ struct Live {
 }
 
 /// Conditions ready to run. Owned by one executor.
+#[derive(Default)]
 pub struct CompiledConditions {
     live: Vec<Live>,
     /// The conditions that are always candidates.

@@ -50,7 +50,7 @@ fn series_include_both_ends_and_may_lead_away() {
     assert_eq!(rows("generate_series(1, j)"), [], "of NULL");
     let end = i64::MAX;
     assert_eq!(rows(&format!("generate_series({}, {end}, 2)", end - 2)), numbers(&[end - 2, end]));
-    let whole = rows_of("generate_series((-9223372036854775807 - 1)::bigint, 9223372036854775807)", &row(), u64::MAX);
+    let whole = rows_of("generate_series((-9223372036854775807 - 1)::bigint, 9223372036854775807)", &row(), 1 << 20);
     assert_eq!(whole.unwrap_err().reason, "too_many_rows", "2^64 rows are counted without overflow");
 }
 
