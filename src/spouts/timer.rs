@@ -333,10 +333,11 @@ mod tests {
                 prop_assert!(last.is_none_or(|(_, time)| wall - time * SECOND < every * SECOND), "the latest is there");
             }
             prop_assert!(seen.iter().all(|(_, time)| time % every == 0));
-            prop_assert!(seen.windows(2).all(|w| {
+            let follows = |w: &[(u64, i64)]| {
                 let ticks = w[1].0 - w[0].0;
                 (ticks == 1 || !all && ticks > 1) && w[1].1 - w[0].1 == ticks as i64 * every
-            }));
+            };
+            prop_assert!(seen.windows(2).all(follows), "{seen:?}");
             prop_assert!(seen.first().is_none_or(|first| first.0 == 0 || !all));
         }
     }
