@@ -14,6 +14,7 @@ mod filter;
 mod gather;
 mod log;
 mod null;
+mod parse;
 mod quality;
 #[cfg(test)]
 mod rig;
@@ -35,6 +36,7 @@ pub use filter::Filter;
 pub use gather::{Gather, Share};
 pub use log::Log;
 pub use null::Null;
+pub use parse::Parse;
 pub use quality::Quality;
 pub use route::Route;
 pub use rules::Rules;
@@ -54,6 +56,7 @@ pub fn register(registry: Registry) -> Registry {
         .bolt(Filter)
         .bolt(Select)
         .bolt(Expand)
+        .bolt(Parse)
         .bolt(Route)
         .bolt(Rules)
         .bolt(Quality)

@@ -213,7 +213,7 @@ impl Spout for Ticks {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spouts::fixture::checked;
+    use crate::decoder::fixture::checked;
     use crate::tuple::{Layout, Run};
     use proptest::prelude::*;
 
