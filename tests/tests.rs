@@ -8,6 +8,7 @@ mod crash;
 mod durable;
 mod engine;
 mod log;
+mod many_filters;
 mod postgres;
 mod program;
 mod readme;

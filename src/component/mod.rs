@@ -21,7 +21,7 @@ pub use outbox::{Mark, Outbox};
 pub use registry::Registry;
 pub use spout::{Intake, Polled, Reject, SplitName, Spout, SpoutBuild, SpoutCheck, SpoutFactory, SpoutPlan};
 
-pub use table::{TableFactory, TablePlan};
+pub use table::{TableChange, TableChanges, TableFactory, TableFollower, TablePlan};
 
 use crate::expr::Environment;
 use thiserror::Error;

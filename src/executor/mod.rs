@@ -4,6 +4,7 @@
 //! pipelines, and the waiting around the steps. Never knows a concrete spout or bolt, nor the config file.
 
 mod channel;
+mod dispatch;
 mod input;
 mod meter;
 mod pipeline;
@@ -14,6 +15,7 @@ mod thread;
 mod wait;
 
 pub use channel::{Columns, Item, Receiver, Sender, record_words};
+pub use dispatch::Dispatch;
 pub use input::{Channel, Input, RejectColumn, Side, Source, Split, split_key};
 pub use meter::{ExecutorMeter, TaskMeter};
 pub use pipeline::{Order, Pipeline, Progress};

@@ -10,6 +10,7 @@ mod place;
 mod plan;
 mod report;
 mod running;
+mod shared;
 mod slots;
 mod state_report;
 
@@ -20,4 +21,4 @@ pub use explain::{breaks, explain};
 pub use place::Placement;
 pub use plan::{ChannelPlan, Entry, Hop, PipelinePlan, Plan, TaskId, Way, plan, senders};
 pub use report::{Before, Facts, interim, report};
-pub use running::{Ran, RunError, RunOptions, allowed_cores, entries, load_tables, run};
+pub use running::{Ran, RunError, RunOptions, TableTail, allowed_cores, entries, load_tables, run};
