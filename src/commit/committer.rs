@@ -198,6 +198,10 @@ impl Committer {
         meter.operations += gathered.batches.iter().map(|batch| batch.len() as u64).sum::<u64>();
         meter.batch_bytes += gathered.batches.iter().map(|batch| batch.size_bytes() as u64).sum::<u64>();
         meter.chunk_bytes += chunk_bytes;
+        drop(meter);
+        let batches = gathered.batches.into_iter().map(Batch::into_memory);
+        let chunks = gathered.chunks.into_iter().map(|chunk| chunk.bytes);
+        batches.chain(chunks).for_each(|memory| self.space.spares().give(memory));
         Ok(())
     }
 

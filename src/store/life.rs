@@ -13,7 +13,9 @@
 //! Invariants: an entry leaves memory only when the epoch of its last change is durable; an entry that is not in memory
 //! is wholly in the store, unless it was removed, which is remembered until that is durable.
 
+use super::ahead::{Ahead, Approach, Came};
 use super::backend::{Batch, StoreError};
+use super::fetch::Fetched;
 use super::lists::{Lists, Written};
 use super::space::{self, Message, Place, Space};
 use super::{Index, KeyRef, Slab};
@@ -37,10 +39,10 @@ pub trait Content {
     /// The event time that an entry was last used at, from which its time to live counts.
     fn touched(&self, entry: u32) -> i64;
 
-    /// Asks for what [`Content::encode`] will look at: first for the entry itself, then, when that is near, for what it
-    /// points to; purely a hint.
-    fn prefetch(&self, entry: u32, near: bool) {
-        let _ = (entry, near);
+    /// Asks for what [`Content::encode`] will look at, one step of the way; purely a hint.
+    fn approach(&self, entry: u32, at: Approach) -> Approach {
+        let _ = (entry, at);
+        Approach::Near
     }
 
     /// Memory that so many entries take, with all that belongs to them, bytes.
@@ -162,6 +164,7 @@ pub struct Life {
     /// Dirty entries of the epoch that is being handed over, and how far that is.
     handing: Vec<u32>,
     handed: usize,
+    ahead: Ahead,
     open: bool,
     batch: Batch,
     /// Removals of the current epoch.
@@ -173,6 +176,7 @@ pub struct Life {
     changed_before: u64,
     told: u64,
     bytes: Vec<u8>,
+    fetched: Fetched,
     meter: LifeMeter,
     clock: quanta::Clock,
 }
@@ -183,8 +187,8 @@ const TELL_EVERY: u64 = 64;
 const CHANGE_BYTES: u64 = 64;
 /// Changes are sent in parts of so many bytes, roughly.
 const PART_BYTES: usize = 256 << 10;
-/// So many entries before their turn memory is asked for what they point to, and twice as many for themselves.
-const AHEAD: usize = 4;
+/// Steps towards entries for each that may be encoded: one with a long list takes many.
+const STEPS: usize = 16;
 /// Entries looked at when room is to be made.
 const LOOKED_AT: usize = 16;
 
@@ -203,6 +207,7 @@ impl Life {
             dirty: Vec::new(),
             handing: Vec::new(),
             handed: 0,
+            ahead: Ahead::new(),
             open: false,
             batch: Batch::default(),
             removals: Batch::default(),
@@ -212,6 +217,7 @@ impl Life {
             changed_before: 0,
             told: 0,
             bytes: Vec::new(),
+            fetched: Fetched::default(),
             meter: LifeMeter::default(),
             clock: quanta::Clock::new(),
         }
@@ -260,7 +266,46 @@ impl Life {
         self.bytes.clear();
         space::state_key(key.shard(), self.spec.place, &mut self.bytes);
         self.bytes.extend_from_slice(key.bytes);
+        if let Some(value) = self.fetched.take(&self.bytes) {
+            return Ok(value.map(<[u8]>::to_vec));
+        }
         self.space.backend().get(&self.bytes)
+    }
+
+    /// A run of tuples begins: what was fetched for the last one is of no use any more.
+    #[inline]
+    pub fn begin_run(&mut self) {
+        if self.fetched.len() > 0 {
+            self.fetched.clear();
+        }
+    }
+
+    /// A tuple of the run will ask for this key, which is not in memory.
+    pub fn want(&mut self, key: KeyRef<'_>) {
+        let place = self.spec.place;
+        self.fetched.want(|out| {
+            space::state_key(key.shard(), place, out);
+            out.extend_from_slice(key.bytes);
+        });
+    }
+
+    /// Reads what is wanted with one call to the store, if that is more than one key.
+    #[inline]
+    pub fn fetch(&mut self) {
+        match self.fetched.len() {
+            0 => {}
+            1 => self.fetched.clear(),
+            _ => self.fetch_all(),
+        }
+    }
+
+    #[inline(never)]
+    fn fetch_all(&mut self) {
+        let start = self.clock.raw();
+        if let Err(error) = self.fetched.read(self.space.backend()) {
+            self.space.fail(error);
+        }
+        self.meter.load_ns += self.clock.delta_as_nanos(start, self.clock.raw());
     }
 
     fn is_removed(&mut self, key: &[u8]) -> bool {
@@ -387,24 +432,22 @@ impl Life {
         if !self.open {
             return false;
         }
-        let end = self.handing.len().min(self.handed + budget);
-        while self.handed < end {
-            let entry = self.handing[self.handed];
-            self.handed += 1;
-            if let Some(far) = self.handing.get(self.handed + 2 * AHEAD) {
-                self.prefetch(*far);
-                content.prefetch(*far, false);
+        let (mut encoded, mut steps) = (0, budget * STEPS);
+        loop {
+            if encoded == budget || steps == 0 {
+                return true;
             }
-            if let Some(next) = self.handing.get(self.handed + AHEAD) {
-                content.prefetch(*next, true);
+            steps -= 1;
+            match self.nearer(index, content) {
+                Came::Near(entry) => {
+                    if self.is_due(entry) {
+                        self.encode(entry, index, content);
+                        encoded += 1;
+                    }
+                }
+                Came::Nearer => {}
+                Came::Over => break,
             }
-            let stamp = self.stamps.get(entry);
-            if stamp.pending && u64::from(stamp.epoch) + 1 == u64::from(self.epoch as u32) {
-                self.encode(entry, index, content);
-            }
-        }
-        if self.handed < self.handing.len() {
-            return true;
         }
         self.handing.clear();
         self.open = false;
@@ -412,11 +455,42 @@ impl Life {
         false
     }
 
+    /// Whether an entry has changed in the epoch that is over and was not encoded since.
+    #[inline(always)]
+    fn is_due(&self, entry: u32) -> bool {
+        let stamp = self.stamps.get(entry);
+        stamp.pending && stamp.epoch.wrapping_add(1) == self.epoch as u32
+    }
+
+    /// A step towards an entry that is to be encoded.
+    #[inline]
+    fn nearer(&mut self, index: &Index, content: &impl Content) -> Came {
+        let (handing, handed, stamps) = (&self.handing, &mut self.handed, &self.stamps);
+        let next = || {
+            let entry = handing.get(*handed).copied();
+            *handed += usize::from(entry.is_some());
+            entry
+        };
+        self.ahead.step(next, |entry, at| {
+            if at == Approach::Far {
+                super::slab::prefetch_value(stamps.get(entry));
+                index.prefetch_key(entry);
+                content.approach(entry, at);
+                return Approach::Words;
+            }
+            // What was encoded meanwhile, because it was to change again, need not come any nearer.
+            if stamps.get(entry).pending { content.approach(entry, at) } else { Approach::Near }
+        })
+    }
+
     /// Sends what has been encoded: a large epoch goes in parts, so that no piece of memory has to grow and be copied.
     fn send(&mut self, last: bool) {
         self.meter.written += self.batch.len() as u64;
         let batch = std::mem::take(&mut self.batch);
         let chunks = self.lists.take();
+        if chunks.is_some() {
+            self.lists.write_in(self.space.spares().take());
+        }
         let (task, epoch) = (self.task, self.epoch - 1);
         let changed_bytes = if last { self.changed_before } else { 0 };
         let hand_over = HandOver { task, epoch, batch, last, chunks, changed_bytes, prepare: None };
@@ -448,6 +522,7 @@ impl Life {
         self.bytes = key;
         if self.batch.size_bytes() + self.lists.pending_bytes() >= PART_BYTES {
             self.send(false);
+            self.batch = Batch::within(self.space.spares().take());
             self.batch.reserve(PART_BYTES + PART_BYTES / 4);
         }
     }

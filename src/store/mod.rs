@@ -6,10 +6,12 @@
 //! its own measurements: time is the event time of tuples. Never decides when an epoch ends. Invariant: a live key has
 //! exactly one entry, a live entry exactly one key.
 
+mod ahead;
 mod backend;
 mod catalogue;
 mod codec;
 mod faulty;
+mod fetch;
 mod index;
 mod keyed;
 mod life;
@@ -20,12 +22,14 @@ mod reader;
 mod rocks;
 mod slab;
 mod space;
+mod spare;
 mod table;
 #[cfg(test)]
 mod tests;
 mod trail;
 mod unhash;
 
+pub use ahead::Approach;
 pub use backend::{Backend, Batch, MemoryStore, Operation, StoreError, StoreStats};
 pub use catalogue::{Catalogue, Stored};
 pub use codec::Codec;

@@ -30,6 +30,8 @@ pub struct Rocks {
     options: Options,
     folder: PathBuf,
     segments: Mutex<HashMap<u32, Arc<File>>>,
+    /// Memory for the order of operations.
+    order: Mutex<Vec<Found>>,
     forget: Arc<AtomicI64>,
     given: AtomicU64,
     read_only: bool,
@@ -48,6 +50,7 @@ impl Rocks {
     /// # Errors
     /// The directory cannot be written, or what is in it is damaged.
     pub fn open(directory: &Path) -> Result<Rocks, StoreError> {
+        keep_memory();
         let folder = directory.join("segments");
         fs::create_dir_all(&folder).map_err(|error| {
             let what = format!("the data directory {} cannot be made", directory.display());
@@ -75,7 +78,8 @@ impl Rocks {
     }
 
     fn with(db: DB, options: Options, folder: PathBuf, forget: Arc<AtomicI64>, read_only: bool) -> Rocks {
-        Rocks { db, options, folder, segments: Mutex::default(), forget, given: AtomicU64::new(0), read_only }
+        let (segments, order, given) = (Mutex::default(), Mutex::default(), AtomicU64::new(0));
+        Rocks { db, options, folder, segments, order, forget, given, read_only }
     }
 
     fn path(&self, segment: u32) -> PathBuf {
@@ -139,20 +143,40 @@ fn options(forget: &Arc<AtomicI64>) -> Options {
     options
 }
 
-/// All operations in the order of their keys, those of one key as they came: a sorted table of changes finds the place
-/// of each beside that of the one before.
-fn sorted(batches: &[Batch]) -> Vec<Operation<'_>> {
-    let prefix = |operation: &Operation<'_>| {
-        let (Operation::Put(key, _) | Operation::Delete(key)) = operation;
-        let mut bytes = [0; 16];
-        let length = key.len().min(16);
-        bytes[..length].copy_from_slice(&key[..length]);
-        u128::from_be_bytes(bytes)
-    };
-    let mut all: Vec<(u128, Operation<'_>)> =
-        batches.iter().flat_map(Batch::operations).map(|operation| (prefix(&operation), operation)).collect();
-    all.sort_by_key(|(prefix, _)| *prefix);
-    all.into_iter().map(|(_, operation)| operation).collect()
+/// Where an operation is, by the first bytes of its key.
+type Found = ([u64; 2], u64);
+/// Bits of it for the place within a batch; the rest is the number of the batch.
+const PLACE_BITS: u32 = 40;
+
+/// Finds all operations in the order of their keys, those of one key as they came: a sorted table of changes finds the
+/// place of each beside that of the one before.
+fn sort(batches: &[Batch], found: &mut Vec<Found>) {
+    found.clear();
+    for (batch, number) in batches.iter().zip(0u64..) {
+        let mut at = 0;
+        while let Some((Operation::Put(key, _) | Operation::Delete(key), end)) = batch.operation_at(at) {
+            let mut bytes = [0; 16];
+            let length = key.len().min(16);
+            bytes[..length].copy_from_slice(&key[..length]);
+            let prefix = u128::from_be_bytes(bytes);
+            found.push(([(prefix >> 64) as u64, prefix as u64], number << PLACE_BITS | at as u64));
+            at = end;
+        }
+    }
+    // Place last: no two are the same.
+    found.sort_unstable();
+}
+
+/// Large pieces of memory stay with the process: RocksDB asks for them and gives them back with every epoch, and what
+/// goes back to the system makes all threads that share the address space stand still.
+fn keep_memory() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: `mallopt` sets numbers of the allocator of C, and may be called at any time.
+    unsafe {
+        libc::mallopt(libc::M_MMAP_MAX, 0);
+        libc::mallopt(libc::M_TRIM_THRESHOLD, libc::c_int::MAX);
+        libc::mallopt(libc::M_ARENA_MAX, 2);
+    }
 }
 
 fn refusal(path: &Path, error: &rocksdb::Error) -> StoreError {
@@ -175,9 +199,14 @@ impl Backend for Rocks {
         self.db.get(key).map_err(|error| refusal(self.db.path(), &error))
     }
 
-    fn multi_get(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        let values = self.db.multi_get(keys).into_iter();
-        values.map(|value| value.map_err(|error| refusal(self.db.path(), &error))).collect()
+    fn multi_get(&self, keys: &[&[u8]], each: &mut dyn FnMut(usize, &[u8])) -> Result<(), StoreError> {
+        let Some(all) = self.db.cf_handle(rocksdb::DEFAULT_COLUMN_FAMILY_NAME) else { return Ok(()) };
+        for (index, value) in self.db.batched_multi_get_cf(all, keys.iter().copied(), true).into_iter().enumerate() {
+            if let Some(value) = value.map_err(|error| refusal(self.db.path(), &error))? {
+                each(index, &value);
+            }
+        }
+        Ok(())
     }
 
     fn scan(&self, from: &[u8], to: &[u8], each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), StoreError> {
@@ -198,12 +227,17 @@ impl Backend for Rocks {
     fn write(&self, batches: &[Batch]) -> Result<(), StoreError> {
         let bytes: usize = batches.iter().map(Batch::size_bytes).sum();
         let mut all = WriteBatch::with_capacity_bytes(bytes + 64);
-        for operation in sorted(batches) {
-            match operation {
-                Operation::Put(key, value) => all.put(key, value),
-                Operation::Delete(key) => all.delete(key),
+        let mut order = self.order.lock().unwrap_or_else(PoisonError::into_inner);
+        sort(batches, &mut order);
+        for (_, place) in &*order {
+            let (batch, at) = (place >> PLACE_BITS, place & ((1 << PLACE_BITS) - 1));
+            match batches[batch as usize].operation_at(at as usize) {
+                Some((Operation::Put(key, value), _)) => all.put(key, value),
+                Some((Operation::Delete(key), _)) => all.delete(key),
+                None => {}
             }
         }
+        drop(order);
         let mut options = WriteOptions::default();
         options.set_sync(true);
         self.given.fetch_add(bytes as u64, Ordering::Relaxed);

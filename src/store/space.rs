@@ -10,6 +10,7 @@
 
 use super::backend::{Backend, Batch, StoreError};
 use super::life::HandOver;
+use super::spare::Spares;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -215,6 +216,7 @@ pub struct Space {
     tasks: AtomicU32,
     memory_bytes: usize,
     sender: mpsc::Sender<Message>,
+    spares: Spares,
 }
 
 fn meta(name: &str) -> Vec<u8> {
@@ -338,12 +340,18 @@ impl Space {
             memory_bytes,
             sender,
             backend,
+            spares: Spares::default(),
         })
     }
 
     /// The store below.
     pub fn backend(&self) -> &dyn Backend {
         &*self.backend
+    }
+
+    /// Memory of what was written.
+    pub fn spares(&self) -> &Spares {
+        &self.spares
     }
 
     /// The epoch that the state was found at.

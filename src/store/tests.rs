@@ -10,6 +10,8 @@ enum Action {
     Change(Vec<u8>, i64),
     /// A key is looked at.
     Look(Vec<u8>),
+    /// A run begins whose tuples will ask for these keys, perhaps.
+    Run(Vec<Vec<u8>>),
     /// A key is removed.
     Remove(Vec<u8>),
     /// Expired keys are looked for.
@@ -32,6 +34,7 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
     let action = prop_oneof![
         12 => (key(), 0i64..20).prop_map(|(key, ahead)| Action::Change(key, ahead)),
         4 => key().prop_map(Action::Look),
+        2 => prop::collection::vec(key(), 0..8).prop_map(Action::Run),
         2 => key().prop_map(Action::Remove),
         1 => (0usize..30).prop_map(Action::Sweep),
         4 => (0usize..8).prop_map(Action::Epoch),
@@ -120,6 +123,11 @@ proptest! {
                 Action::Look(key) => {
                     let known = model.get(&key).filter(|(_, touched)| now.saturating_sub(*touched) <= ttl);
                     prop_assert_eq!(living.keyed.get(KeyRef::new(&key), now), known.map(|(values, _)| values));
+                }
+                Action::Run(keys) => {
+                    living.keyed.begin_run();
+                    keys.iter().for_each(|key| living.keyed.want(KeyRef::new(key)));
+                    living.keyed.fetch();
                 }
                 Action::Remove(key) => {
                     model.remove(&key);
@@ -348,4 +356,31 @@ fn a_segment_that_was_dropped_is_not_written_on() {
     let third = commit(0);
     assert_eq!((lists::read(&space, first).unwrap(), lists::read(&space, second).unwrap()), (None, None));
     assert_eq!(lists::read(&space, third).unwrap().unwrap().payload, [7]);
+}
+
+proptest! {
+    /// What is asked for ahead is what encoding looks at, and the list is the one that was written.
+    #[test]
+    fn a_list_asks_for_as_many_items_as_it_said(steps in prop::collection::vec((0u32..40, 0u32..6, any::<bool>()), 0..60)) {
+        let space = Space::open(Arc::new(MemoryStore::new()), 0, mpsc::channel().0).unwrap();
+        let place = space.handle("bolt", "list", "", &[]).unwrap();
+        let (mut lists, mut trail, mut items) = (lists::Lists::new(place, 5), Trail::default(), Vec::<u8>::new());
+        for (inserted, behind, encoded) in steps {
+            for number in 0..inserted {
+                let after = if number == 0 { behind.min(items.len() as u32) } else { 0 };
+                items.insert(items.len() - after as usize, number as u8);
+                trail.insert(after);
+            }
+            if encoded {
+                let wanted = trail.rows_wanted();
+                let (mut asked, mut value) = (0, Vec::new());
+                trail.encode(&mut ListsOf { lists: &mut lists, space: &space }, &mut value, &mut |count, out| {
+                    asked = count.max(asked);
+                    out.extend_from_slice(&items[items.len() - count as usize..]);
+                    (count, 0)
+                });
+                prop_assert_eq!(asked, wanted);
+            }
+        }
+    }
 }

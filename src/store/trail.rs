@@ -12,6 +12,7 @@ use super::backend::StoreError;
 use super::codec::Codec;
 use super::life::ListsOf;
 use super::lists::{self, ChunkHead, Pointer};
+use super::slab::prefetch_value;
 use super::space::Space;
 
 /// So many fresh items stay in the value.
@@ -21,6 +22,7 @@ const TIER: usize = 16;
 /// Chunks are not merged into larger ones than this, and so many fresh items become one at once: what is done in one go
 /// stays short, however long the list.
 const CHUNK_ITEMS: u32 = 256;
+const LONG: u32 = 128;
 
 /// A chunk of the list.
 #[derive(Clone, Copy, Debug)]
@@ -117,32 +119,56 @@ impl Trail {
     /// Whether there are so many fresh items that they should become a chunk before the epoch ends.
     #[inline(always)]
     pub fn is_long(&self) -> bool {
-        self.fresh >= CHUNK_ITEMS
+        self.fresh >= LONG
+    }
+
+    /// Asks for what it says of chunks; purely a hint.
+    #[inline(always)]
+    pub fn prefetch(&self) {
+        if let Some(last) = self.levels.last() {
+            prefetch_value(last);
+        }
+    }
+
+    /// How many of the newest items [`Trail::encode`] will ask for.
+    #[inline]
+    pub fn rows_wanted(&self) -> u32 {
+        if self.fresh > INLINE { self.merged().0 } else { self.fresh }
+    }
+
+    /// How many of the newest items become a chunk next, and how many levels stay as they are.
+    fn merged(&self) -> (u32, usize) {
+        let (mut count, mut rest) = (self.fresh, self.levels.len());
+        loop {
+            let class = Level::class(count);
+            let same = self.levels[..rest].iter().rev().take_while(|level| Level::class(level.items) <= class).count();
+            if same + 1 < TIER {
+                return (count, rest);
+            }
+            let merged = count + self.levels[rest - same..rest].iter().map(|level| level.items).sum::<u32>();
+            if merged > CHUNK_ITEMS {
+                return (count, rest);
+            }
+            (count, rest) = (merged, rest - same);
+        }
     }
 
     /// Fresh items become a chunk, together with chunks of its size if there are enough.
     pub fn spill(&mut self, life: &mut ListsOf<'_>, items: &mut Writer<'_>) {
-        let mut count = self.fresh;
-        loop {
-            let class = Level::class(count);
-            let same = self.levels.iter().rev().take_while(|level| Level::class(level.items) <= class).count();
-            if same + 1 < TIER {
-                break;
+        let (count, rest) = self.merged();
+        self.levels.truncate(rest);
+        let levels = &mut self.levels;
+        let mut written = 0;
+        let pointer = life.lists.append_with(life.space, |out| {
+            let newest;
+            (written, newest) = items(count, out);
+            if written < count {
+                levels.clear();
             }
-            let rest = self.levels.len() - same;
-            let merged = count + self.levels[rest..].iter().map(|level| level.items).sum::<u32>();
-            if merged > CHUNK_ITEMS {
-                break;
-            }
-            count += self.levels.drain(rest..).map(|level| level.items).sum::<u32>();
-        }
-        let mut payload = Vec::new();
-        let (written, newest) = items(count, &mut payload);
-        if written < count {
-            self.levels.clear();
-        }
-        let head = ChunkHead { previous: self.head(), items: written, replaced: self.passed_over(), newest };
-        let pointer = life.lists.append(life.space, &head, |out| out.extend_from_slice(&payload));
+            let previous = levels.last().map_or(Pointer::NONE, |level| level.pointer);
+            let replaced = levels.last().map_or(0, |level| level.held - level.items);
+            ChunkHead { previous, items: written, replaced, newest }
+        });
         self.levels.push(Level { pointer, items: written, held: written });
         self.fresh = 0;
     }

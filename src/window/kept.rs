@@ -5,7 +5,11 @@
 //! arrival are as few as the windows say and are written whole.
 
 use super::{NEWEST, Rolling};
-use crate::store::{Codec, Content, Index, ListsOf, Slab, Space, StoreError, Trail};
+use crate::store::{Approach, Codec, Content, Index, ListsOf, Slab, Space, StoreError, Trail};
+
+/// The lists of a key, as steps towards them name them.
+const TIMED: u8 = 0;
+const ARRIVED: u8 = 1;
 
 fn damaged() -> StoreError {
     StoreError::Damaged { what: "the windows of a key".to_owned(), why: "they are cut".to_owned() }
@@ -29,6 +33,15 @@ impl Rolling {
         if let (Some(track), Some(trails)) = (&self.timed, &mut self.trails) {
             let state = self.state.get(entry);
             trails.get_mut(entry).spill(life, &mut |count, out| track.write_rows(state, count, out));
+        }
+    }
+
+    /// The first step towards the rows by arrival.
+    fn approach_arrived(&self, entry: u32) -> Approach {
+        let state = self.state.get(entry);
+        match self.arrived.as_ref().and_then(|track| track.rows_from(state, track.arrived(state))) {
+            Some((item, left)) => Approach::Item { list: ARRIVED, item, left },
+            None => Approach::Near,
         }
     }
 
@@ -88,8 +101,42 @@ impl Content for Rolling {
         self.newest(entry)
     }
 
-    fn prefetch(&self, entry: u32, near: bool) {
-        if near { self.prefetch_rows(entry) } else { self.prefetch_state(entry) }
+    fn approach(&self, entry: u32, at: Approach) -> Approach {
+        let (timed, arrived) = (self.timed.as_ref().zip(self.trails.as_ref()), self.arrived.as_ref());
+        match at {
+            Approach::Far => {
+                self.prefetch_state(entry);
+                Approach::Words
+            }
+            Approach::Words => {
+                if let Some((track, trails)) = timed {
+                    trails.get(entry).prefetch();
+                    track.newest_row(self.state.get(entry));
+                }
+                Approach::Heads
+            }
+            Approach::Heads => {
+                let state = self.state.get(entry);
+                let by_time = timed.map(|(track, trails)| track.rows_from(state, trails.get(entry).rows_wanted()));
+                by_time.flatten().map_or_else(
+                    || self.approach_arrived(entry),
+                    |(item, left)| Approach::Item { list: TIMED, item, left },
+                )
+            }
+            Approach::Item { list: TIMED, item, left } => {
+                match timed.and_then(|(track, _)| track.row_before(self.state.get(entry), item, left)) {
+                    Some((item, left)) => Approach::Item { list: TIMED, item, left },
+                    None => self.approach_arrived(entry),
+                }
+            }
+            Approach::Item { list, item, left } => {
+                match arrived.and_then(|track| track.row_before(self.state.get(entry), item, left)) {
+                    Some((item, left)) => Approach::Item { list, item, left },
+                    None => Approach::Near,
+                }
+            }
+            Approach::Near => Approach::Near,
+        }
     }
 
     fn used_bytes(&self, entries: usize) -> usize {
