@@ -24,6 +24,65 @@ const TIER: usize = 16;
 const CHUNK_ITEMS: u32 = 256;
 const LONG: u32 = 128;
 
+/// Bytes that lie in the trail itself, so that it takes two lines, and those of them that lie in the first.
+const SHORT: usize = 88;
+const LINE: usize = 24;
+
+/// Bytes of items, in place as long as they are few.
+#[derive(Debug)]
+struct Bytes {
+    long: Option<Box<Vec<u8>>>,
+    length: u8,
+    short: [u8; SHORT],
+}
+
+impl Default for Bytes {
+    fn default() -> Bytes {
+        Bytes { long: None, length: 0, short: [0; SHORT] }
+    }
+}
+
+impl Bytes {
+    #[inline(always)]
+    fn get(&self) -> &[u8] {
+        match &self.long {
+            None => &self.short[..usize::from(self.length)],
+            Some(long) => long,
+        }
+    }
+
+    #[inline(always)]
+    fn push(&mut self, item: &[u8]) {
+        let start = usize::from(self.length);
+        match self.short.get_mut(start..start + item.len()) {
+            Some(place) if self.long.is_none() => {
+                place.copy_from_slice(item);
+                self.length += item.len() as u8;
+            }
+            _ => self.push_long(item),
+        }
+    }
+
+    #[inline(never)]
+    fn push_long(&mut self, item: &[u8]) {
+        let long = self.long.get_or_insert_with(|| {
+            let mut long = Vec::with_capacity(2 * SHORT + item.len());
+            long.extend_from_slice(&self.short[..usize::from(self.length)]);
+            Box::new(long)
+        });
+        long.extend_from_slice(item);
+    }
+
+    /// No bytes; those of a list that was long for once give their memory back.
+    fn clear(&mut self) {
+        self.length = 0;
+        match &mut self.long {
+            Some(long) if long.len() > SHORT => long.clear(),
+            _ => self.long = None,
+        }
+    }
+}
+
 /// A chunk of the list.
 #[derive(Clone, Copy, Debug)]
 struct Level {
@@ -42,33 +101,49 @@ impl Level {
 }
 
 /// Where the items of a list are.
+///
+/// What a key needs when it is written lies here, in two lines side by side; no item is looked up again for it.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 pub struct Trail {
-    /// Number of the newest items that no chunk has.
-    fresh: u32,
     /// Chunks, oldest first.
     levels: Vec<Level>,
+    /// Number of the newest items that no chunk has.
+    fresh: u32,
+    /// Whether their bytes have to be made anew, since an item came among them or among older ones.
+    stale: bool,
+    /// Their bytes.
+    bytes: Bytes,
 }
 
-/// Writes up to so many of the newest items of a list, oldest of them first; how many, and the time of the newest.
+/// Writes up to so many of the newest items of a list, oldest of them first, the first as the first of its kind; how many,
+/// and the time of the newest.
 pub type Writer<'a> = dyn FnMut(u32, &mut Vec<u8>) -> (u32, i64) + 'a;
 
 /// Reads so many items from the front of some bytes.
 pub type Block<'a, T> = dyn FnMut(u32, &mut &[u8]) -> Option<Vec<T>> + 'a;
 
 impl Trail {
-    /// An item was put into the list, `after` items before its newer end.
+    /// An item was put into the list, `after` items before its newer end; `item` gives its bytes, told whether it is the
+    /// first of the fresh ones.
     #[inline(always)]
-    pub fn insert(&mut self, after: u32) {
-        if after <= self.fresh {
-            self.fresh += 1;
-        } else {
-            self.insert_among_written(after);
+    pub fn insert<'a>(&mut self, after: u32, item: impl FnOnce(bool) -> &'a [u8]) {
+        if after > 0 {
+            return self.insert_among_others(after);
         }
+        if !self.stale {
+            self.bytes.push(item(self.fresh == 0));
+        }
+        self.fresh += 1;
     }
 
     #[cold]
-    fn insert_among_written(&mut self, after: u32) {
+    fn insert_among_others(&mut self, after: u32) {
+        self.stale = true;
+        if after <= self.fresh {
+            self.fresh += 1;
+            return;
+        }
         let mut again = after - self.fresh;
         self.fresh = after + 1;
         while let Some(top) = self.levels.last_mut()
@@ -83,29 +158,34 @@ impl Trail {
         }
     }
 
-    /// Appends what the store keeps of the list: `[newest chunk | items of it that do not count u32 | fresh items u32 |
-    /// fresh items]`.
-    pub fn encode(&mut self, life: &mut ListsOf<'_>, out: &mut Vec<u8>, items: &mut Writer<'_>) {
-        if self.fresh > INLINE {
-            self.spill(life, items);
-        }
-        let at = out.len();
-        self.head().write(out);
-        self.passed_over().write(out);
-        self.fresh.write(out);
-        if self.fresh > 0 {
-            let (written, _) = items(self.fresh, out);
+    /// Makes the bytes of the fresh items anew if they have to be.
+    #[inline]
+    fn renew(&mut self, items: &mut Writer<'_>) {
+        if self.stale {
+            let mut bytes = Vec::new();
+            let (written, _) = items(self.fresh, &mut bytes);
             if written < self.fresh {
                 // Nothing older is left in the list.
                 self.levels.clear();
                 self.fresh = written;
-                let mut head = Vec::with_capacity(20);
-                Pointer::NONE.write(&mut head);
-                0u32.write(&mut head);
-                written.write(&mut head);
-                out[at..at + head.len()].copy_from_slice(&head);
             }
+            self.bytes.clear();
+            self.bytes.push(&bytes);
+            self.stale = false;
         }
+    }
+
+    /// Appends what the store keeps of the list: `[newest chunk | items of it that do not count u32 | fresh items u32 |
+    /// fresh items]`; `newest` is the time of its newest item.
+    pub fn encode(&mut self, life: &mut ListsOf<'_>, newest: i64, out: &mut Vec<u8>, items: &mut Writer<'_>) {
+        self.renew(items);
+        if self.fresh > INLINE {
+            self.spill(life, newest, items);
+        }
+        self.head().write(out);
+        self.passed_over().write(out);
+        self.fresh.write(out);
+        out.extend_from_slice(self.bytes.get());
     }
 
     fn head(&self) -> Pointer {
@@ -122,18 +202,29 @@ impl Trail {
         self.fresh >= LONG
     }
 
-    /// Asks for what it says of chunks; purely a hint.
+    /// Asks for all of it; purely a hint.
     #[inline(always)]
     pub fn prefetch(&self) {
+        prefetch_value(self);
+        prefetch_value(&self.bytes.short[LINE]);
+    }
+
+    /// Asks for what it points to, when it is near itself; purely a hint.
+    #[inline(always)]
+    pub fn prefetch_more(&self) {
         if let Some(last) = self.levels.last() {
             prefetch_value(last);
+        }
+        if let Some(long) = &self.bytes.long {
+            prefetch_value(&**long);
         }
     }
 
     /// How many of the newest items [`Trail::encode`] will ask for.
     #[inline]
     pub fn rows_wanted(&self) -> u32 {
-        if self.fresh > INLINE { self.merged().0 } else { self.fresh }
+        let merged = if self.fresh > INLINE { self.merged().0 } else { self.fresh };
+        if self.stale || merged > self.fresh { merged } else { 0 }
     }
 
     /// How many of the newest items become a chunk next, and how many levels stay as they are.
@@ -153,17 +244,22 @@ impl Trail {
         }
     }
 
-    /// Fresh items become a chunk, together with chunks of its size if there are enough.
-    pub fn spill(&mut self, life: &mut ListsOf<'_>, items: &mut Writer<'_>) {
+    /// Fresh items become a chunk, together with chunks of its size if there are enough; `newest` is the time of the
+    /// newest.
+    pub fn spill(&mut self, life: &mut ListsOf<'_>, newest: i64, items: &mut Writer<'_>) {
+        self.renew(items);
         let (count, rest) = self.merged();
-        self.levels.truncate(rest);
-        let levels = &mut self.levels;
-        let mut written = 0;
+        let Trail { levels, bytes, fresh, .. } = self;
+        let mut written = *fresh;
+        levels.truncate(rest);
         let pointer = life.lists.append_with(life.space, |out| {
-            let newest;
-            (written, newest) = items(count, out);
-            if written < count {
-                levels.clear();
+            if count == *fresh {
+                out.extend_from_slice(bytes.get());
+            } else {
+                (written, _) = items(count, out);
+                if written < count {
+                    levels.clear();
+                }
             }
             let previous = levels.last().map_or(Pointer::NONE, |level| level.pointer);
             let replaced = levels.last().map_or(0, |level| level.held - level.items);
@@ -171,6 +267,7 @@ impl Trail {
         });
         self.levels.push(Level { pointer, items: written, held: written });
         self.fresh = 0;
+        self.bytes.clear();
     }
 
     /// Reads a list that was written, as far back as `bound`: `block` reads so many items from the front of some bytes.
@@ -188,7 +285,10 @@ impl Trail {
         let mut pointer = Pointer::read(from).ok_or_else(damaged)?;
         let mut passed_over = u32::read(from).ok_or_else(damaged)?;
         let fresh = u32::read(from).ok_or_else(damaged)?;
+        let before = *from;
         let mut blocks = vec![block(fresh, from).ok_or_else(damaged)?];
+        let mut bytes = Bytes::default();
+        bytes.push(&before[..before.len() - from.len()]);
         let mut levels = Vec::new();
         while let Some(chunk) = lists::read(space, pointer)? {
             if chunk.newest < bound {
@@ -201,6 +301,6 @@ impl Trail {
             (pointer, passed_over) = (chunk.previous, chunk.replaced);
         }
         levels.reverse();
-        Ok((Trail { fresh, levels }, blocks.into_iter().rev().flatten().collect()))
+        Ok((Trail { fresh, levels, stale: false, bytes }, blocks.into_iter().rev().flatten().collect()))
     }
 }

@@ -32,7 +32,8 @@ impl Rolling {
     pub fn spill(&mut self, entry: u32, life: &mut ListsOf<'_>) {
         if let (Some(track), Some(trails)) = (&self.timed, &mut self.trails) {
             let state = self.state.get(entry);
-            trails.get_mut(entry).spill(life, &mut |count, out| track.write_rows(state, count, out));
+            let newest = state[NEWEST] as i64;
+            trails.get_mut(entry).spill(life, newest, &mut |count, out| track.write_rows(state, count, out));
         }
     }
 
@@ -57,7 +58,7 @@ impl Content for Rolling {
         state[NEWEST].write(out);
         if let (Some(track), Some(trails)) = (&self.timed, &mut self.trails) {
             let trail = trails.get_mut(entry);
-            trail.encode(life, out, &mut |count, out| track.write_rows(state, count, out));
+            trail.encode(life, state[NEWEST] as i64, out, &mut |count, out| track.write_rows(state, count, out));
             track.write_results(state, out);
         }
         if let Some(track) = &self.arrived {
@@ -109,9 +110,8 @@ impl Content for Rolling {
                 Approach::Words
             }
             Approach::Words => {
-                if let Some((track, trails)) = timed {
-                    trails.get(entry).prefetch();
-                    track.newest_row(self.state.get(entry));
+                if let Some((_, trails)) = timed {
+                    trails.get(entry).prefetch_more();
                 }
                 Approach::Heads
             }

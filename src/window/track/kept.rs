@@ -37,15 +37,6 @@ impl Track {
         self.live * self.row_bytes()
     }
 
-    /// Asks for the newest row of a key; purely a hint.
-    #[inline]
-    pub fn newest_row(&self, state: &[u64]) {
-        let tail = high(state[self.links]);
-        if tail != NIL {
-            prefetch(self.cells.get(tail));
-        }
-    }
-
     /// The newest row of a key, as the first of `wanted` that will be looked at; none if none will be.
     #[inline]
     pub fn rows_from(&self, state: &[u64], wanted: u32) -> Option<(u32, u32)> {
@@ -84,20 +75,35 @@ impl Track {
         out.reserve(rows as usize * (DIFFERENCE_BYTES + 8 * (self.kept.len() + 1)));
         for _ in 0..rows {
             let words = self.cells.get(cell);
-            write_difference(words[TIME] as i64, before, out);
+            self.write_row(words, before, out);
             before = words[TIME] as i64;
-            if self.arguments > FLAGS {
-                words[FLAGS].write(out);
-            }
-            for ((_, text), word) in self.kept.iter().zip(&words[self.arguments..]) {
-                match *text {
-                    true => self.texts.get(*word).as_bytes().to_vec().write(out),
-                    false => word.write(out),
-                }
-            }
             cell = low(words[CHAIN]);
         }
         (rows, before)
+    }
+
+    /// Writes the newest row of a key, which comes after one of time `before`.
+    #[inline]
+    pub fn write_newest(&self, state: &[u64], before: i64, out: &mut Vec<u8>) {
+        self.write_row(self.cells.get(high(state[self.links])), before, out);
+    }
+
+    #[inline(always)]
+    fn write_row(&self, words: &[u64], before: i64, out: &mut Vec<u8>) {
+        write_difference(words[TIME] as i64, before, out);
+        if self.arguments > FLAGS {
+            words[FLAGS].write(out);
+        }
+        for ((_, text), word) in self.kept.iter().zip(&words[self.arguments..]) {
+            match *text {
+                true => {
+                    let text = self.texts.get(*word).as_bytes();
+                    (text.len() as u32).write(out);
+                    out.extend_from_slice(text);
+                }
+                false => word.write(out),
+            }
+        }
     }
 
     /// Number of rows that are kept by arrival.
