@@ -6,8 +6,8 @@
 //! 1. Before an entry is changed for the first time in an epoch it goes on the list of dirty entries
 //!    ([`Life::change`]).
 //! 2. At the barrier the list is put aside ([`Life::barrier`]): nothing is copied, so the pause does not grow with it.
-//! 3. Then entries of the list are encoded a few at a time ([`Life::hand_over`]), and one that is about to be changed
-//!    before its turn, just before that. What was encoded is the state at the barrier, therefore.
+//! 3. Then entries of the list are encoded a few at a time ([`Life::hand_over`]), in no order: each when what it looks at
+//!    has come near ([`Ahead`]); and one that is about to be changed before its turn, just before that. What was encoded is the state at the barrier, therefore.
 //! 4. When the list is done, one [`HandOver`] goes to the committer.
 //!
 //! Invariants: an entry leaves memory only when the epoch of its last change is durable; an entry that is not in memory
@@ -280,8 +280,12 @@ impl Life {
         }
     }
 
-    /// A tuple of the run will ask for this key, which is not in memory.
+    /// A tuple of the run will ask for this key, which is not in memory. One that was removed is not read: what the store
+    /// has of it is of no account, and may be gone when the tuple comes.
     pub fn want(&mut self, key: KeyRef<'_>) {
+        if self.is_removed(key.bytes) {
+            return;
+        }
         let place = self.spec.place;
         self.fetched.want(|out| {
             space::state_key(key.shard(), place, out);

@@ -18,11 +18,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Memory for cached blocks, bytes: what is hot lives in the tasks themselves.
 const CACHE_BYTES: usize = 64 << 20;
-/// A table of changes that have not been sorted into files yet, bytes, and how many there may be.
-const TABLE_BYTES: usize = 64 << 20;
+/// A table of changes that have not been sorted into files yet, bytes, and how many there may be. Not larger than a
+/// cache that the cores share: what is written looks up its place in it.
+const TABLE_BYTES: usize = 32 << 20;
 const TABLES: i32 = 4;
 /// The part of such a table that is its bloom filter: some sixteen bits for each key, few enough to stay in a cache.
-const MEMTABLE_BLOOM: f64 = 0.015;
+const MEMTABLE_BLOOM: f64 = 0.02;
 /// Such a table begins its search for the place of a key where the last one of the same shard went, which is near, since
 /// keys come in their order. There is no call for it.
 const HINT: &str = "memtable_insert_with_hint_prefix_extractor=rocksdb.FixedPrefix.2";
@@ -179,14 +180,15 @@ fn operation(batches: &[Batch], place: u64) -> Option<Operation<'_>> {
 }
 
 /// Large pieces of memory stay with the process: RocksDB asks for them and gives them back with every epoch, and what
-/// goes back to the system makes all threads that share the address space stand still.
+/// goes back to the system makes all threads that share the address space stand still. One arena: another one could not
+/// hold the largest pieces, and each keeps what it has.
 fn keep_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     // SAFETY: `mallopt` sets numbers of the allocator of C, and may be called at any time.
     unsafe {
         libc::mallopt(libc::M_MMAP_MAX, 0);
         libc::mallopt(libc::M_TRIM_THRESHOLD, libc::c_int::MAX);
-        libc::mallopt(libc::M_ARENA_MAX, 2);
+        libc::mallopt(libc::M_ARENA_MAX, 1);
     }
 }
 

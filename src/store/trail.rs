@@ -6,6 +6,10 @@
 //! a chunk holds of them is passed over when it is read. Items that left the list at its older end need no word: whoever
 //! reads a list stops at what is too old.
 //!
+//! The bytes of fresh items are made when an item is inserted, since it is near then: looked up again at the end of an
+//! epoch, each is a miss of the cache, and asking for chains of them ahead of time still cost as much as all the rest of
+//! an entry. Only merging, and an item that came late, look items up again.
+//!
 //! Source of the merging: tiered compaction of log-structured merge trees.
 
 use super::backend::StoreError;
@@ -25,7 +29,7 @@ const CHUNK_ITEMS: u32 = 256;
 const LONG: u32 = 128;
 
 /// Bytes that lie in the trail itself, so that it takes two lines, and those of them that lie in the first.
-const SHORT: usize = 88;
+const SHORT: usize = 79;
 const LINE: usize = 24;
 
 /// Bytes of items, in place as long as they are few.
@@ -110,6 +114,8 @@ pub struct Trail {
     levels: Vec<Level>,
     /// Number of the newest items that no chunk has.
     fresh: u32,
+    /// What it takes beside its own size, as it was noted last.
+    weighed: u32,
     /// Whether their bytes have to be made anew, since an item came among them or among older ones.
     stale: bool,
     /// Their bytes.
@@ -122,6 +128,9 @@ pub type Writer<'a> = dyn FnMut(u32, &mut Vec<u8>) -> (u32, i64) + 'a;
 
 /// Reads so many items from the front of some bytes.
 pub type Block<'a, T> = dyn FnMut(u32, &mut &[u8]) -> Option<Vec<T>> + 'a;
+
+// Two lines, whatever the order in which its parts lie.
+const _: () = assert!(size_of::<Trail>() == 128);
 
 impl Trail {
     /// An item was put into the list, `after` items before its newer end; `item` gives its bytes, told whether it is the
@@ -186,6 +195,19 @@ impl Trail {
         self.passed_over().write(out);
         self.fresh.write(out);
         out.extend_from_slice(self.bytes.get());
+    }
+
+    /// No items; the sum of all trails no longer has what this one took.
+    pub fn clear(&mut self, sum: &mut usize) {
+        *sum -= self.weighed as usize;
+        *self = Trail::default();
+    }
+
+    /// Notes in a sum of all trails what this one takes beside its own size.
+    pub fn weigh(&mut self, sum: &mut usize) {
+        let long = self.bytes.long.as_ref().map_or(0, |long| size_of::<Vec<u8>>() + long.capacity());
+        let bytes = u32::try_from(self.levels.capacity() * size_of::<Level>() + long).unwrap_or(u32::MAX);
+        *sum = *sum + bytes as usize - std::mem::replace(&mut self.weighed, bytes) as usize;
     }
 
     fn head(&self) -> Pointer {
@@ -301,6 +323,6 @@ impl Trail {
             (pointer, passed_over) = (chunk.previous, chunk.replaced);
         }
         levels.reverse();
-        Ok((Trail { fresh, levels, stale: false, bytes }, blocks.into_iter().rev().flatten().collect()))
+        Ok((Trail { fresh, levels, stale: false, weighed: 0, bytes }, blocks.into_iter().rev().flatten().collect()))
     }
 }

@@ -18,7 +18,7 @@ fn damaged() -> StoreError {
 impl Rolling {
     /// The same windows, whose content can be written.
     pub fn durable(mut self) -> Rolling {
-        self.trails = Some(Slab::new());
+        self.trails = self.timed.is_some().then(Slab::new);
         self
     }
 
@@ -59,6 +59,7 @@ impl Content for Rolling {
         if let (Some(track), Some(trails)) = (&self.timed, &mut self.trails) {
             let trail = trails.get_mut(entry);
             trail.encode(life, state[NEWEST] as i64, out, &mut |count, out| track.write_rows(state, count, out));
+            trail.weigh(&mut self.trail_bytes);
             track.write_results(state, out);
         }
         if let Some(track) = &self.arrived {
@@ -80,7 +81,10 @@ impl Content for Rolling {
             let bound = newest.saturating_sub(track.keep().unwrap_or(0));
             let (trail, rows) = Trail::decode(from, space, bound, &mut |count, from| track.read_rows(count, from))?;
             track.restore(state, entry, &rows, from)?;
-            *trails.get_mut(entry) = trail;
+            let place = trails.get_mut(entry);
+            place.clear(&mut self.trail_bytes);
+            *place = trail;
+            place.weigh(&mut self.trail_bytes);
         }
         if let Some(track) = &mut self.arrived {
             let count = u32::read(from).ok_or_else(damaged)?;
@@ -142,6 +146,7 @@ impl Content for Rolling {
     fn used_bytes(&self, entries: usize) -> usize {
         let (bytes, _) = self.bytes();
         let rows = [&self.timed, &self.arrived].map(|track| track.as_ref().map_or(0, |track| track.used_bytes()));
-        Index::bytes_of(entries) + entries * (bytes + size_of::<Trail>() + 8) + rows[0] + rows[1]
+        let trail = if self.trails.is_some() { size_of::<Trail>() } else { 0 };
+        Index::bytes_of(entries) + entries * (bytes + trail + 8) + self.trail_bytes + rows[0] + rows[1]
     }
 }

@@ -25,6 +25,8 @@ pub struct Rolling {
     pub(super) whole: Option<Whole>,
     /// Where the rows by time of each key are in the store; none if the windows live in memory only.
     pub(super) trails: Option<Slab<Trail>>,
+    /// What those take beside their own size, bytes.
+    pub(super) trail_bytes: usize,
     /// The bytes of a row.
     row: Vec<u8>,
     calls: Vec<Place>,
@@ -82,6 +84,7 @@ impl Rolling {
             arrived,
             whole,
             trails: None,
+            trail_bytes: 0,
             row: Vec::new(),
             calls: places,
             lateness,
@@ -107,7 +110,8 @@ impl Rolling {
         state[NEWEST] = i64::MIN as u64;
         if let Some(trails) = &mut self.trails {
             trails.reach(entry);
-            *trails.get_mut(entry) = Trail::default();
+            let trail = trails.get_mut(entry);
+            trail.clear(&mut self.trail_bytes);
         }
     }
 
