@@ -32,7 +32,7 @@
 //! | --- | --- |
 //! | 0 | [`tuple`](mod@tuple): values, frames, codecs · [`time`]: intervals, timestamps, clocks · [`ring`] · [`latency`]: histograms, reports · [`problem`]: what is wrong in a file, and where · [`files`]: the disk, and a faulty one |
 //! | 1 | [`expr`]: SQL expressions · [`window`]: rolling windows, pure · [`store`]: keys, their entries, and the store beneath them · [`log`]: topics of records, append-only |
-//! | 2 | [`component`]: the traits of spouts and bolts, factories, options, the registry |
+//! | 2 | [`component`]: the traits of spouts and bolts, factories, options, the registry · [`decoder`]: bytes of records to tuples |
 //! | 3 | [`spouts`], [`bolts`]: one module each, and one list of factories |
 //! | 4 | [`executor`]: pipelines, programs, channels, steps, waiting · [`commit`]: when an epoch ends, how it becomes durable |
 //! | 5 | [`config`]: what a file may say |
@@ -176,7 +176,7 @@
 //!             .map(|(n, c)| OutputColumn { column: c.clone(), source: ColumnSource::Input(n) })
 //!             .collect();
 //!         columns.push(OutputColumn { column: Column::new("doubled", DataType::Bigint), source: ColumnSource::Computed });
-//!         Some(Box::new(DoublePlan { at, outputs: vec![OutputStream { suffix: "", columns }] }))
+//!         Some(Box::new(DoublePlan { at, outputs: vec![OutputStream::new("", columns)] }))
 //!     }
 //! }
 //!
@@ -235,6 +235,7 @@ pub mod cli;
 pub mod commit;
 pub mod component;
 pub mod config;
+pub mod decoder;
 pub mod executor;
 pub mod expr;
 pub mod files;

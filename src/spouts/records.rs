@@ -2,8 +2,8 @@
 //!
 //! Owns what such plans have in common; where the bytes come from is an [`Origin`].
 
-use super::decoder::{DecoderPlan, Feed, Pace};
 use crate::component::{ComponentError, Options, SplitName, Spout, SpoutBuild, SpoutPlan};
+use crate::decoder::{DecoderPlan, Feed, Pace};
 use crate::problem::Problem;
 use crate::tuple::Column;
 

@@ -15,12 +15,18 @@
 
 use super::ahead::{Ahead, Approach, Came};
 use super::backend::{Batch, StoreError};
+use super::facts::{Message, Place};
 use super::fetch::Fetched;
+use super::layout;
 use super::lists::{Lists, Written};
-use super::space::{self, Message, Place, Space};
-use super::{Index, KeyRef, Slab};
+use super::space::Space;
+use super::timers::Line;
+use super::{Index, Slab};
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::{Arc, mpsc};
+
+mod misses;
 
 /// What the entries of a handle hold, to be written and read.
 pub trait Content {
@@ -155,6 +161,7 @@ pub struct LifeSpec {
 pub struct Life {
     space: Arc<Space>,
     spec: LifeSpec,
+    shards: Range<u16>,
     task: u32,
     sender: mpsc::Sender<Message>,
     /// The epoch that changes belong to.
@@ -195,12 +202,13 @@ const LOOKED_AT: usize = 16;
 impl Life {
     /// The life of a handle in this space.
     pub fn new(space: Arc<Space>, spec: LifeSpec) -> Life {
-        let (task, sender) = space.join();
+        let (task, sender) = space.join_with_entries();
         Life {
             epoch: space.durable() + 1,
             lists: Lists::new(spec.place, spec.keep),
             space,
             spec,
+            shards: 0..256,
             task,
             sender,
             stamps: Slab::new(),
@@ -223,100 +231,16 @@ impl Life {
         }
     }
 
-    /// The entry of a key that is not in memory and is used at event time `time`: read back, or new and empty. `true` if
-    /// it is new, or has expired.
-    #[inline(never)]
-    pub fn admit(&mut self, key: KeyRef<'_>, time: i64, index: &mut Index, content: &mut impl Content) -> (u32, bool) {
-        let start = self.clock.raw();
-        let value = match self.read(key) {
-            Ok(value) => value,
-            Err(error) => {
-                self.space.fail(error);
-                None
-            }
-        };
-        let entry = index.insert(key);
-        content.reset(entry);
-        self.stamps.reach(entry);
-        *self.stamps.get_mut(entry) = Stamp { epoch: 0, pending: false, recent: true };
-        let expired = |value: &Vec<u8>| space::expires(value).is_some_and(|at| at < time);
-        let Some(value) = value.filter(|value| !expired(value)) else {
-            self.meter.absent += 1;
-            return (entry, true);
-        };
-        if let Err(error) = self.decode(entry, &value, content) {
-            self.space.fail(error);
-            content.reset(entry);
-            return (entry, true);
-        }
-        self.meter.loads += 1;
-        self.meter.load_ns += self.clock.delta_as_nanos(start, self.clock.raw());
-        (entry, false)
+    /// The life in task `task` of `tasks`, to which only the keys of its shards come.
+    pub fn of_task(mut self, task: usize, tasks: usize) -> Life {
+        let first = |task: usize| (task * 256).div_ceil(tasks.max(1)) as u16;
+        self.shards = first(task)..first(task + 1);
+        self
     }
 
-    fn decode(&mut self, entry: u32, value: &[u8], content: &mut impl Content) -> Result<(), StoreError> {
-        let bytes = space::content(value, || "the value of a key".to_owned())?;
-        content.decode(entry, bytes, &self.space)
-    }
-
-    fn read(&mut self, key: KeyRef<'_>) -> Result<Option<Vec<u8>>, StoreError> {
-        if self.is_removed(key.bytes) {
-            return Ok(None);
-        }
-        self.bytes.clear();
-        space::state_key(key.shard(), self.spec.place, &mut self.bytes);
-        self.bytes.extend_from_slice(key.bytes);
-        if let Some(value) = self.fetched.take(&self.bytes) {
-            return Ok(value.map(<[u8]>::to_vec));
-        }
-        self.space.backend().get(&self.bytes)
-    }
-
-    /// A run of tuples begins: what was fetched for the last one is of no use any more.
-    #[inline]
-    pub fn begin_run(&mut self) {
-        if self.fetched.len() > 0 {
-            self.fetched.clear();
-        }
-    }
-
-    /// A tuple of the run will ask for this key, which is not in memory. One that was removed is not read: what the store
-    /// has of it is of no account, and may be gone when the tuple comes.
-    pub fn want(&mut self, key: KeyRef<'_>) {
-        if self.is_removed(key.bytes) {
-            return;
-        }
-        let place = self.spec.place;
-        self.fetched.want(|out| {
-            space::state_key(key.shard(), place, out);
-            out.extend_from_slice(key.bytes);
-        });
-    }
-
-    /// Reads what is wanted with one call to the store, if that is more than one key.
-    #[inline]
-    pub fn fetch(&mut self) {
-        match self.fetched.len() {
-            0 => {}
-            1 => self.fetched.clear(),
-            _ => self.fetch_all(),
-        }
-    }
-
-    #[inline(never)]
-    fn fetch_all(&mut self) {
-        let start = self.clock.raw();
-        if let Err(error) = self.fetched.read(self.space.backend()) {
-            self.space.fail(error);
-        }
-        self.meter.load_ns += self.clock.delta_as_nanos(start, self.clock.raw());
-    }
-
-    fn is_removed(&mut self, key: &[u8]) -> bool {
-        if !self.removed_before.is_empty() && !self.open && self.space.durable() + 1 >= self.epoch {
-            self.removed_before.clear();
-        }
-        self.removed.contains(key) || self.removed_before.contains(key)
+    /// What is left of a life for a handle that keeps no entries.
+    pub(super) fn into_line(self) -> Line {
+        Line { space: self.space, place: self.spec.place, task: self.task, sender: self.sender, shards: self.shards }
     }
 
     /// An entry is about to be changed.
@@ -371,7 +295,7 @@ impl Life {
         let mut key = Vec::new();
         let hash = index.key(entry, &mut key);
         self.bytes.clear();
-        space::state_key((hash >> 56) as u8, self.spec.place, &mut self.bytes);
+        layout::state_key((hash >> 56) as u8, self.spec.place, &mut self.bytes);
         self.bytes.extend_from_slice(&key);
         self.removals.delete(&self.bytes);
         self.removed.insert(key.into());
@@ -421,7 +345,6 @@ impl Life {
     pub fn barrier(&mut self, epoch: u64) {
         debug_assert!(!self.open, "an epoch ends only after the one before is durable");
         self.tell();
-        self.lists.begin_epoch(&self.space);
         std::mem::swap(&mut self.dirty, &mut self.handing);
         self.batch = std::mem::take(&mut self.removals);
         self.removed_before = std::mem::take(&mut self.removed);
@@ -508,18 +431,18 @@ impl Life {
         self.stamps.get_mut(entry).pending = false;
         let mut key = std::mem::take(&mut self.bytes);
         key.clear();
-        key.resize(space::KEY_HEAD, 0);
+        key.resize(layout::KEY_HEAD, 0);
         let hash = index.key(entry, &mut key);
         let expires = content.touched(entry).saturating_add(self.spec.ttl);
         let expires = if self.spec.ttl == i64::MAX { i64::MAX } else { expires };
         let (lists, space) = (&mut self.lists, &*self.space);
         self.batch.put_with(
             |out| {
-                space::state_key((hash >> 56) as u8, self.spec.place, out);
-                out.extend_from_slice(&key[space::KEY_HEAD..]);
+                layout::state_key((hash >> 56) as u8, self.spec.place, out);
+                out.extend_from_slice(&key[layout::KEY_HEAD..]);
             },
             |out| {
-                space::value_head(expires, out);
+                layout::value_head(expires, out);
                 content.encode(entry, &mut ListsOf { lists, space }, out);
             },
         );

@@ -19,6 +19,9 @@ use super::lists::{self, ChunkHead, Pointer};
 use super::slab::prefetch_value;
 use super::space::Space;
 
+#[cfg(test)]
+mod tests;
+
 /// So many fresh items stay in the value.
 const INLINE: u32 = 4;
 /// So many chunks of one size are merged: each row that is written again is looked up where it lies, so seldom.

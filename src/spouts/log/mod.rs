@@ -8,13 +8,13 @@
 #[cfg(test)]
 mod tests;
 
-use super::decoder::{DecoderCheck, DecoderPlan, RECORD_OPTIONS};
 use super::joined;
-use super::numbered::{Numbered, Taken, number_of};
 use crate::component::{
     ComponentError, Intake, Node, NodeValue, OptionSpec, Options, Polled, SplitName, Spout, SpoutBuild, SpoutCheck,
     SpoutFactory, SpoutPlan,
 };
+use crate::decoder::{DecoderCheck, DecoderPlan, RECORD_OPTIONS};
+use crate::decoder::{Numbered, Taken, number_of};
 use crate::log::{Log, LogError, Reader, Start, Topic};
 use crate::problem::Problem;
 use crate::time;

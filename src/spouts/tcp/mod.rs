@@ -18,13 +18,13 @@ mod show;
 #[cfg(test)]
 mod tests;
 
-use super::decoder::{DecoderCheck, DecoderPlan, RECORD_OPTIONS};
 use super::joined;
 use super::log::LogPlan;
 use crate::component::{
     ComponentError, Node, NodeValue, OptionSpec, Options, SplitName, Spout, SpoutBuild, SpoutCheck, SpoutFactory,
     SpoutPlan,
 };
+use crate::decoder::{DecoderCheck, DecoderPlan, RECORD_OPTIONS};
 use crate::log::{MAX_RECORD_BYTES, Retention, Start};
 use crate::problem::Problem;
 use crate::time;
