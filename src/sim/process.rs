@@ -192,7 +192,7 @@ impl<'a> Process<'a> {
 
     fn coordinate(&mut self) -> Result<(), String> {
         let durable = self.space.durable();
-        let ended = self.control.have_ended(durable);
+        let ended = !self.space.is_refused() && self.control.have_ended(durable);
         let (moved, undurable_bytes) = (self.control.moved_sum(), self.space.undurable_bytes());
         let orders = Orders { now: self.clock.nanos(), moved, durable, undurable_bytes, ended };
         let asked = self.coordinator.step(&orders);

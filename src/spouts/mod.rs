@@ -24,13 +24,15 @@ pub use table::FileTableFactory;
 pub use tcp::TcpFactory;
 
 use crate::component::{OptionSpec, Registry};
+use crate::files::DiskFiles;
+use std::sync::Arc;
 
 /// Adds all kinds of spouts, and what reads reference tables.
 pub fn register(registry: Registry) -> Registry {
     registry
         .spout(FileFactory)
         .spout(StdinFactory)
-        .spout(LogFactory)
+        .spout(LogFactory { files: Arc::new(DiskFiles) })
         .spout(TcpFactory)
         .spout(generate::Generate)
         .table(FileTableFactory)
