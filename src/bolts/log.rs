@@ -11,7 +11,7 @@ use crate::component::{
 };
 use crate::files::Files;
 use crate::log::{self, LogError, Owner, Retention, SyncPolicy, Topic, TopicOptions, Writer, WriterOptions};
-use crate::store::{Batch, Outlet, Prepare, Space, StoreError};
+use crate::store::{Batch, Outlet, Space, StoreError};
 use crate::tuple::{Cell, Column, DataType, Encoder, Format, Frame, Slot};
 use serde::{Deserialize, Serialize};
 use serde_json::json;

@@ -229,7 +229,8 @@ impl Backend for Rocks {
     }
 
     fn segment_write(&self, segment: u32, at: u64, bytes: &[u8]) -> Result<(), StoreError> {
-        let failed = |error: &io::Error| unwritten(format!("{} cannot be written", self.path(segment).display()), error);
+        let failed =
+            |error: &io::Error| unwritten(format!("{} cannot be written", self.path(segment).display()), error);
         let file = self.file(segment, true)?.ok_or_else(|| failed(&io::ErrorKind::NotFound.into()))?;
         self.given.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         file.write_all_at(bytes, at).map_err(|error| failed(&error))

@@ -148,7 +148,8 @@ from = "feed"
                 }
                 let data_dir = check.data_dir.map(PathBuf::from);
                 let (name, start) = (check.name.to_owned(), Start::Earliest);
-                let log = LogPlan { name, files: Arc::new(DiskFiles), data_dir, topic, start, until_end: false, decoder };
+                let log =
+                    LogPlan { name, files: Arc::new(DiskFiles), data_dir, topic, start, until_end: false, decoder };
                 Way::Journal(JournalPlan { log, fsync: wants.fsync, retention: wants.retention })
             }
         };
