@@ -291,15 +291,18 @@ impl Committer {
         let gathered = &mut writing.gathered;
         let mut last = Batch::default();
         let mut segments = BTreeMap::new();
-        for Written { segment, at, bytes, newest, keep, component } in &gathered.chunks {
+        let mut complete = Vec::new();
+        for Written { segment, at, bytes, newest, keep, component, complete: last } in &gathered.chunks {
             // The last part of a segment knows the latest time of all of it.
             let end = at + bytes.len() as u64;
+            complete.extend(last.then_some(*segment));
             segments.insert(*segment, SegmentFacts { component: *component, bytes: end, newest: *newest, keep: *keep });
         }
         for (segment, facts) in segments {
             self.space.backend().segment_sync(segment)?;
             self.space.put_segment(&mut last, segment, facts);
         }
+        complete.into_iter().for_each(|segment| self.space.complete_segment(segment));
         for prepare in gathered.prepares.drain(..) {
             prepare()?;
         }
