@@ -313,7 +313,7 @@ impl Appending {
         match &self.epochs {
             Some(epochs) if self.writers.iter().all(|writer| writer.may_try_again(&error)) => {
                 self.refused = true;
-                epochs.outlet.space().refused(&self.name, &failed(&self.name, error).to_string());
+                epochs.outlet.space().refused(&self.name, &said(&self.name, &error));
                 Ok(())
             }
             _ => Err(failed(&self.name, error)),
@@ -356,13 +356,21 @@ impl Appending {
     }
 }
 
-fn outside(name: &str, error: &LogError) -> StoreError {
-    let why = match error {
+fn why(error: &LogError) -> String {
+    match error {
         LogError::Io { doing, source } => format!("{doing}: {source}"),
         other => other.to_string(),
-    };
+    }
+}
+
+/// A refusal in words.
+fn said(name: &str, error: &LogError) -> String {
+    format!("the topic of bolts.{name} cannot be written: {}; make room on the disk or repair it", why(error))
+}
+
+fn outside(name: &str, error: &LogError) -> StoreError {
     let what = format!("the topic of bolts.{name} cannot be written");
-    StoreError::Outside { what, why, cure: "make room or check the disk, and start again" }
+    StoreError::Outside { what, why: why(error), cure: "make room or check the disk, and start again" }
 }
 
 /// Appends the texts of the key's columns, each behind its length where there are several; false if one is NULL.

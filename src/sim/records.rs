@@ -155,8 +155,10 @@ impl Split {
         let position = self.position;
         self.position += 1;
         // The first that comes later is not: with none before it in this life it has its place among the records of other
-        // splits by its arrival alone; nor is the first of a live source, whose time is that of its arrival.
-        let lonely = position == self.supply.first || position == 0 && self.live;
+        // splits by its arrival alone; nor are the first two of a source whose records do not tell the time of a broken
+        // one before them: a live one, or one that has nothing else at first.
+        let first = self.supply.first;
+        let lonely = position == first || position == 1 || position == 0 && (self.live || first < 2);
         if !lonely && random.one_in(BROKEN_ONE_IN) {
             let (text, record) = (format!("record {position} is broken"), "?".repeat(random.below(40)));
             intake.rejects.push(Reject { stream: "errors", reason: "bad_value", position, text, record });

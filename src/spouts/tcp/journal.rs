@@ -241,7 +241,9 @@ impl Journaled {
         };
         match &self.outlet {
             Some(outlet) if self.appender.writer.may_try_again(&error) => {
-                outlet.space().refused(&self.appender.name, &self.failed(error).to_string());
+                let name = &self.appender.name;
+                let what = format!("the journal of spouts.{name} cannot be written: {}", why(&error));
+                outlet.space().refused(name, &format!("{what}; make room on the disk or repair it"));
                 self.again_ns = Some(now.saturating_add(PAUSE_NS));
                 Ok(false)
             }
@@ -379,11 +381,14 @@ impl Spout for Journaled {
     }
 }
 
-fn outside(name: &str, error: &LogError) -> StoreError {
-    let why = match error {
+fn why(error: &LogError) -> String {
+    match error {
         LogError::Io { doing, source } => format!("{doing}: {source}"),
         other => other.to_string(),
-    };
+    }
+}
+
+fn outside(name: &str, error: &LogError) -> StoreError {
     let what = format!("the journal of spouts.{name} cannot be written");
-    StoreError::Outside { what, why, cure: "make room or check the disk, and start again" }
+    StoreError::Outside { what, why: why(error), cure: "make room or check the disk, and start again" }
 }
