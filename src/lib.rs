@@ -38,7 +38,7 @@
 //! | 5 | [`config`]: what a file may say |
 //! | 6 | [`topology`]: plan, assemble, run, explain, report: the only place where config meets executor |
 //! | 7 | [`filetest`]: tests in topology files, on a virtual clock · [`reference`](mod@reference): what a user may write, from what the code declares |
-//! | 7 | [`sim`]: whole topologies over failing stores, in an order that a seed decides |
+//! | 7 | [`sim`]: whole topologies over failing disks and services, in an order that a seed decides |
 //! | 8 | [`cli`]: one file for each command |
 //!
 //! # The life of an epoch
@@ -59,6 +59,12 @@
 //!    ([`component::Outbox`]), topics show their new records, and entries that were changed in N may leave memory.
 //! 6. After a crash, or a plain restart with other parallelism, everything opens at the last durable epoch: splits at its
 //!    positions, keys as they are asked for. Nothing is restored at the start.
+//!
+//! What the disk refuses (a full one, a failed write) stays where it is and is tried again, by the committer or by the
+//! sink that owes its part of the epoch: nothing becomes durable meanwhile, so no further epoch is asked for, and splits
+//! are held when enough waits ([`commit::Coordinator`]). A sync that fails is never tried again: the topology ends, and
+//! the next start goes on from the last epoch. RocksDB watches a full disk itself and takes batches again some seconds
+//! after there is room; after other failures it stays closed, and the topology ends.
 //!
 //! Why this is exactly once inside: state and the positions that it came from are in one batch. The simulator
 //! ([`sim`]) kills real executors, coordinator and committer between any two steps, over a store that loses what was not

@@ -18,6 +18,10 @@ const STALL_NS: u64 = 1_000_000;
 const POLL: Duration = Duration::from_micros(500);
 const SLEEP: Duration = Duration::from_millis(100);
 
+/// The first pause before a write that the outside has refused is tried again, and the longest, nanoseconds.
+const PAUSE_NS: u64 = 10_000_000;
+const PAUSE_MAX_NS: u64 = 1_000_000_000;
+
 /// What all executors of a topology share: orders from outside. All orderings are relaxed but where said: each word is
 /// an order of its own, and results come back through `join` or a mutex.
 #[derive(Default)]
@@ -143,6 +147,9 @@ pub struct Executor {
     busy: bool,
     /// The task (by pipeline) whose bolt was the first to be refused by the outside.
     refused: Option<(usize, usize)>,
+    /// When what the outside refuses is tried again, and the pause after that; zero: nothing is refused.
+    again: u64,
+    again_pause: u64,
 }
 
 impl Executor {
@@ -176,6 +183,8 @@ impl Executor {
             began: 0,
             busy: false,
             refused: None,
+            again: 0,
+            again_pause: 0,
         }
     }
 
@@ -213,6 +222,12 @@ impl Executor {
         }
         if broken {
             self.idle()?;
+        }
+        if self.space.as_ref().is_some_and(|space| space.is_refused()) {
+            let again = self.try_again(now)?;
+            due = Some(due.map_or(again, |due| due.min(again)));
+        } else {
+            self.again_pause = 0;
         }
         if some {
             self.flushed = false;
@@ -265,6 +280,21 @@ impl Executor {
         if let Some(space) = &self.space {
             space.fail(StoreError::Refused(error.to_string()));
         }
+    }
+
+    /// The outside refuses something: bolts try again at an idle moment, after a pause that grows. When the next comes.
+    #[cold]
+    fn try_again(&mut self, now: u64) -> Result<u64, ComponentError> {
+        if self.again_pause == 0 {
+            (self.again_pause, self.again) = (PAUSE_NS, now.saturating_add(PAUSE_NS));
+        } else if now >= self.again {
+            self.again_pause = (self.again_pause * 2).min(PAUSE_MAX_NS);
+            self.again = now.saturating_add(self.again_pause);
+            // Before it: who sees that nothing is refused any more sees that something has happened.
+            self.seen.moved.fetch_add(1, Ordering::Relaxed);
+            self.idle()?;
+        }
+        Ok(self.again)
     }
 
     #[inline]

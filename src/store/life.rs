@@ -22,6 +22,7 @@ use super::lists::{Lists, Written};
 use super::space::Space;
 use super::timers::Line;
 use super::{Index, Slab};
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, mpsc};
@@ -90,19 +91,29 @@ pub struct Outlet {
     space: Arc<Space>,
     task: u32,
     sender: mpsc::Sender<Message>,
+    /// What [`Outlet::changed`] has counted since the last hand-over.
+    changed: Cell<u64>,
 }
 
 impl Outlet {
     /// An outlet of this space.
     pub fn new(space: Arc<Space>) -> Outlet {
         let (task, sender) = space.join();
-        Outlet { space, task, sender }
+        Outlet { space, task, sender, changed: Cell::new(0) }
+    }
+
+    /// So many bytes wait in the component, until the next hand-over, for an outside that refuses them: enough of them
+    /// stop the input.
+    pub fn changed(&self, bytes: usize) {
+        self.space.changed(bytes as u64);
+        self.changed.set(self.changed.get() + bytes as u64);
     }
 
     /// Gives what belongs to epoch `epoch`.
     pub fn hand_over(&self, epoch: u64, batch: Batch, prepare: Option<Prepare>) {
-        let changed_bytes = batch.size_bytes() as u64;
-        self.space.changed(changed_bytes);
+        let size = batch.size_bytes() as u64;
+        self.space.changed(size);
+        let changed_bytes = size + self.changed.take();
         let hand_over = HandOver { task: self.task, epoch, batch, last: true, chunks: None, changed_bytes, prepare };
         // A committer that is gone has failed, and said so.
         let _ = self.sender.send(Message::State(hand_over));

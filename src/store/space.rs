@@ -30,6 +30,9 @@ pub struct Space {
     undurable: AtomicU64,
     failed: AtomicBool,
     failure: Mutex<Option<StoreError>>,
+    refusing: AtomicBool,
+    /// Writes that the outside refuses now and that are tried again, by who tries.
+    refusals: Mutex<BTreeMap<String, String>>,
     /// Handles of tasks that owe a hand-over for every epoch.
     tasks: AtomicU32,
     /// Those of them that have entries.
@@ -82,6 +85,8 @@ impl Space {
             undurable: AtomicU64::new(0),
             failed: AtomicBool::new(false),
             failure: Mutex::new(None),
+            refusing: AtomicBool::new(false),
+            refusals: Mutex::default(),
             tasks: AtomicU32::new(0),
             lives: AtomicU32::new(0),
             memory_bytes,
@@ -148,6 +153,35 @@ impl Space {
             return None;
         }
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The outside refuses a write of `who`, who keeps it and tries again: until then no epoch becomes durable, and input
+    /// stops when enough waits.
+    #[cold]
+    pub fn refused(&self, who: &str, error: &str) {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.entry(who.to_owned()).or_insert_with(|| error.to_owned());
+        // Relaxed: the mutex carries the words.
+        self.refusing.store(true, Ordering::Relaxed);
+    }
+
+    /// The write of `who` has been taken.
+    #[cold]
+    pub fn accepted(&self, who: &str) {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.remove(who);
+        self.refusing.store(!refusals.is_empty(), Ordering::Relaxed);
+    }
+
+    /// Whether the outside refuses writes now.
+    #[inline]
+    pub fn is_refused(&self) -> bool {
+        self.refusing.load(Ordering::Relaxed)
+    }
+
+    /// What the outside refuses now, in words.
+    pub fn refusals(&self) -> Vec<String> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// A pipeline has ended an epoch.

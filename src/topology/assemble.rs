@@ -345,6 +345,7 @@ impl Assembly<'_> {
                 name: split.clone(),
                 id,
                 finite: entry.plan.finite(),
+                timed: entry.plan.time().is_some(),
                 rejects: Vec::new(),
                 sides: sides.clone(),
                 meter: TaskMeter { tuples_out: vec![0; sides.len() + 1], ..TaskMeter::default() },

@@ -104,7 +104,7 @@ impl Durable {
             changed_bytes_max: CHANGED_BYTES,
         };
         let coordinator = Coordinator::new(pace, space.durable(), clock.nanos());
-        Ok(Commits { coordinator, space, backend, meter, thread, _lock: lock })
+        Ok(Commits { coordinator, space, backend, meter, thread, refusals: Vec::new(), _lock: lock })
     }
 }
 
@@ -126,6 +126,8 @@ pub struct Commits {
     backend: Arc<Rocks>,
     meter: Arc<Mutex<CommitMeter>>,
     thread: JoinHandle<()>,
+    /// What the outside refused when it was last asked.
+    refusals: Vec<String>,
     _lock: DirLock,
 }
 
@@ -155,6 +157,32 @@ impl Commits {
         if self.coordinator.finished && !control.finish.swap(true, Ordering::Relaxed) {
             control.wake_all();
         }
+    }
+
+    /// What the outside refuses now, and holds up commits with.
+    pub fn refusals(&self) -> &[String] {
+        &self.refusals
+    }
+
+    /// What there is to say of writes that the outside refuses: when one is, and when all are taken again.
+    pub fn news(&mut self) -> Vec<String> {
+        if !self.space.is_refused() && self.refusals.is_empty() {
+            return Vec::new();
+        }
+        let known = std::mem::replace(&mut self.refusals, self.space.refusals());
+        let new = self.refusals.iter().filter(|refusal| !known.contains(refusal));
+        let mut news: Vec<String> = new
+            .map(|refusal| {
+                format!(
+                    "commits wait: {refusal}; it is tried again until it succeeds, input stops when much waits, and nothing \
+                     is lost, also if the process is stopped"
+                )
+            })
+            .collect();
+        if self.refusals.is_empty() {
+            news.push("commits go on: what was refused has been written".to_owned());
+        }
+        news
     }
 
     /// Ends the committer; what there is to say of it.
