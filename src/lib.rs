@@ -235,6 +235,7 @@ pub mod cli;
 pub mod commit;
 pub mod component;
 pub mod config;
+pub mod dead;
 pub mod executor;
 pub mod expr;
 pub mod files;

@@ -9,6 +9,7 @@ use crate::component::{ComponentError, Intake, Polled, Reject, Spout};
 use crate::latency::Recorder;
 use crate::store::{ClosedSplit, SplitFacts};
 use crate::tuple::{Layout, Run, Slot};
+use std::collections::VecDeque;
 
 /// A watermark that no deadline reaches: the input has ended.
 pub const ENDED: i64 = i64::MAX;
@@ -75,6 +76,8 @@ pub struct Split {
     pub due_ns: u64,
     /// Position of the first record that was read and given back, since it was told to end; past all if there is none.
     pub given_back: u64,
+    /// Positions at which something is known to panic: after each an epoch becomes durable before more is read.
+    pub panics: VecDeque<u64>,
 }
 
 impl Split {

@@ -151,7 +151,14 @@ impl Split {
         // records of other splits by its arrival alone.
         if position > 0 && position != self.supply.first && random.one_in(BROKEN_ONE_IN) {
             let (text, record) = (format!("record {position} is broken"), "?".repeat(random.below(40)));
-            intake.rejects.push(Reject { stream: "errors", reason: "bad_value", position, text, record });
+            intake.rejects.push(Reject {
+                stream: "errors",
+                reason: "bad_value",
+                position,
+                text,
+                record,
+                raw: Default::default(),
+            });
             return;
         }
         let back = random.below(self.jitter as usize + 1) as i64;

@@ -93,8 +93,13 @@ impl Outlet {
 
     /// Gives what belongs to epoch `epoch`.
     pub fn hand_over(&self, epoch: u64, batch: Batch, prepare: Option<Prepare>) {
-        let changed_bytes = batch.size_bytes() as u64;
-        self.space.changed(changed_bytes);
+        self.hand_over_counted(epoch, batch, prepare, 0);
+    }
+
+    /// The same, after so many bytes were already counted as changed ([`Space::changed`]) that are durable with it.
+    pub fn hand_over_counted(&self, epoch: u64, batch: Batch, prepare: Option<Prepare>, counted: u64) {
+        self.space.changed(batch.size_bytes() as u64);
+        let changed_bytes = batch.size_bytes() as u64 + counted;
         let hand_over = HandOver { task: self.task, epoch, batch, last: true, chunks: None, changed_bytes, prepare };
         // A committer that is gone has failed, and said so.
         let _ = self.sender.send(Message::State(hand_over));

@@ -2,18 +2,20 @@
 
 use super::plan::{ChannelPlan, Entry, Hop, Plan, TaskId, Way};
 use super::slots::Slots;
-use crate::component::{BoltBuild, ComponentError, SpoutBuild};
+use super::{Panic, columns};
+use crate::component::{Bolt, BoltBuild, ComponentError, OutputStream, SpoutBuild};
 use crate::config::{Checked, Grouping, StreamId};
+use crate::dead::{Desk, LATE, Tray};
 use crate::executor::{
-    Channel, Columns, Control, Destination, ErrorSlots, Executor, Input, Mechanism, Node, Order, Parker, Pipeline,
-    Program, Receiver, RejectColumn, Router, Sender, Side, Source, Split, Target, Targets, Task, TaskMeter, Wait,
-    record_words, split_key,
+    Careful, Channel, Columns, Control, Destination, ErrorSlots, Executor, Input, Letters, Mechanism, Node, Order,
+    Parker, Pipeline, Program, Receiver, RejectColumn, Router, Sender, Shown, Side, Source, Split, Target, Targets,
+    Task, TaskMeter, Wait, record_words, split_key,
 };
 use crate::ring;
 use crate::store::{KeyReader, Space, SplitFacts};
 use crate::time::Clock;
-use crate::tuple::RUN_TUPLES;
-use std::collections::HashMap;
+use crate::tuple::{Encoder, Format, RUN_TUPLES};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 /// What assembling needs beside the plan.
@@ -34,6 +36,18 @@ pub struct Parts<'a> {
     pub sample: u32,
     /// The topology's store; none if state lives in memory only.
     pub space: Option<Arc<Space>>,
+    /// What becomes of errors and late rows that nobody reads, and what is known to make components panic; none: they
+    /// are counted, and nothing is.
+    pub letters: Option<Letterbox>,
+}
+
+/// What becomes of what fails.
+#[derive(Clone, Default)]
+pub struct Letterbox {
+    /// The topic of dead letters, if they are kept.
+    pub desk: Option<Arc<Desk>>,
+    /// Tuples that make a component panic: it leaves them out.
+    pub panics: Vec<Panic>,
 }
 
 /// Makes the executors of a plan.
@@ -160,8 +174,10 @@ impl Assembly<'_> {
         let own = sender_ids.iter().map(|id| senders.remove(id).expect("each channel has one sending pipeline"));
         let own: Vec<Sender> = own.collect();
         let words = sender_ids.iter().map(|id| ring_words(self.parts, &self.plan.channels[*id])).max().unwrap_or(0);
+        let letters = self.letters(&growing);
         let Growing { targets, nodes, routers, .. } = growing;
-        let program = Program::new(targets, nodes, built, routers, own, words.max(4096));
+        let mut program = Program::new(targets, nodes, built, routers, own, words.max(4096));
+        program.letters = letters;
         let mut pipeline = Pipeline::new(self.pipeline, layout, inputs, program, order, self.parts.clock.clone());
         pipeline.sample = self.parts.sample;
         pipeline.space = self.parts.space.clone();
@@ -216,19 +232,63 @@ impl Assembly<'_> {
             sinks.push(bolt);
             sinks.len() as u16 - 1
         });
+        let late = outputs_late(checked.plan.outputs());
+        let late = late.filter(|port| self.desk().is_some() && targets[*port].is_empty());
         Ok(Task {
-            bolt: built,
+            bolt: self.careful(built, bolt),
             component: bolt,
+            name: checked.id.as_str().into(),
+            late: late.map(|port| port as u8),
             having,
             meter: TaskMeter { tuples_out: vec![0; targets.len()], ..TaskMeter::default() },
             outputs: targets,
-            errors: has_readers.then(|| self.error_slots(errors_stream, &checked.id)),
+            errors: has_readers.then(|| self.error_slots(errors_stream)),
             sink,
             deadline: i64::MAX,
         })
     }
 
-    fn error_slots(&self, stream: StreamId, name: &str) -> ErrorSlots {
+    fn desk(&self) -> Option<&Arc<Desk>> {
+        self.parts.letters.as_ref()?.desk.as_ref()
+    }
+
+    /// Where the pipeline puts what nobody reads, and how rows are shown there.
+    fn letters(&self, growing: &Growing) -> Option<Box<Letters>> {
+        let tray = Tray::new(self.desk()?.clone());
+        let checked = self.parts.checked;
+        let there = columns::there(self.plan, checked, self.parts.entries, self.pipeline);
+        let mut shown: Vec<(u16, Shown)> = Vec::new();
+        for ((number, edge, _), node) in &growing.node_numbers {
+            let bolt = &checked.bolts[*number];
+            let (input, edge) = (if bolt.united { 0 } else { *edge }, &bolt.edges[*edge]);
+            let (mut columns, mut slots) = (Vec::new(), Vec::new());
+            let inputs = bolt.inputs[input].columns.iter().zip(self.slots.input(*number, input));
+            for ((column, slot), from) in inputs.zip(&edge.columns) {
+                if from.is_some_and(|from| there.get(&edge.stream).is_some_and(|there| there[from])) {
+                    columns.push(column.clone());
+                    slots.push(*slot);
+                }
+            }
+            let stream = checked.streams[edge.stream].name.as_str().into();
+            shown.push((*node, Shown { stream, slots, encoder: Encoder::new(Format::Json, &columns) }));
+        }
+        shown.sort_by_key(|(node, _)| *node);
+        Some(Box::new(Letters { tray, shown: shown.into_iter().map(|(_, shown)| shown).collect() }))
+    }
+
+    /// The task of a bolt that is known to panic: it leaves out the tuples that make it.
+    fn careful(&self, built: Box<dyn Bolt>, bolt: usize) -> Box<dyn Bolt> {
+        let Some(letters) = &self.parts.letters else { return built };
+        let name = &self.parts.checked.bolts[bolt].id;
+        if !letters.panics.iter().any(|panic| panic.is_of(name)) {
+            return built;
+        }
+        let known = letters.panics.iter().filter(|panic| panic.is_tuple_of(name));
+        let tuples = known.map(|panic| ((panic.split_id, panic.position), panic.text.clone()));
+        Box::new(Careful::new(built, tuples.collect()))
+    }
+
+    fn error_slots(&self, stream: StreamId) -> ErrorSlots {
         let columns = &self.parts.checked.streams[stream].columns;
         let slots = self.slots.stream(stream);
         let slot = |name: &str| {
@@ -241,7 +301,6 @@ impl Assembly<'_> {
             split: slot("split"),
             position: slot("position"),
             text: slot("text"),
-            name: name.into(),
         }
     }
 
@@ -350,16 +409,27 @@ impl Assembly<'_> {
                 meter: TaskMeter { tuples_out: vec![0; sides.len() + 1], ..TaskMeter::default() },
                 due_ns: 0,
                 given_back: u64::MAX,
+                panics: self.panics_of(id, position),
             }));
             let mut input = Input::new(source, targets.clone(), self.slots.layout());
             input.disorder = entry.disorder;
-            if let Some(time) = time {
-                input.saw(time);
+            match (entry.replay, time) {
+                (Some(replay), _) => input.watermark = replay.since,
+                (None, Some(time)) => input.saw(time),
+                (None, None) => {}
             }
             input.idle_ns = entry.idle.map(|micros| micros as u64 * 1000);
             inputs.push(input);
         }
         Ok(())
+    }
+
+    /// Positions of a split, from this one on, at which something is known to panic.
+    fn panics_of(&self, split: u32, position: u64) -> VecDeque<u64> {
+        let panics = self.parts.letters.iter().flat_map(|letters| &letters.panics);
+        let own = panics.filter(|panic| panic.split_id == split && panic.position >= position);
+        let positions: BTreeSet<u64> = own.filter(|panic| panic.tuple).map(|panic| panic.position).collect();
+        positions.into_iter().collect()
     }
 
     /// Where the last epoch left a split.
@@ -463,6 +533,11 @@ impl Assembly<'_> {
         }
         found
     }
+}
+
+/// The port of late rows.
+fn outputs_late(outputs: &[OutputStream]) -> Option<usize> {
+    outputs.iter().position(|output| output.suffix == LATE)
 }
 
 fn bolts_of(tasks: &[TaskId]) -> impl Iterator<Item = (usize, usize)> {

@@ -15,7 +15,7 @@ mod tests;
 pub(super) use paths::Patterns;
 pub(super) use source::{describe_io, open_source, read_all};
 
-use super::decoder::{DecoderCheck, DecoderPlan, Feed, Pace, RECORD_OPTIONS};
+use super::decoder::{Decoder, DecoderCheck, DecoderPlan, Feed, Pace, RECORD_OPTIONS};
 use super::joined;
 use super::records::{Origin, Records, check_pace};
 use crate::component::{
@@ -163,6 +163,14 @@ impl Origin for Files {
         }
         feed.detach()?;
         Ok(feed)
+    }
+
+    fn decoder(&self, plan: &Records<Files>, build: &SpoutBuild<'_>) -> Result<Decoder, ComponentError> {
+        let mut feed = self.feed(plan, build.split, build.columns, build.split_id, Pace::Max)?;
+        match feed.begin()? {
+            true => Ok(feed.into_decoder()),
+            false => Err(ComponentError::new(format!("{} has no header to read the record by", build.split))),
+        }
     }
 }
 

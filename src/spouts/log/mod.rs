@@ -10,10 +10,10 @@ mod tests;
 
 use super::decoder::{DecoderCheck, DecoderPlan, RECORD_OPTIONS};
 use super::joined;
-use super::numbered::{Numbered, Taken, number_of};
+use super::numbered::{Numbered, Taken, bits, number_of};
 use crate::component::{
-    ComponentError, Intake, Node, NodeValue, OptionSpec, Options, Polled, SplitName, Spout, SpoutBuild, SpoutCheck,
-    SpoutFactory, SpoutPlan,
+    Again, ComponentError, Intake, Node, NodeValue, OptionSpec, Options, Polled, SplitName, Spout, SpoutBuild,
+    SpoutCheck, SpoutFactory, SpoutPlan,
 };
 use crate::log::{Log, LogError, Reader, Start, Topic};
 use crate::problem::Problem;
@@ -227,6 +227,14 @@ impl SpoutPlan for LogPlan {
             records,
             last_due: 0,
         }))
+    }
+
+    fn again_shift(&self) -> Option<u32> {
+        Some(bits(&self.decoder))
+    }
+
+    fn again(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Again>, ComponentError> {
+        Ok(Box::new(Numbered::new(&self.decoder, build.columns, &self.topic, build.split_id)?))
     }
 }
 
