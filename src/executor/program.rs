@@ -7,6 +7,7 @@
 //!
 //! Never reads an input, never flushes a channel, never waits.
 
+use super::at::At;
 use super::channel::Sender;
 use super::letters::Letters;
 use super::meter::TaskMeter;
@@ -78,24 +79,6 @@ pub struct ErrorSlots {
     pub position: Slot,
     /// `text`.
     pub text: Slot,
-}
-
-/// The place that was entered last: whoever catches a panic finds here what panicked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct At {
-    /// The task; `u16::MAX`: none yet.
-    pub task: u16,
-    /// The node by which the tuple came in; `u16::MAX`: no tuple did, a timer fired or an epoch ended.
-    pub node: u16,
-}
-
-impl At {
-    /// Nowhere.
-    pub const NONE: At = At { task: u16::MAX, node: u16::MAX };
-
-    fn node(self) -> Option<u16> {
-        (self.node != u16::MAX).then_some(self.node)
-    }
 }
 
 /// A place on the way of a tuple.

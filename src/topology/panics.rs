@@ -4,12 +4,14 @@
 //! said. The next life of the topology, in the same process or another, leaves that tuple out of that component. A
 //! note is forgotten when an epoch that is durable lies behind its position.
 
+use super::plan::Entry;
 use crate::component::{ComponentError, Teller};
 use crate::config::Checked;
-use crate::executor::Culprit;
+use crate::executor::{Culprit, split_key};
 use crate::files::{self, DiskFiles};
-use crate::store::Space;
+use crate::store::{Space, SplitFacts};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -39,7 +41,7 @@ pub struct Panic {
 
 impl Panic {
     /// What an executor has to say of its end.
-    pub(super) fn of(culprit: Option<Culprit>, said: &str, checked: &Checked, place: &Place<'_>) -> Panic {
+    fn of(culprit: Option<Culprit>, said: &str, checked: &Checked, place: &Place<'_>) -> Panic {
         let component = match culprit.and_then(|culprit| culprit.component) {
             Some(Teller::Bolt(bolt)) => checked.bolts.get(bolt).map(|bolt| format!("bolts.{}", bolt.id)),
             Some(Teller::Spout(entry)) => place.entries.get(entry).map(|id| format!("spouts.{id}")),
@@ -78,6 +80,11 @@ impl Panic {
         format!("{component} panicked{place}: {}", self.text)
     }
 
+    /// What is said of it where the topology goes on.
+    pub(super) fn gone_around(&self) -> String {
+        format!("{}; the topology goes on from its last epoch", self.told())
+    }
+
     /// The same as an error that ends the run.
     pub(super) fn ends(&self, why: &str) -> ComponentError {
         ComponentError::new(format!("{}; {why}", self.told()))
@@ -85,13 +92,13 @@ impl Panic {
 }
 
 /// Where a panic happened.
-pub(super) struct Place<'a> {
+struct Place<'a> {
     /// Names of the entries, by number.
-    pub(super) entries: &'a [String],
+    entries: &'a [String],
     /// The name of a split by its number.
-    pub(super) split_name: &'a dyn Fn(u32) -> Option<String>,
+    split_name: &'a dyn Fn(u32) -> Option<String>,
     /// The epoch that is durable.
-    pub(super) epoch: u64,
+    epoch: u64,
 }
 
 /// The panics of a topology that are not behind it.
@@ -151,5 +158,49 @@ impl History {
         let before = self.last.filter(|(at, _)| *at == epoch).map_or(0, |(_, count)| count);
         self.last = Some((epoch, before + 1));
         before + 1 < PANICS_MAX
+    }
+}
+
+/// Panics in a form that outlives the run.
+pub(super) fn told(
+    panics: &[(Option<Culprit>, String)],
+    checked: &Checked,
+    entries: &[Entry],
+    epoch: Option<u64>,
+    splits: &BTreeMap<String, SplitFacts>,
+) -> Vec<Panic> {
+    let names: Vec<String> = entries.iter().map(|entry| entry.id.clone()).collect();
+    // Where nothing is kept, splits are numbered in their order.
+    let all = entries.iter().flat_map(|e| e.splits.iter().map(|split| split_key(&e.id, split)));
+    let split_name = |id: u32| match epoch {
+        Some(_) => splits.iter().find(|(_, facts)| facts.id == id).map(|(name, _)| name.clone()),
+        None => all.clone().nth(id as usize),
+    };
+    let place = Place { entries: &names, split_name: &split_name, epoch: epoch.unwrap_or(0) };
+    panics.iter().map(|(culprit, said)| Panic::of(*culprit, said, checked, &place)).collect()
+}
+
+/// After panics: none if the topology is to begin anew, else the error that it ends with.
+pub(super) fn after(
+    panics: &[Panic],
+    known: Option<&mut Known>,
+    history: &mut History,
+    stopped: usize,
+) -> Option<ComponentError> {
+    let first = panics.first()?;
+    let Some(known) = known else {
+        return Some(first.ends("with a data directory (`data_dir` in [runtime], or --data-dir) it would be left out"));
+    };
+    if let Err(error) = known.note(panics) {
+        return Some(error);
+    }
+    let goes_on = panics.iter().fold(true, |on, panic| history.add(panic.epoch) && on);
+    match goes_on {
+        _ if stopped > 1 => Some(first.ends("the topology was stopped at once")),
+        true => None,
+        false => Some(first.ends(
+            "three panics without a durable epoch between them: correct or remove the component (or the record), and \
+             start again; nothing that was committed is lost",
+        )),
     }
 }

@@ -3,8 +3,8 @@
 //! The calling thread is the housekeeping thread: it passes on orders (drain, abort), asks for short reports, reloads
 //! reference tables that changed, and puts the report together. It never touches a tuple.
 
-use super::durable::{Commits, Durable};
-use super::panics::{History, Known, Panic, Place};
+use super::durable::{Commits, Committed, Durable};
+use super::panics::{self, History};
 use super::plan::{Entry, Plan};
 use super::replay::Replay;
 use super::report::{self, Before, Facts};
@@ -13,11 +13,10 @@ use super::threads::{Ended, Threads};
 use super::{BudgetError, CoreBudget, Letterbox, Parts, assemble, plan};
 use crate::component::{ComponentError, Teller};
 use crate::config::{Checked, Wait as WaitChoice};
-use crate::executor::{Control, Culprit, Snapshot, Wait, split_key};
+use crate::executor::{Control, Snapshot, Wait};
 use crate::latency::{self, Interim, Report};
-use crate::store::{SplitFacts, StoreError};
+use crate::store::StoreError;
 use crate::time::{Clock, SystemClock};
-use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -205,93 +204,38 @@ fn life(
         before: Before::default(),
         commits,
     };
-    let (ended, stopped) = keeper.keep(threads);
+    let (mut ended, stopped) = keeper.keep(threads);
     let elapsed_ns = clock.nanos() - start;
     let committed = keeper.commits.take().map(Commits::end);
-    let (mut snapshots, mut told, mut error) = (Vec::new(), Vec::new(), None);
-    let mut panics = Vec::new();
-    for executor in ended {
-        snapshots.push(executor.snapshot);
-        told.extend(executor.sections.tellers.into_iter().zip(executor.sections.sections));
-        if let Some(failure) = executor.error {
-            error.get_or_insert(failure);
-        }
-        panics.extend(executor.panic);
-    }
+    let panics: Vec<_> = ended.iter_mut().filter_map(|executor| executor.panic.take()).collect();
+    let mut error = ended.iter_mut().find_map(|executor| executor.error.take());
     if !panics.is_empty() {
         let epoch = committed.as_ref().map(|committed| committed.epoch);
         let splits = parts.space.as_ref().map(|space| space.splits()).unwrap_or_default();
-        let panics = panics_of(&panics, checked, &entries, epoch, &splits);
-        match after(&panics, known.as_mut(), history, stopped) {
+        let panics = panics::told(&panics, checked, &entries, epoch, &splits);
+        match panics::after(&panics, known.as_mut(), history, stopped) {
             None => {
-                panics.iter().for_each(|panic| (options.warn)(&format!("{}; {BEGINS_ANEW}", panic.told())));
+                panics.iter().for_each(|panic| (options.warn)(&panic.gone_around()));
                 return Ok(None);
             }
             Some(failure) => error = Some(failure),
         }
     }
-    // As the file has them, whichever executor ended first; spouts before bolts.
-    told.sort_by_key(|(teller, _)| match teller {
-        Teller::Spout(number) => (0, *number),
-        Teller::Bolt(number) => (1, checked.bolts[*number].place),
-    });
-    let ended = match (&error, stopped) {
-        (Some(error), _) => format!("failed: {error}"),
-        (None, 0) => "end of input".to_owned(),
-        (None, 1) => "stopped, everything in flight was finished".to_owned(),
-        (None, _) => "stopped at once, tuples in flight were dropped".to_owned(),
-    };
-    let mut report =
-        report::report(&keeper.facts(&snapshots, elapsed_ns), ended, told.into_iter().map(|(_, section)| section));
+    let mut report = keeper.report(ended, how(error.as_ref(), stopped), elapsed_ns, committed.as_ref());
     report.jitter = jitter;
-    if let Some(desk) = &desk {
-        report.sections.extend(state_report::dead_letters(desk));
-    }
-    if let Some(committed) = &committed {
-        report.sections.push(state_report::state(&snapshots, committed, checked.runtime.state_memory_bytes));
+    if let (Some(desk), at) = (&desk, report.sections.len() - usize::from(committed.is_some())) {
+        report.sections.splice(at..at, state_report::dead_letters(desk));
     }
     Ok(Some(Ran { report, error }))
 }
 
-/// What is said of a panic that is gone around.
-const BEGINS_ANEW: &str = "the topology goes on from its last epoch";
-
-/// Panics in words that outlive the run.
-fn panics_of(
-    panics: &[(Option<Culprit>, String)],
-    checked: &Checked,
-    entries: &[Entry],
-    epoch: Option<u64>,
-    splits: &BTreeMap<String, SplitFacts>,
-) -> Vec<Panic> {
-    let names: Vec<String> = entries.iter().map(|entry| entry.id.clone()).collect();
-    // Where nothing is kept, splits are numbered in their order.
-    let all = entries.iter().flat_map(|e| e.splits.iter().map(|split| split_key(&e.id, split)));
-    let split_name = |id: u32| match epoch {
-        Some(_) => splits.iter().find(|(_, facts)| facts.id == id).map(|(name, _)| name.clone()),
-        None => all.clone().nth(id as usize),
-    };
-    let place = Place { entries: &names, split_name: &split_name, epoch: epoch.unwrap_or(0) };
-    panics.iter().map(|(culprit, said)| Panic::of(*culprit, said, checked, &place)).collect()
-}
-
-/// After panics: none if the topology is to begin anew, else the error that it ends with.
-fn after(panics: &[Panic], known: Option<&mut Known>, history: &mut History, stopped: usize) -> Option<ComponentError> {
-    let first = panics.first()?;
-    let Some(known) = known else {
-        return Some(first.ends("with a data directory (`data_dir` in [runtime], or --data-dir) it would be left out"));
-    };
-    if let Err(error) = known.note(panics) {
-        return Some(error);
-    }
-    let goes_on = panics.iter().fold(true, |on, panic| history.add(panic.epoch) && on);
-    match goes_on {
-        _ if stopped > 1 => Some(first.ends("the topology was stopped at once")),
-        true => None,
-        false => Some(first.ends(
-            "three panics without a durable epoch between them: correct or remove the component (or the record), and \
-             start again; nothing that was committed is lost",
-        )),
+/// How a run ended, in words.
+fn how(error: Option<&ComponentError>, stopped: usize) -> String {
+    match (error, stopped) {
+        (Some(error), _) => format!("failed: {error}"),
+        (None, 0) => "end of input".to_owned(),
+        (None, 1) => "stopped, everything in flight was finished".to_owned(),
+        (None, _) => "stopped at once, tuples in flight were dropped".to_owned(),
     }
 }
 
@@ -362,6 +306,27 @@ impl Keeper<'_> {
             elapsed_ns,
             snapshots,
         }
+    }
+
+    /// The report of a run that has ended.
+    fn report(&self, ended: Vec<Ended>, how: String, elapsed_ns: u64, committed: Option<&Committed>) -> Report {
+        let (mut snapshots, mut told) = (Vec::new(), Vec::new());
+        for executor in ended {
+            snapshots.push(executor.snapshot);
+            told.extend(executor.sections.tellers.into_iter().zip(executor.sections.sections));
+        }
+        // As the file has them, whichever executor ended first; spouts before bolts.
+        told.sort_by_key(|(teller, _)| match teller {
+            Teller::Spout(number) => (0, *number),
+            Teller::Bolt(number) => (1, self.checked.bolts[*number].place),
+        });
+        let sections = told.into_iter().map(|(_, section)| section);
+        let mut report = report::report(&self.facts(&snapshots, elapsed_ns), how, sections);
+        if let Some(committed) = committed {
+            let memory_bytes = self.checked.runtime.state_memory_bytes;
+            report.sections.push(state_report::state(&snapshots, committed, memory_bytes));
+        }
+        report
     }
 
     /// Keeps house until all executors have ended; their results, and how the run was stopped.

@@ -5,8 +5,8 @@
 
 use super::{Order, Pipeline};
 use crate::component::ComponentError;
+use crate::executor::at::At;
 use crate::executor::input::{Asked, Input, Source};
-use crate::executor::program::At;
 
 impl Pipeline {
     /// Asks the inputs that have nothing left and may be read; whether any gave something, and when the next is due.

@@ -5,8 +5,8 @@
 
 use super::Pipeline;
 use crate::component::Teller;
+use crate::executor::at::At;
 use crate::executor::input::Source;
-use crate::executor::program::At;
 
 /// What panicked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +47,9 @@ impl Pipeline {
         let Source::Split(split) = &mut input.source else { return false };
         let before = split.panics.len();
         split.panics.retain(|known| *known > position);
-        if split.panics.len() < before && self.space.is_some() {
-            // The epoch that is open here is the one with that tuple.
-            self.pause = Some(self.barrier + 1);
+        if let (true, Some(space)) = (split.panics.len() < before, &self.space) {
+            // The epoch that is open here is the one with that tuple: the first of this life follows the last durable one.
+            self.pause = Some(self.barrier.max(space.opened().epoch) + 1);
         }
         self.pause.is_some()
     }
