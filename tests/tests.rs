@@ -14,6 +14,7 @@ mod program;
 mod readme;
 mod reference;
 mod reload;
+mod stop;
 mod tables;
 mod tcp;
 mod tidy;

@@ -1,5 +1,7 @@
 use super::*;
-use crate::store::{Batch, Closed, ClosedSplit, MemoryStore, Outlet, Space, SplitFacts, StoreError};
+use crate::store::{
+    Batch, Closed, ClosedSplit, FaultyStore, MemoryStore, Outlet, Space, SplitFacts, StoreError, Weather,
+};
 use crate::time::ManualClock;
 use proptest::prelude::*;
 use std::sync::{Arc, Mutex, mpsc};
@@ -150,4 +152,51 @@ fn an_epoch_is_not_committed_after_state_could_not_be_read() {
     assert_eq!(committer.step(), Heard::Something);
     let (sender, _receiver) = mpsc::channel();
     assert_eq!(Space::open(backend, 0, sender).unwrap().opened().epoch, 0);
+}
+
+#[test]
+fn a_write_that_the_disk_refuses_is_tried_again_after_pauses_that_grow() {
+    let (sender, receiver) = mpsc::channel();
+    let backend = Arc::new(FaultyStore::new(1));
+    let space = Arc::new(Space::open(backend.clone(), 0, sender).unwrap());
+    backend.restart(false, Weather { full_after: Some(0), room_after: Some(3), ..Weather::default() });
+    let clock = ManualClock::at(0);
+    let mut committer = Committer::new(space.clone(), receiver, 1, Arc::new(clock.clone()));
+    space.close(Closed { epoch: 1, pipeline: 0, splits: Vec::new() });
+    assert_eq!(committer.step(), Heard::Something);
+    assert_eq!((space.durable(), space.failure()), (0, None));
+    assert_eq!(
+        space.refusals(),
+        ["a batch cannot be written: no space left on device; make room on the disk or repair it"]
+    );
+    let (mut tries, mut end) = (Vec::new(), None);
+    for millis in 1..=100 {
+        clock.set(millis * 1000);
+        match committer.step() {
+            Heard::Nothing => {}
+            Heard::Something => tries.push(millis),
+            Heard::Durable(1) => end = Some(millis),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((tries, end, backend.refused()), (vec![10, 30], Some(70), 3));
+    assert_eq!((space.durable(), space.refusals()), (1, Vec::new()));
+    let (sender, _receiver) = mpsc::channel();
+    assert_eq!(Space::open(backend, 0, sender).unwrap().opened().epoch, 1);
+}
+
+#[test]
+fn a_sync_that_failed_is_not_tried_again_whatever_it_says() {
+    let (sender, receiver) = mpsc::channel();
+    let backend = Arc::new(MemoryStore::new());
+    let space = Arc::new(Space::open(backend.clone(), 0, sender).unwrap());
+    let outlet = Outlet::new(space.clone());
+    let clock = ManualClock::at(0);
+    let mut committer = Committer::new(space.clone(), receiver, 0, Arc::new(clock.clone()));
+    let error = StoreError::Unwritten { what: "x".to_owned(), why: "full".to_owned() };
+    let refuse = error.clone();
+    outlet.hand_over(1, Batch::default(), Some(Box::new(move || Err(refuse))));
+    assert_eq!((committer.step(), space.failure()), (Heard::Something, Some(error)));
+    clock.set(100_000_000);
+    assert_eq!((committer.step(), space.is_refused(), space.durable()), (Heard::Nothing, false, 0));
 }

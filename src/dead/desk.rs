@@ -156,7 +156,6 @@ pub struct Tray {
     desk: Arc<Desk>,
     outlet: Outlet,
     letters: Vec<String>,
-    bytes: u64,
     counts: BTreeMap<(String, String), u64>,
     /// Names of splits by number, as far as they were asked for.
     names: HashMap<u32, String>,
@@ -171,7 +170,6 @@ impl Tray {
             outlet: Outlet::new(desk.space.clone()),
             desk,
             letters: Vec::new(),
-            bytes: 0,
             counts: BTreeMap::new(),
             names: HashMap::new(),
             unseen: None,
@@ -189,8 +187,7 @@ impl Tray {
             letter::write(&Draft { content: Content::Cut(""), ..*draft }, &source, &mut text);
         }
         *self.counts.entry((draft.component.to_owned(), draft.reason.to_owned())).or_default() += 1;
-        self.bytes += text.len() as u64;
-        self.outlet.space().changed(text.len() as u64);
+        self.outlet.changed(text.len());
         self.letters.push(text);
     }
 
@@ -216,7 +213,7 @@ impl Tray {
             self.outlet.hand_over(epoch, batch, None);
             return;
         }
-        let (letters, bytes) = (std::mem::take(&mut self.letters), std::mem::take(&mut self.bytes));
+        let letters = std::mem::take(&mut self.letters);
         self.unseen = Some(epoch);
         let desk = self.desk.clone();
         let mut book = desk.book.lock().unwrap_or_else(PoisonError::into_inner);
@@ -227,12 +224,12 @@ impl Tray {
         match desk.append(&mut book, &letters, epoch, now) {
             Ok((end, sync)) => {
                 Space::put_note(&mut batch, NOTE, &Facts { topic: desk.spec.topic.clone(), end });
-                self.outlet.hand_over_counted(epoch, batch, Some(sync), bytes);
+                self.outlet.hand_over(epoch, batch, Some(sync));
             }
             Err(error) => {
                 // The epoch must not become durable without its letters.
                 let error = outside(&desk.spec.topic, &error);
-                self.outlet.hand_over_counted(epoch, batch, Some(Box::new(move || Err(error))), bytes);
+                self.outlet.hand_over(epoch, batch, Some(Box::new(move || Err(error))));
             }
         }
     }

@@ -43,6 +43,10 @@ impl Bolt for Careful {
         self.bolt.fire(frame, step)
     }
 
+    fn deadline(&self) -> i64 {
+        self.bolt.deadline()
+    }
+
     fn states(&mut self, each: &mut dyn FnMut(&mut dyn State)) {
         self.bolt.states(each);
     }

@@ -2,9 +2,8 @@
 //!
 //! Owns what such plans have in common; where the bytes come from is an [`Origin`].
 
-use super::decoder::{Decoder, DecoderPlan, Feed, Pace, Window};
-use super::numbered::{self, Numbered};
 use crate::component::{Again, ComponentError, Options, SplitName, Spout, SpoutBuild, SpoutPlan};
+use crate::decoder::{Decoder, DecoderPlan, Feed, Numbered, Pace, Window};
 use crate::problem::Problem;
 use crate::tuple::Column;
 
@@ -75,7 +74,7 @@ impl<O: Origin> SpoutPlan for Records<O> {
     }
 
     fn again_shift(&self) -> Option<u32> {
-        Some(numbered::bits(&self.decoder))
+        Some(crate::decoder::bits(&self.decoder))
     }
 
     fn again(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Again>, ComponentError> {

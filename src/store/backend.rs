@@ -17,6 +17,14 @@ pub enum StoreError {
         /// What is safe to do.
         cure: &'static str,
     },
+    /// The outside refuses a write. Nothing of it counts as done, and the same write may be tried again.
+    #[error("{what}: {why}; make room on the disk or repair it")]
+    Unwritten {
+        /// What was to be written, with the path.
+        what: String,
+        /// What the system said.
+        why: String,
+    },
     /// What was read is not what was written.
     #[error(
         "{what} is damaged: {why}; restore the data directory from a copy, or remove it to begin anew from the sources"
@@ -164,20 +172,21 @@ pub trait Backend: Send + Sync {
     /// Makes batches durable, all or none, in this order. When it returns they are.
     ///
     /// # Errors
-    /// They are not: nothing of them can be seen, now or after a restart, or it is not known whether they can.
+    /// They are not: nothing of them can be seen, now or after a restart, or it is not known whether they can. After
+    /// [`StoreError::Unwritten`] the same batches may be given again, and then it is known.
     fn write(&self, batches: &[Batch]) -> Result<(), StoreError>;
 
     /// Writes bytes at the end of a segment, which is made if there is none; not durable before
     /// [`Backend::segment_sync`].
     ///
     /// # Errors
-    /// They could not be written.
+    /// They could not be written; after [`StoreError::Unwritten`] the same bytes may be given again.
     fn segment_write(&self, segment: u32, at: u64, bytes: &[u8]) -> Result<(), StoreError>;
 
     /// Makes what was written to a segment durable.
     ///
     /// # Errors
-    /// It may not be durable, and a second try would not tell.
+    /// It may not be durable, and a second try would not tell: never [`StoreError::Unwritten`].
     fn segment_sync(&self, segment: u32) -> Result<(), StoreError>;
 
     /// Reads bytes of a segment; false if the segment is not there or shorter.

@@ -124,6 +124,17 @@ impl<T: Codec> Keyed<T> {
         (time.saturating_sub(cell.touched) <= self.ttl).then_some(&cell.value)
     }
 
+    /// The value of a key at event time `time`, to be changed without touching the key; none for a key without one, or an
+    /// expired one.
+    pub fn known(&mut self, key: KeyRef<'_>, time: i64) -> Option<&mut T> {
+        self.get(key, time)?;
+        let entry = self.index.find(key)?;
+        if let Some(life) = &mut self.life {
+            life.change(entry, &self.index, &mut self.cells);
+        }
+        Some(&mut self.cells.cells.get_mut(entry).value)
+    }
+
     /// The entry of a key, and whether it is a new one.
     #[inline]
     fn entry(&mut self, key: KeyRef<'_>, time: i64) -> (u32, bool) {

@@ -14,10 +14,15 @@
 //! is wholly in the store, unless it was removed, which is remembered until that is durable.
 
 use super::backend::{Batch, StoreError};
+use super::facts::{Message, Place};
+use super::layout;
 use super::lists::{Lists, Written};
-use super::space::{self, Message, Place, Space};
+use super::space::Space;
+use super::timers::Line;
 use super::{Index, KeyRef, Slab};
+use std::cell::Cell;
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::{Arc, mpsc};
 
 /// What the entries of a handle hold, to be written and read.
@@ -82,24 +87,29 @@ pub struct Outlet {
     space: Arc<Space>,
     task: u32,
     sender: mpsc::Sender<Message>,
+    /// What [`Outlet::changed`] has counted since the last hand-over.
+    changed: Cell<u64>,
 }
 
 impl Outlet {
     /// An outlet of this space.
     pub fn new(space: Arc<Space>) -> Outlet {
         let (task, sender) = space.join();
-        Outlet { space, task, sender }
+        Outlet { space, task, sender, changed: Cell::new(0) }
+    }
+
+    /// So many bytes wait in the component, until the next hand-over, for an outside that refuses them: enough of them
+    /// stop the input.
+    pub fn changed(&self, bytes: usize) {
+        self.space.changed(bytes as u64);
+        self.changed.set(self.changed.get() + bytes as u64);
     }
 
     /// Gives what belongs to epoch `epoch`.
     pub fn hand_over(&self, epoch: u64, batch: Batch, prepare: Option<Prepare>) {
-        self.hand_over_counted(epoch, batch, prepare, 0);
-    }
-
-    /// The same, after so many bytes were already counted as changed ([`Space::changed`]) that are durable with it.
-    pub fn hand_over_counted(&self, epoch: u64, batch: Batch, prepare: Option<Prepare>, counted: u64) {
-        self.space.changed(batch.size_bytes() as u64);
-        let changed_bytes = batch.size_bytes() as u64 + counted;
+        let size = batch.size_bytes() as u64;
+        self.space.changed(size);
+        let changed_bytes = size + self.changed.take();
         let hand_over = HandOver { task: self.task, epoch, batch, last: true, chunks: None, changed_bytes, prepare };
         // A committer that is gone has failed, and said so.
         let _ = self.sender.send(Message::State(hand_over));
@@ -158,6 +168,7 @@ pub struct LifeSpec {
 pub struct Life {
     space: Arc<Space>,
     spec: LifeSpec,
+    shards: Range<u16>,
     task: u32,
     sender: mpsc::Sender<Message>,
     /// The epoch that changes belong to.
@@ -196,12 +207,13 @@ const LOOKED_AT: usize = 16;
 impl Life {
     /// The life of a handle in this space.
     pub fn new(space: Arc<Space>, spec: LifeSpec) -> Life {
-        let (task, sender) = space.join();
+        let (task, sender) = space.join_with_entries();
         Life {
             epoch: space.durable() + 1,
             lists: Lists::new(spec.place, spec.keep),
             space,
             spec,
+            shards: 0..256,
             task,
             sender,
             stamps: Slab::new(),
@@ -222,6 +234,18 @@ impl Life {
         }
     }
 
+    /// The life in task `task` of `tasks`, to which only the keys of its shards come.
+    pub fn of_task(mut self, task: usize, tasks: usize) -> Life {
+        let first = |task: usize| (task * 256).div_ceil(tasks.max(1)) as u16;
+        self.shards = first(task)..first(task + 1);
+        self
+    }
+
+    /// What is left of a life for a handle that keeps no entries.
+    pub(super) fn into_line(self) -> Line {
+        Line { space: self.space, place: self.spec.place, task: self.task, sender: self.sender, shards: self.shards }
+    }
+
     /// The entry of a key that is not in memory and is used at event time `time`: read back, or new and empty. `true` if
     /// it is new, or has expired.
     #[inline(never)]
@@ -238,7 +262,7 @@ impl Life {
         content.reset(entry);
         self.stamps.reach(entry);
         *self.stamps.get_mut(entry) = Stamp { epoch: 0, pending: false, recent: true };
-        let expired = |value: &Vec<u8>| space::expires(value).is_some_and(|at| at < time);
+        let expired = |value: &Vec<u8>| layout::expires(value).is_some_and(|at| at < time);
         let Some(value) = value.filter(|value| !expired(value)) else {
             self.meter.absent += 1;
             return (entry, true);
@@ -254,7 +278,7 @@ impl Life {
     }
 
     fn decode(&mut self, entry: u32, value: &[u8], content: &mut impl Content) -> Result<(), StoreError> {
-        let bytes = space::content(value, || "the value of a key".to_owned())?;
+        let bytes = layout::content(value, || "the value of a key".to_owned())?;
         content.decode(entry, bytes, &self.space)
     }
 
@@ -263,7 +287,7 @@ impl Life {
             return Ok(None);
         }
         self.bytes.clear();
-        space::state_key(key.shard(), self.spec.place, &mut self.bytes);
+        layout::state_key(key.shard(), self.spec.place, &mut self.bytes);
         self.bytes.extend_from_slice(key.bytes);
         self.space.backend().get(&self.bytes)
     }
@@ -327,7 +351,7 @@ impl Life {
         let mut key = Vec::new();
         let hash = index.key(entry, &mut key);
         self.bytes.clear();
-        space::state_key((hash >> 56) as u8, self.spec.place, &mut self.bytes);
+        layout::state_key((hash >> 56) as u8, self.spec.place, &mut self.bytes);
         self.bytes.extend_from_slice(&key);
         self.removals.delete(&self.bytes);
         self.removed.insert(key.into());
@@ -377,7 +401,6 @@ impl Life {
     pub fn barrier(&mut self, epoch: u64) {
         debug_assert!(!self.open, "an epoch ends only after the one before is durable");
         self.tell();
-        self.lists.begin_epoch(&self.space);
         std::mem::swap(&mut self.dirty, &mut self.handing);
         self.batch = std::mem::take(&mut self.removals);
         self.removed_before = std::mem::take(&mut self.removed);
@@ -435,18 +458,18 @@ impl Life {
         self.stamps.get_mut(entry).pending = false;
         let mut key = std::mem::take(&mut self.bytes);
         key.clear();
-        key.resize(space::KEY_HEAD, 0);
+        key.resize(layout::KEY_HEAD, 0);
         let hash = index.key(entry, &mut key);
         let expires = content.touched(entry).saturating_add(self.spec.ttl);
         let expires = if self.spec.ttl == i64::MAX { i64::MAX } else { expires };
         let (lists, space) = (&mut self.lists, &*self.space);
         self.batch.put_with(
             |out| {
-                space::state_key((hash >> 56) as u8, self.spec.place, out);
-                out.extend_from_slice(&key[space::KEY_HEAD..]);
+                layout::state_key((hash >> 56) as u8, self.spec.place, out);
+                out.extend_from_slice(&key[layout::KEY_HEAD..]);
             },
             |out| {
-                space::value_head(expires, out);
+                layout::value_head(expires, out);
                 content.encode(entry, &mut ListsOf { lists, space }, out);
             },
         );

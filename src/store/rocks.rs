@@ -4,7 +4,7 @@
 //! RocksDB compacts, so nothing has to look for it.
 
 use super::backend::{Backend, Batch, Operation, StoreError, StoreStats};
-use super::space::{self, Expiry};
+use super::layout::{self, Expiry};
 use rocksdb::statistics::Ticker;
 use rocksdb::{BlockBasedOptions, Cache, DB, DBCompressionType, Options, ReadOptions, WriteBatch, WriteOptions};
 use rocksdb::{CompactionDecision, ErrorKind};
@@ -37,6 +37,20 @@ pub struct Rocks {
 
 fn outside(what: String, error: &impl ToString, cure: &'static str) -> StoreError {
     StoreError::Outside { what, why: error.to_string(), cure }
+}
+
+fn unwritten(what: String, error: &impl ToString) -> StoreError {
+    StoreError::Unwritten { what, why: error.to_string() }
+}
+
+/// Whether RocksDB takes the same batch again after this answer to it. A disk without room it watches by itself: when
+/// as much is free again as a table of changes takes, it writes its tables, leaves the log that could not be continued
+/// behind, and takes batches again; until then it refuses each with the first answer. After every other failure, that of
+/// a sync above all, it stays closed until it is opened anew.
+fn is_full(error: &rocksdb::Error) -> bool {
+    let text = error.to_string();
+    let synced = ["While fdatasync", "While fsync", "While sync_file_range"].iter().any(|call| text.contains(call));
+    error.kind() == ErrorKind::IOError && text.contains("No space left on device") && !synced
 }
 
 const FREE: &str = "make room on the disk or repair it, then start again: the last committed epoch is whole";
@@ -92,16 +106,17 @@ impl Rocks {
         match OpenOptions::new().read(true).write(!self.read_only).create(create).truncate(false).open(&path) {
             Ok(file) => {
                 let file = Arc::new(file);
-                open.insert(segment, file.clone());
                 if create {
                     // The name itself must outlive a crash.
                     File::open(&self.folder).and_then(|folder| folder.sync_all()).map_err(|error| {
                         outside(format!("{} cannot be synced", self.folder.display()), &error, FREE)
                     })?;
                 }
+                open.insert(segment, file.clone());
                 Ok(Some(file))
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && !create => Ok(None),
+            Err(error) if create => Err(unwritten(format!("{} cannot be made", path.display()), &error)),
             Err(error) => Err(outside(format!("{} cannot be opened", path.display()), &error, FREE)),
         }
     }
@@ -131,7 +146,7 @@ fn options(forget: &Arc<AtomicI64>) -> Options {
     let forget = forget.clone();
     options.set_compaction_filter("expired", move |_, key, value| {
         // Relaxed: an old answer keeps a value a little longer.
-        match space::expiry(key, value) {
+        match layout::expiry(key, value) {
             Expiry::At(time) if time < forget.load(Ordering::Relaxed) => CompactionDecision::Remove,
             _ => CompactionDecision::Keep,
         }
@@ -208,13 +223,14 @@ impl Backend for Rocks {
         options.set_sync(true);
         self.given.fetch_add(bytes as u64, Ordering::Relaxed);
         self.db.write_opt(all, &options).map_err(|error| {
-            outside(format!("an epoch cannot be written to {}", self.db.path().display()), &error, FREE)
+            let what = format!("an epoch cannot be written to {}", self.db.path().display());
+            if is_full(&error) { unwritten(what, &error) } else { outside(what, &error, FREE) }
         })
     }
 
     fn segment_write(&self, segment: u32, at: u64, bytes: &[u8]) -> Result<(), StoreError> {
         let failed =
-            |error: &io::Error| outside(format!("{} cannot be written", self.path(segment).display()), error, FREE);
+            |error: &io::Error| unwritten(format!("{} cannot be written", self.path(segment).display()), error);
         let file = self.file(segment, true)?.ok_or_else(|| failed(&io::ErrorKind::NotFound.into()))?;
         self.given.fetch_add(bytes.len() as u64, Ordering::Relaxed);
         file.write_all_at(bytes, at).map_err(|error| failed(&error))

@@ -6,7 +6,7 @@ pub use letters::Letterbox;
 
 use super::plan::{ChannelPlan, Entry, Hop, Plan, TaskId, Way};
 use super::slots::Slots;
-use crate::component::{Bolt, BoltBuild, ComponentError, OutputStream, SpoutBuild};
+use crate::component::{BoltBuild, ComponentError, OutputStream, SpoutBuild};
 use crate::config::{Checked, Grouping, StreamId};
 use crate::dead::LATE;
 use crate::executor::{
@@ -229,6 +229,7 @@ impl Assembly<'_> {
         let late = outputs_late(checked.plan.outputs());
         let late = late.filter(|port| self.desk().is_some() && targets[*port].is_empty());
         Ok(Task {
+            deadline: built.deadline(),
             bolt: self.careful(built, bolt),
             component: bolt,
             name: checked.id.as_str().into(),
@@ -238,7 +239,6 @@ impl Assembly<'_> {
             outputs: targets,
             errors: has_readers.then(|| self.error_slots(errors_stream)),
             sink,
-            deadline: i64::MAX,
         })
     }
 
@@ -358,6 +358,7 @@ impl Assembly<'_> {
                 name: split.clone(),
                 id,
                 finite: entry.plan.finite(),
+                timed: entry.plan.time().is_some(),
                 rejects: Vec::new(),
                 sides: sides.clone(),
                 meter: TaskMeter { tuples_out: vec![0; sides.len() + 1], ..TaskMeter::default() },

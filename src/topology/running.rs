@@ -347,6 +347,7 @@ impl Keeper<'_> {
             let now = self.clock.nanos();
             if let Some(commits) = &mut self.commits {
                 commits.keep(self.control, now);
+                commits.news().iter().for_each(|text| (self.options.warn)(text));
             }
             if let Some(every) = self.options.every
                 && now - last_report >= every.as_nanos() as u64
@@ -375,7 +376,8 @@ impl Keeper<'_> {
         let snapshots: Vec<Snapshot> = all.iter_mut().filter_map(Option::take).collect();
         drop(all);
         let mut before = std::mem::take(&mut self.before);
-        let interim = report::interim(&self.facts(&snapshots, now - self.start), &mut before);
+        let mut interim = report::interim(&self.facts(&snapshots, now - self.start), &mut before);
+        interim.refusals = self.commits.as_ref().map_or_else(Vec::new, |commits| commits.refusals().to_vec());
         self.before = before;
         (self.options.interim)(&interim);
         true

@@ -171,7 +171,7 @@ impl BoltFactory for Logged {
                 names.iter().map(|n| computed(Column::new(*n, DataType::Bigint).not_null())).collect()
             }
         };
-        let streams = vec![OutputStream { suffix: "", columns: columns_out }];
+        let streams = vec![OutputStream::new("", columns_out)];
         Some(Box::new(LoggedPlan {
             kind: self.kind,
             world: self.world.clone(),

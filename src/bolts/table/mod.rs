@@ -10,7 +10,7 @@
 
 mod listing;
 mod reader;
-mod row;
+pub(in crate::bolts) mod row;
 mod schema;
 #[cfg(test)]
 mod tests;

@@ -30,7 +30,12 @@ impl Pipeline {
             match asked? {
                 Asked::Something => {
                     moved = true;
-                    self.rejects_before(n, self.inputs[n].next_position());
+                    let input = &self.inputs[n];
+                    // In step, those before the first tuple have their place just before it.
+                    let in_step = self.order == Order::Time && input.has_tuples() && input.is_untold();
+                    if !input.withholds() && !in_step {
+                        self.rejects_before(n, self.inputs[n].next_position());
+                    }
                     self.arrived(n);
                 }
                 Asked::Nothing(at) => due = [due, at].into_iter().flatten().min(),

@@ -1,4 +1,4 @@
-//! Records to tuples: shared by everything that reads bytes.
+//! Records to tuples: shared by everything that reads bytes, and by the bolt `parse`.
 //!
 //! 1. A [`DecoderPlan`] is what the options of a spout say, checked: format, columns, where each is found.
 //! 2. A [`Decoder`] is one split of it being read: it takes a window of bytes, splits record after record and writes
@@ -12,7 +12,11 @@
 
 mod computed;
 mod feed;
+pub mod fields;
+#[cfg(test)]
+pub(crate) mod fixture;
 mod input;
+mod numbered;
 mod options;
 mod pace;
 mod plan;
@@ -22,6 +26,7 @@ mod tests;
 
 pub use feed::Feed;
 pub use input::{Input, Read, Source};
+pub use numbered::{Numbered, Taken, bits, number_of};
 pub use options::RECORD_OPTIONS;
 pub use pace::Pace;
 pub use plan::{DecoderCheck, DecoderPlan};
