@@ -5,6 +5,7 @@ mod bad_config;
 mod bad_input;
 mod commands;
 mod crash;
+mod dead;
 mod durable;
 mod engine;
 mod log;

@@ -9,6 +9,7 @@ use crate::component::{ComponentError, Intake, Polled, Reject, Spout};
 use crate::latency::Recorder;
 use crate::store::{ClosedSplit, SplitFacts};
 use crate::tuple::{Layout, Run, Slot};
+use std::collections::VecDeque;
 
 /// Records that became no tuple and wait for the first one, at most.
 const REJECTS_HELD: usize = 4096;
@@ -80,6 +81,8 @@ pub struct Split {
     pub due_ns: u64,
     /// Position of the first record that was read and given back, since it was told to end; past all if there is none.
     pub given_back: u64,
+    /// Positions at which something is known to panic: after each an epoch becomes durable before more is read.
+    pub panics: VecDeque<u64>,
 }
 
 impl Split {
