@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules by layer; a module may import from its own layer's own module and from lower layers.
-const LAYERS: [(&str, u8); 20] = [
+const LAYERS: [(&str, u8); 21] = [
     ("tuple", 0),
     ("time", 0),
     ("ring", 0),
@@ -17,6 +17,7 @@ const LAYERS: [(&str, u8); 20] = [
     ("log", 1),
     ("component", 2),
     ("decoder", 2),
+    ("dead", 2),
     ("spouts", 3),
     ("bolts", 3),
     ("executor", 4),

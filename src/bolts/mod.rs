@@ -49,6 +49,8 @@ pub use ttl::{FOREVER, ttl};
 
 use crate::component::Registry;
 use crate::expr::EvalError;
+use crate::files::DiskFiles;
+use std::sync::Arc;
 
 /// Adds the bolts of this folder to a registry.
 pub fn register(registry: Registry) -> Registry {
@@ -63,7 +65,7 @@ pub fn register(registry: Registry) -> Registry {
         .bolt(Table)
         .bolt(Console)
         .bolt(File)
-        .bolt(Log)
+        .bolt(Log { files: Arc::new(DiskFiles) })
         .bolt(Null)
         .bolt(Aggregate)
         .bolt(Top)

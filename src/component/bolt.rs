@@ -227,7 +227,8 @@ impl BoltBuild<'_> {
         let place = space
             .handle(self.name, handle, fingerprint, &types.collect::<Vec<_>>())
             .map_err(|error| ComponentError::new(error.to_string()))?;
-        Ok(Some(Box::new(Life::new(space.clone(), LifeSpec { place, ttl, keep }))))
+        let life = Life::new(space.clone(), LifeSpec { place, ttl, keep });
+        Ok(Some(Box::new(life.of_task(self.task, self.tasks))))
     }
 }
 

@@ -21,13 +21,15 @@ pub use tcp::TcpFactory;
 pub use timer::Timer;
 
 use crate::component::{OptionSpec, Registry};
+use crate::files::DiskFiles;
+use std::sync::Arc;
 
 /// Adds all kinds of spouts, and what reads reference tables.
 pub fn register(registry: Registry) -> Registry {
     registry
         .spout(FileFactory)
         .spout(StdinFactory)
-        .spout(LogFactory)
+        .spout(LogFactory { files: Arc::new(DiskFiles) })
         .spout(TcpFactory)
         .spout(generate::Generate)
         .spout(Timer)

@@ -215,6 +215,7 @@ pub fn interim(facts: &Facts<'_>, before: &mut Before) -> Interim {
         errors: spout_errors + components.iter().map(ComponentReport::failed).sum::<u64>(),
         decided: ages.since(&before.decided).summary(),
         sinks,
+        refusals: Vec::new(),
     };
     *before = Before { elapsed_ns: facts.elapsed_ns, records, decided: ages, sinks: sink_ages };
     interim
