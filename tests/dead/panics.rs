@@ -44,7 +44,7 @@ impl BoltFactory for Bomb {
     fn check(&self, check: &BoltCheck<'_>) -> Option<Box<dyn BoltPlan>> {
         let columns = check.inputs[0].columns.iter().enumerate();
         let columns = columns.map(|(n, c)| OutputColumn { column: c.clone(), source: ColumnSource::Input(n) });
-        let outputs = vec![OutputStream { suffix: "", columns: columns.collect() }];
+        let outputs = vec![OutputStream { suffix: "".into(), columns: columns.collect() }];
         let every = check.options.integer("every", 1);
         let barrier = check.options.boolean("barrier").unwrap_or(false);
         Some(Box::new(BombPlan { every, barrier, outputs }))
