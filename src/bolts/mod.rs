@@ -12,6 +12,7 @@ mod filter;
 mod gather;
 mod log;
 mod null;
+mod pattern;
 mod quality;
 #[cfg(test)]
 mod rig;
@@ -30,6 +31,7 @@ pub use filter::Filter;
 pub use gather::{Gather, Share};
 pub use log::Log;
 pub use null::Null;
+pub use pattern::Pattern;
 pub use quality::Quality;
 pub use rules::Rules;
 pub use select::Select;
@@ -54,6 +56,7 @@ pub fn register(registry: Registry) -> Registry {
         .bolt(Log)
         .bolt(Null)
         .bolt(Aggregate)
+        .bolt(Pattern)
         .bolt(Throttle)
         .bolt(Dedupe)
 }

@@ -29,7 +29,7 @@ mod tests;
 
 pub use aggregate::{AggregateCall, AggregateFunction, Entries, EntryStep, Over};
 pub use compile::Compiled;
-pub use entries::check_entries;
+pub use entries::{check_entries, check_row_entries};
 pub use environment::{Environment, Param, ReferenceTable};
 pub use functions::{FunctionDoc, FunctionGroup, functions};
 pub use operators::{OperatorDoc, operators};

@@ -75,6 +75,8 @@ pub struct Automaton {
     pub(crate) variables: Vec<u8>,
     /// Whether ways of less preference than an end are kept, too.
     pub(crate) all: bool,
+    /// Whether a match can end with an absence.
+    pub(crate) absences: bool,
 }
 
 /// An entry while lists are made.
@@ -135,7 +137,8 @@ impl Automaton {
             );
         }
         let Some(start) = start else { return Err(too_large("the pattern can begin in too many ways".to_owned())) };
-        Ok(Automaton { start, after, variables: builder.variables, all })
+        let absences = pattern.root.ends_absent();
+        Ok(Automaton { start, after, variables: builder.variables, all, absences })
     }
 
     /// Number of positions.

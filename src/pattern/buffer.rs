@@ -127,6 +127,11 @@ impl<R> Buffer<R> {
         self.live_rows as usize
     }
 
+    /// What is kept of the stored rows.
+    pub fn kept(&self) -> impl Iterator<Item = &R> {
+        self.rows.iter().map(|row| &row.data)
+    }
+
     /// Number of steps that are stored.
     pub fn steps(&self) -> usize {
         self.live_steps as usize

@@ -520,6 +520,27 @@ impl Matcher {
         waiting.map(|thread| self.ends_at(partials, thread)).min().unwrap_or(i64::MAX)
     }
 
+    /// The latest event time at which nothing is reported by time alone; `i64::MAX`: at no time. Earlier than
+    /// [`Matcher::deadline`] never, later where partial matches only go.
+    pub fn alarm<R: Default>(&self, partials: &Partials<R>) -> i64 {
+        let held = partials.threads.iter().any(|thread| thread.phase != Phase::Waiting);
+        if held || self.settings.timed_out {
+            return self.deadline(partials);
+        }
+        let waits = |thread: &&Thread| {
+            self.automaton.absences
+                && self.ends_of(partials, thread).any(|(_, entry, _)| entry.target == Target::Absent)
+        };
+        partials.threads.iter().filter(waits).map(|thread| self.ends_at(partials, thread)).min().unwrap_or(i64::MAX)
+    }
+
+    /// No row comes any more: what waits for one goes, what has been found is reported. Nothing becomes a match by being
+    /// absent.
+    pub fn finish<R: Default>(&mut self, partials: &mut Partials<R>, out: &mut Vec<Emission>) {
+        partials.drop_threads(|thread| thread.phase == Phase::Waiting);
+        self.resolve(partials, out);
+    }
+
     /// When something happens to a partial match by time alone.
     fn ends_at<R: Default>(&self, partials: &Partials<R>, thread: &Thread) -> i64 {
         if !self.gaps {

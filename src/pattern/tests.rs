@@ -1,5 +1,6 @@
 //! Patterns against their definition ([`naive`]), all small ones on all small inputs, larger ones at random.
 
+mod examples;
 mod generate;
 mod text;
 
