@@ -160,6 +160,13 @@ impl Rig {
         texts(self.check(factory, toml).2)
     }
 
+    /// What a bolt without errors says of itself.
+    pub fn describe(&self, factory: &dyn BoltFactory, toml: &str) -> Vec<String> {
+        let (plan, _, problems) = self.check(factory, toml);
+        assert!(!problems.has_errors(), "{:?}", texts(problems));
+        plan.unwrap().describe()
+    }
+
     /// One task of a bolt without errors.
     pub fn driver(&self, factory: &dyn BoltFactory, toml: &str) -> Driver {
         self.try_driver(factory, toml).unwrap_or_else(|e| panic!("{}", chain(&e)))
@@ -269,22 +276,6 @@ impl Driver {
             Step { index: 0, watermark: time, arena: &arena, failure: &mut failure, deadline: &mut deadline };
         let mut ports = Vec::new();
         let mut lines = Vec::new();
-        let show = |port: u8, frame: &crate::tuple::Frame, failure: &mut Option<(&'static str, String)>| {
-            if port == ERRORS {
-                let (reason, text) = failure.take().expect("an error has a reason");
-                return format!("error {reason}: {text}");
-            }
-            let stream = &self.plan.outputs()[port as usize];
-            let mut line = format!("{}:", if port == 0 { "main" } else { stream.suffix });
-            for (slot, column) in self.outputs[port as usize].iter().zip(&stream.columns) {
-                line.push(' ');
-                match Cell::of_slot(frame, *slot, column.column.ty) {
-                    Cell::Null => line.push_str("null"),
-                    cell => cell.write(&mut line),
-                }
-            }
-            line
-        };
         match self.bolt.step(input, frame, &mut step) {
             Flow::Next => ports.push(0),
             Flow::Port(port) => ports.push(port),
@@ -292,16 +283,46 @@ impl Driver {
             Flow::Skip => {}
             Flow::Many => {
                 while let Some(port) = self.bolt.next_row(frame, &mut step) {
-                    lines.push(show(port, frame, step.failure));
+                    lines.push(show(&*self.plan, &self.outputs, port, frame, step.failure));
                     self.paths.push(frame.path());
                 }
             }
         }
         for port in ports {
-            lines.push(show(port, frame, &mut failure));
+            lines.push(show(&*self.plan, &self.outputs, port, frame, &mut failure));
             self.paths.push(frame.path());
         }
         assert_eq!(frame.path(), 99, "what follows on other branches sees the tuple as it was");
+        lines
+    }
+
+    /// Time moves to this watermark: the rows of timers, with their times: `3000000 main: a 1`.
+    pub fn advance(&mut self, watermark: i64) -> Vec<String> {
+        let arena = crate::tuple::Arena::new();
+        let (mut failure, mut lines) = (None, Vec::new());
+        loop {
+            self.run.clear();
+            let (frame, _) = self.run.push();
+            let mut deadline = i64::MAX;
+            let mut step = Step { index: 0, watermark, arena: &arena, failure: &mut failure, deadline: &mut deadline };
+            let Some(flow) = self.bolt.fire(frame, &mut step) else { break };
+            let mut ports = Vec::new();
+            match flow {
+                Flow::Skip => {}
+                Flow::Next => ports.push(0),
+                Flow::Port(port) => ports.push(port),
+                Flow::Error | Flow::Broken => ports.push(ERRORS),
+                Flow::Many => {
+                    while let Some(port) = self.bolt.next_row(frame, &mut step) {
+                        let line = show(&*self.plan, &self.outputs, port, frame, step.failure);
+                        lines.push(format!("{} {line}", frame.time()));
+                    }
+                }
+            }
+            for port in ports {
+                lines.push(format!("{} {}", frame.time(), show(&*self.plan, &self.outputs, port, frame, &mut failure)));
+            }
+        }
         lines
     }
 
@@ -316,4 +337,28 @@ impl Driver {
         self.bolt.finish(&mut sections)?;
         Ok(sections.sections)
     }
+}
+
+/// A row that has left, as a line.
+fn show(
+    plan: &dyn BoltPlan,
+    outputs: &[Vec<Slot>],
+    port: u8,
+    frame: &crate::tuple::Frame,
+    failure: &mut Option<(&'static str, String)>,
+) -> String {
+    if port == ERRORS {
+        let (reason, text) = failure.take().expect("an error has a reason");
+        return format!("error {reason}: {text}");
+    }
+    let stream = &plan.outputs()[port as usize];
+    let mut line = format!("{}:", if port == 0 { "main" } else { stream.suffix });
+    for (slot, column) in outputs[port as usize].iter().zip(&stream.columns) {
+        line.push(' ');
+        match Cell::of_slot(frame, *slot, column.column.ty) {
+            Cell::Null => line.push_str("null"),
+            cell => cell.write(&mut line),
+        }
+    }
+    line
 }

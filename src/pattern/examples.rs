@@ -88,7 +88,7 @@ pub const EXAMPLES: &[Example] = &[
         "a b a x a x c",
         "a3 a5 c7",
     ),
-    example("absence: nothing comes until the time is over", "a -> !b", "within = 3s", "a x a b", "a1 @3"),
+    example("absence: nothing comes until the time is over", "a -> !b", "within = 3s", "a x a x b", "a1 @3"),
     example("what comes at the deadline still counts", "a -> !b", "within = 3s", "a x x b", ""),
     example("no row is needed for it", "a -> !b", "within = 3s", "a", "a1 @3"),
     example("directly behind it: the next row decides", "a !b", "within = 9s", "a x a b", "a1 @1"),

@@ -91,6 +91,8 @@ pub struct Task {
     emissions: Vec<Emission>,
     waiting: Vec<Waiting>,
     next: usize,
+    /// Time and path of the tuple whose rows wait.
+    tuple: (i64, u64),
     /// Words of the waiting rows.
     words: Vec<Option<u64>>,
     key: Vec<u8>,
@@ -150,6 +152,7 @@ impl Task {
             emissions: Vec::new(),
             waiting: Vec::new(),
             next: 0,
+            tuple: (0, 0),
             words: Vec::new(),
             key: Vec::new(),
             buffer: Vec::new(),
@@ -228,7 +231,12 @@ impl Task {
     }
 
     fn leave(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<u8> {
-        let waiting = self.waiting.get_mut(self.next)?;
+        let Some(waiting) = self.waiting.get_mut(self.next) else {
+            // What follows on other branches sees the tuple as it was.
+            frame.set_time(self.tuple.0);
+            frame.set_path(self.tuple.1);
+            return None;
+        };
         self.next += 1;
         match std::mem::replace(waiting, Waiting::Failed("", String::new())) {
             Waiting::Failed(reason, text) => {
@@ -425,6 +433,7 @@ impl Bolt for Task {
     }
 
     fn fire(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<Flow> {
+        self.clear(frame);
         let mut bytes = std::mem::take(&mut self.key);
         let due = self.timers.due(step.watermark, &mut bytes);
         if let Some(deadline) = due {
@@ -492,7 +501,7 @@ impl Task {
                 return step.error(error.reason, failure_text(&what, &error));
             }
         }
-        (self.next, self.waiting, self.words) = (0, cleared(&mut self.waiting), cleared(&mut self.words));
+        self.clear(frame);
         self.row(input, key, now, frame, step);
         let earliest = self.timers.earliest();
         if earliest != i64::MAX {
@@ -501,9 +510,16 @@ impl Task {
         if self.waiting.is_empty() { Flow::Skip } else { Flow::Many }
     }
 
+    /// Nothing waits any more.
+    fn clear(&mut self, frame: &Frame) {
+        (self.next, self.tuple) = (0, (frame.time(), frame.path()));
+        self.waiting.clear();
+        self.words.clear();
+    }
+
     /// A timer of a key has fired.
     fn wake(&mut self, key: KeyRef<'_>, deadline: i64, frame: &mut Frame, step: &mut Step<'_>) {
-        (self.next, self.waiting, self.words) = (0, cleared(&mut self.waiting), cleared(&mut self.words));
+        self.clear(frame);
         if self.states.get(key, deadline).is_none() {
             return;
         }
@@ -519,10 +535,4 @@ impl Task {
         self.collect(key, deadline, frame, step.arena);
         self.settle(key, deadline);
     }
-}
-
-/// An empty list with the memory of another.
-fn cleared<T>(list: &mut Vec<T>) -> Vec<T> {
-    list.clear();
-    std::mem::take(list)
 }
