@@ -68,6 +68,8 @@ impl Bolt for Pass {
 fn chain(tasks: u16, layout: Layout) -> Program {
     let node = |task| Node { task, input: 0, filter: Some(compile("amount >= 0", layout)), rejected: None };
     let task = |n: u16| Task {
+        name: "".into(),
+        late: None,
         bolt: Box::new(Pass),
         component: usize::from(n),
         having: None,

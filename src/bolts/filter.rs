@@ -63,7 +63,7 @@ limit = 3
             );
         }
         let columns: Vec<OutputColumn> = check.inputs.first()?.columns.iter().enumerate().map(passed).collect();
-        let outputs = ["", "rejected"].map(|suffix| OutputStream { suffix, columns: columns.clone() });
+        let outputs = ["", "rejected"].map(|suffix| OutputStream::new(suffix, columns.clone()));
         Some(Box::new(FilterPlan { outputs }))
     }
 }

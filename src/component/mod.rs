@@ -19,7 +19,9 @@ pub use bolt::{
 pub use options::{Key, NestedOptions, Node, NodeValue, OptionSpec, Options, Table, TextNode, parse_size};
 pub use outbox::{Mark, Outbox};
 pub use registry::Registry;
-pub use spout::{Intake, Polled, Reject, SplitName, Spout, SpoutBuild, SpoutCheck, SpoutFactory, SpoutPlan};
+pub use spout::{
+    Again, Intake, Polled, Raw, Reject, SplitName, Spout, SpoutBuild, SpoutCheck, SpoutFactory, SpoutPlan,
+};
 
 pub use table::{TableFactory, TablePlan};
 

@@ -8,6 +8,7 @@
 use super::aggregate::{AggregateCall, AggregateFunction, Entries, EntryStep};
 use super::node::Node;
 use super::resolve::{ColumnUse, Missing, Names, Resolver};
+use super::set::SetExpr;
 use super::source::{Source, problem};
 use super::{Checked, Expr, ExprError, Scope, ScopeColumn};
 use crate::problem::nearest;
@@ -63,25 +64,34 @@ fn checked(
             }
         });
     }
-    let mut names = EntryNames {
-        scope,
-        entries,
-        parsed: Rc::new(parsed),
-        aggregates,
-        bare,
-        states: vec![State::Waiting; entries.len()],
-        guesses: vec![None; entries.len()],
-        guessed: vec![false; entries.len()],
-        stack: Vec::new(),
-        calls: Vec::new(),
-        errors,
-    };
+    let mut names = EntryNames { aggregates, bare, errors, ..EntryNames::new(scope, entries, parsed) };
     for index in 0..entries.len() {
         if matches!(names.states[index], State::Waiting) {
             names.resolve(index, false);
         }
     }
     names.finish()
+}
+
+/// Checks a call that gives several rows, without aggregates.
+///
+/// # Errors
+/// All problems found.
+pub fn check_set(text: &str, scope: &Scope<'_>) -> Result<Checked<SetExpr>, Vec<ExprError>> {
+    let (source, expr) = Source::parse(text).map_err(|error| vec![error])?;
+    let mut names = EntryNames::new(scope, &[], Vec::new());
+    let mut resolver = Resolver::new(&source, &mut names, scope.environment, 0);
+    let set = resolver.set(&expr);
+    let (warnings, mut errors): (Vec<_>, Vec<_>) = resolver.errors.into_iter().partition(|error| error.warning);
+    match set {
+        Ok(value) if errors.is_empty() => {
+            Ok(Checked { value, warnings: warnings.into_iter().map(|warning| (0, warning)).collect() })
+        }
+        _ => {
+            errors.sort_by_key(|error| error.range.start);
+            Err(errors)
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -96,9 +106,9 @@ enum State {
     Broken,
 }
 
-type Parsed<'a> = Option<(Source<'a>, ast::Expr)>;
+pub(super) type Parsed<'a> = Option<(Source<'a>, ast::Expr)>;
 
-struct EntryNames<'a> {
+pub(super) struct EntryNames<'a> {
     scope: &'a Scope<'a>,
     entries: &'a [(&'a str, &'a str)],
     parsed: Rc<Vec<Parsed<'a>>>,
@@ -116,7 +126,28 @@ struct EntryNames<'a> {
     errors: Vec<(usize, ExprError)>,
 }
 
-impl EntryNames<'_> {
+impl<'a> EntryNames<'a> {
+    /// The names of these entries over a scope; without aggregates.
+    pub(super) fn new(
+        scope: &'a Scope<'a>,
+        entries: &'a [(&'a str, &'a str)],
+        parsed: Vec<Parsed<'a>>,
+    ) -> EntryNames<'a> {
+        EntryNames {
+            scope,
+            entries,
+            parsed: Rc::new(parsed),
+            aggregates: false,
+            bare: None,
+            states: vec![State::Waiting; entries.len()],
+            guesses: vec![None; entries.len()],
+            guessed: vec![false; entries.len()],
+            stack: Vec::new(),
+            calls: Vec::new(),
+            errors: Vec::new(),
+        }
+    }
+
     fn base(&self) -> usize {
         self.scope.columns.len()
     }

@@ -166,7 +166,8 @@ impl Automaton {
 
     /// The automaton in words, a line for each position, with the names of the variables.
     pub fn describe(&self, names: &[&str]) -> Vec<String> {
-        let position = |at: usize| format!("{}{}", names[self.variables[at] as usize], at + 1);
+        // They were made from the last to the first.
+        let position = |at: usize| format!("{}{}", names[self.variables[at] as usize], self.after.len() - at);
         let list = |list: &List| {
             let mut parts: Vec<String> = Vec::new();
             for entry in &list.entries {
@@ -189,9 +190,8 @@ impl Automaton {
             parts.join(", else ")
         };
         let first = format!("first row: {}", list(&self.start));
-        std::iter::once(first)
-            .chain(self.after.iter().enumerate().map(|(at, l)| format!("after {}: {}", position(at), list(l))))
-            .collect()
+        let after = self.after.iter().enumerate().rev();
+        std::iter::once(first).chain(after.map(|(at, l)| format!("after {}: {}", position(at), list(l)))).collect()
     }
 }
 

@@ -44,7 +44,10 @@ impl Pattern {
                 }
                 match tail {
                     None => {}
-                    Some(Tail::Join(link)) => self.link(link, f)?,
+                    Some(Tail::Join(link)) => {
+                        self.nots(link, f)?;
+                        f.write_str(arrow(link.kind).trim_end())?;
+                    }
                     Some(Tail::Absent(link)) => self.nots(link, f)?,
                 }
             }

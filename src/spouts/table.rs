@@ -3,9 +3,9 @@
 //! A table is read whole, from the start, and counts only if every record of it is sound: a half-read block list would be
 //! worse than the old one.
 
-use super::decoder::{DecoderCheck, DecoderPlan, RECORD_OPTIONS, Window};
 use super::file::{Patterns, read_all};
 use crate::component::{ComponentError, Intake, OptionSpec, Options, Reject, SpoutCheck, TableFactory, TablePlan};
+use crate::decoder::{DecoderCheck, DecoderPlan, RECORD_OPTIONS, Window};
 use crate::problem::{Problem, nearest};
 use crate::tuple::{Column, Layout, Run, Slot, Value};
 use std::path::{Path, PathBuf};
@@ -175,7 +175,7 @@ fn load(plan: &DecoderPlan, path: &Path, key: &[usize]) -> Result<Vec<Vec<Value>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::spouts::fixture::checked;
+    use crate::decoder::fixture::checked;
 
     fn table(bytes: &[u8], key: &str) -> (Result<Vec<Vec<Value>>, ComponentError>, Vec<Problem>) {
         let folder = std::env::temp_dir();

@@ -1,9 +1,14 @@
 //! Assembling: a plan becomes executors, with everything allocated and every split opened; nothing runs yet.
 
+mod letters;
+
+pub use letters::Letterbox;
+
 use super::plan::{ChannelPlan, Entry, Hop, Plan, TaskId, Way};
 use super::slots::Slots;
-use crate::component::{BoltBuild, ComponentError, SpoutBuild};
+use crate::component::{BoltBuild, ComponentError, OutputStream, SpoutBuild};
 use crate::config::{Checked, Grouping, StreamId};
+use crate::dead::LATE;
 use crate::executor::{
     Channel, Columns, Control, Destination, ErrorSlots, Executor, Input, Mechanism, Node, Order, Parker, Pipeline,
     Program, Receiver, RejectColumn, Router, Sender, Side, Source, Split, Target, Targets, Task, TaskMeter, Wait,
@@ -34,6 +39,9 @@ pub struct Parts<'a> {
     pub sample: u32,
     /// The topology's store; none if state lives in memory only.
     pub space: Option<Arc<Space>>,
+    /// What becomes of errors and late rows that nobody reads, and what is known to make components panic; none: they
+    /// are counted, and nothing is.
+    pub letters: Option<Letterbox>,
 }
 
 /// Makes the executors of a plan.
@@ -160,8 +168,10 @@ impl Assembly<'_> {
         let own = sender_ids.iter().map(|id| senders.remove(id).expect("each channel has one sending pipeline"));
         let own: Vec<Sender> = own.collect();
         let words = sender_ids.iter().map(|id| ring_words(self.parts, &self.plan.channels[*id])).max().unwrap_or(0);
+        let letters = self.letters(&growing);
         let Growing { targets, nodes, routers, .. } = growing;
-        let program = Program::new(targets, nodes, built, routers, own, words.max(4096));
+        let mut program = Program::new(targets, nodes, built, routers, own, words.max(4096));
+        program.letters = letters;
         let mut pipeline = Pipeline::new(self.pipeline, layout, inputs, program, order, self.parts.clock.clone());
         pipeline.sample = self.parts.sample;
         pipeline.space = self.parts.space.clone();
@@ -216,19 +226,23 @@ impl Assembly<'_> {
             sinks.push(bolt);
             sinks.len() as u16 - 1
         });
+        let late = outputs_late(checked.plan.outputs());
+        let late = late.filter(|port| self.desk().is_some() && targets[*port].is_empty());
         Ok(Task {
             deadline: built.deadline(),
-            bolt: built,
+            bolt: self.careful(built, bolt),
             component: bolt,
+            name: checked.id.as_str().into(),
+            late: late.map(|port| port as u8),
             having,
             meter: TaskMeter { tuples_out: vec![0; targets.len()], ..TaskMeter::default() },
             outputs: targets,
-            errors: has_readers.then(|| self.error_slots(errors_stream, &checked.id)),
+            errors: has_readers.then(|| self.error_slots(errors_stream)),
             sink,
         })
     }
 
-    fn error_slots(&self, stream: StreamId, name: &str) -> ErrorSlots {
+    fn error_slots(&self, stream: StreamId) -> ErrorSlots {
         let columns = &self.parts.checked.streams[stream].columns;
         let slots = self.slots.stream(stream);
         let slot = |name: &str| {
@@ -241,7 +255,6 @@ impl Assembly<'_> {
             split: slot("split"),
             position: slot("position"),
             text: slot("text"),
-            name: name.into(),
         }
     }
 
@@ -345,16 +358,20 @@ impl Assembly<'_> {
                 name: split.clone(),
                 id,
                 finite: entry.plan.finite(),
+                timed: entry.plan.time().is_some(),
                 rejects: Vec::new(),
                 sides: sides.clone(),
                 meter: TaskMeter { tuples_out: vec![0; sides.len() + 1], ..TaskMeter::default() },
                 due_ns: 0,
                 given_back: u64::MAX,
+                panics: self.panics_of(id, position),
             }));
             let mut input = Input::new(source, targets.clone(), self.slots.layout());
             input.disorder = entry.disorder;
-            if let Some(time) = time {
-                input.saw(time);
+            match (entry.replay, time) {
+                (Some(replay), _) => input.watermark = replay.since,
+                (None, Some(time)) => input.saw(time),
+                (None, None) => {}
             }
             input.idle_ns = entry.idle.map(|micros| micros as u64 * 1000);
             inputs.push(input);
@@ -463,6 +480,11 @@ impl Assembly<'_> {
         }
         found
     }
+}
+
+/// The port of late rows.
+fn outputs_late(outputs: &[OutputStream]) -> Option<usize> {
+    outputs.iter().position(|output| output.suffix == LATE)
 }
 
 fn bolts_of(tasks: &[TaskId]) -> impl Iterator<Item = (usize, usize)> {

@@ -28,6 +28,7 @@ pub fn explain(checked: &Checked, entries: &[Entry], plan: &Plan) -> String {
         plan.channels.iter().for_each(|c| words.channel(&mut out, c));
     }
     words.computed(&mut out);
+    words.dead_letters(&mut out);
     out.push_str("\norder per key\n");
     lines(&mut out, &words.order_lost(), "kept along every edge");
     out.push_str("\ndeterministic\n");
@@ -151,6 +152,16 @@ impl Words<'_> {
             stream.columns.len(),
             names.join(", "),
         );
+    }
+
+    /// Where errors and late rows go that nobody reads, where they are kept.
+    fn dead_letters(&self, out: &mut String) {
+        let runtime = &self.checked.runtime;
+        let (Some(_), Some(dead)) = (&runtime.data_dir, &runtime.dead_letters) else { return };
+        let unread: Vec<&str> = self.checked.unread().map(|stream| stream.name.as_str()).collect();
+        if !unread.is_empty() {
+            let _ = writeln!(out, "\ndead letters\n  to topic {}: {}", dead.topic, unread.join(", "));
+        }
     }
 
     /// What spouts and bolts say of themselves.

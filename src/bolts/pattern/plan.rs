@@ -278,8 +278,8 @@ fn outputs(columns: &Columns, timed_out: bool) -> Vec<OutputStream> {
         column: Column { nullable: true, ..output.column.clone() },
         source: ColumnSource::Main(at),
     };
-    let side = OutputStream { suffix: "timed_out", columns: main.iter().enumerate().map(side).collect() };
-    let mut outputs = vec![OutputStream { suffix: "", columns: main }];
+    let side = OutputStream::new("timed_out", main.iter().enumerate().map(side).collect());
+    let mut outputs = vec![OutputStream::new("", main)];
     if timed_out {
         outputs.push(side);
     }

@@ -8,6 +8,7 @@ mod calls;
 mod literal;
 mod operators;
 mod postfix;
+mod sets;
 
 use super::aggregate::AggregateCall;
 use super::compile;

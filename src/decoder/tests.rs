@@ -1,6 +1,6 @@
 use super::*;
 use crate::component::Spout;
-use crate::spouts::fixture::{All, cut, decode, plan, run, slots};
+use crate::decoder::fixture::{All, cut, decode, plan, run, slots};
 use crate::tuple::Run;
 use proptest::prelude::*;
 
@@ -407,7 +407,7 @@ fn a_rate_gives_each_tuple_its_intended_time() {
     let plan = plan(CSV).unwrap();
     let (layout, slots) = slots(plan.columns());
     let rate = "pace = \"1000/s\"";
-    let pace = crate::spouts::fixture::checked(rate, |options, _| Pace::of(&options)).0;
+    let pace = crate::decoder::fixture::checked(rate, |options, _| Pace::of(&options)).0;
     let bytes = b"a,1,2,t\n".repeat(10);
     let mut feed = Feed::new("in", cut(&bytes, &[]), 0, plan.decoder(&slots, "in", 0), pace);
     let (mut run, mut rejects, mut dues) = (Run::new(layout), Vec::new(), Vec::new());
@@ -430,7 +430,7 @@ fn a_speed_keeps_the_distances_of_event_time() {
     let options = "format = \"csv\"\nheader = \"none\"\ntimestamps = \"epoch_s\"\ntime = \"at\"\nfields.at = \"timestamp not null\"";
     let plan = plan(options).unwrap();
     let (layout, slots) = slots(plan.columns());
-    let pace = crate::spouts::fixture::checked("pace = \"60x\"", |options, _| Pace::of(&options)).0;
+    let pace = crate::decoder::fixture::checked("pace = \"60x\"", |options, _| Pace::of(&options)).0;
     let mut feed = Feed::new("in", cut(b"100\n160\nx\n160\n130\n280\n", &[]), 0, plan.decoder(&slots, "in", 0), pace);
     let (mut run, mut rejects, mut dues) = (Run::new(layout), Vec::new(), Vec::new());
     let mut now = 1;

@@ -1,13 +1,13 @@
 //! For tests: options from TOML, and spouts run to their end.
 
-use super::decoder::{DecoderCheck, DecoderPlan, Feed, Pace, Read, Source};
+use super::{DecoderCheck, DecoderPlan, Feed, Pace, Read, Source};
 use crate::component::{ComponentError, Intake, Key, Node, NodeValue, Options, Polled, Reject, Spout, Table, TextNode};
 use crate::expr::Environment;
 use crate::problem::{Problem, Problems, Span};
 use crate::tuple::{Column, Layout, Run, Slot, Value};
 
 /// A component's table from TOML.
-pub(super) fn table(text: &str) -> Table {
+pub(crate) fn table(text: &str) -> Table {
     let parsed: toml::Table = text.parse().unwrap();
     as_table(parsed)
 }
@@ -31,7 +31,7 @@ fn node(value: toml::Value) -> Node {
 }
 
 /// Runs a check over options from TOML; what it gives, and the problems.
-pub(super) fn checked<T>(text: &str, check: impl FnOnce(Options<'_>, &Environment) -> T) -> (T, Vec<Problem>) {
+pub(crate) fn checked<T>(text: &str, check: impl FnOnce(Options<'_>, &Environment) -> T) -> (T, Vec<Problem>) {
     let (table, problems) = (table(text), Problems::new());
     let options = Options { component: "spouts.s", span: Span::default(), table: &table, problems: &problems };
     let made = check(options, &Environment::default());
@@ -39,7 +39,7 @@ pub(super) fn checked<T>(text: &str, check: impl FnOnce(Options<'_>, &Environmen
 }
 
 /// The decoder's plan, or the problems where there is an error.
-pub(super) fn plan(text: &str) -> Result<DecoderPlan, Vec<Problem>> {
+pub(crate) fn plan(text: &str) -> Result<DecoderPlan, Vec<Problem>> {
     let (plan, problems) = checked(text, |options, environment| {
         DecoderPlan::check(&DecoderCheck { name: "s", options, environment, header: &|_| None })
     });
@@ -48,14 +48,14 @@ pub(super) fn plan(text: &str) -> Result<DecoderPlan, Vec<Problem>> {
 }
 
 /// Slots of columns that stand alone in a layout.
-pub(super) fn slots(columns: &[Column]) -> (Layout, Vec<Slot>) {
+pub(crate) fn slots(columns: &[Column]) -> (Layout, Vec<Slot>) {
     let layout = Layout::new(columns.len());
     (layout, (0..columns.len()).map(|n| layout.slot(n)).collect())
 }
 
 /// Bytes that come in pieces.
-pub(super) struct Pieces {
-    pub(super) pieces: Vec<Vec<u8>>,
+pub(crate) struct Pieces {
+    pub(crate) pieces: Vec<Vec<u8>>,
 }
 
 impl Source for Pieces {
@@ -72,7 +72,7 @@ impl Source for Pieces {
 }
 
 /// `bytes` cut at the given places.
-pub(super) fn cut(bytes: &[u8], places: &[usize]) -> Box<Pieces> {
+pub(crate) fn cut(bytes: &[u8], places: &[usize]) -> Box<Pieces> {
     let mut places: Vec<usize> = places.iter().map(|p| p % (bytes.len() + 1)).collect();
     places.push(bytes.len());
     places.sort_unstable();
@@ -83,18 +83,18 @@ pub(super) fn cut(bytes: &[u8], places: &[usize]) -> Box<Pieces> {
 
 /// All that a spout gave.
 #[derive(Debug, Default, PartialEq)]
-pub(super) struct All {
-    pub(super) rows: Vec<Vec<Value>>,
-    pub(super) positions: Vec<u64>,
-    pub(super) times: Vec<i64>,
-    pub(super) rejects: Vec<Reject>,
-    pub(super) failure: Option<String>,
+pub(crate) struct All {
+    pub(crate) rows: Vec<Vec<Value>>,
+    pub(crate) positions: Vec<u64>,
+    pub(crate) times: Vec<i64>,
+    pub(crate) rejects: Vec<Reject>,
+    pub(crate) failure: Option<String>,
     /// Position after each poll, and rows until then.
-    pub(super) stops: Vec<(u64, usize)>,
+    pub(crate) stops: Vec<(u64, usize)>,
 }
 
 /// Polls a spout until it ends, or `waits` times in a row without anything.
-pub(super) fn run(spout: &mut dyn Spout, columns: &[Column], waits: usize) -> All {
+pub(crate) fn run(spout: &mut dyn Spout, columns: &[Column], waits: usize) -> All {
     let (layout, slots) = slots(columns);
     let mut run = Run::new(layout);
     let mut all = All::default();
@@ -127,7 +127,7 @@ pub(super) fn run(spout: &mut dyn Spout, columns: &[Column], waits: usize) -> Al
 }
 
 /// Decodes bytes that come in pieces.
-pub(super) fn decode(plan: &DecoderPlan, bytes: &[u8], places: &[usize]) -> All {
+pub(crate) fn decode(plan: &DecoderPlan, bytes: &[u8], places: &[usize]) -> All {
     let decoder = plan.decoder(&slots(plan.columns()).1, "in", 3);
     let mut feed = Feed::new("in", cut(bytes, places), 0, decoder, Pace::Max);
     run(&mut feed, plan.columns(), places.len() + 2)

@@ -1,15 +1,18 @@
 //! What the options of a source of records say, checked.
 
 use super::computed::{Add, Computed, Output, widens};
+use super::fields::{FieldSpec, fields};
 use super::options::{FORMATS, converter, only_in, paths};
 use super::sources::{Finder, Found, record_size};
 use super::{Columns, Decoder, Splitter, Start, Target};
 use crate::component::{Node, Options};
 use crate::expr::{Entries, EntryStep, Environment, Expr, Scope, ScopeColumn};
 use crate::problem::{Problem, nearest};
-use crate::spouts::fields::{FieldSpec, fields};
 use crate::tuple::codec::{Cell, Converter, CsvSplitter, JsonPath, JsonSplitter, RegexSplitter, Step};
 use crate::tuple::{Column, DataType, Layout, Slot, Value};
+
+/// The longest record where it stands alone in a text, which is in memory anyway.
+const ALONE_MAX: usize = 1 << 27;
 
 /// What the check of a source of records sees.
 pub struct DecoderCheck<'a> {
@@ -95,9 +98,18 @@ impl DecoderPlan {
     /// Checks the options in [`super::RECORD_OPTIONS`]. Records every problem; none where it cannot be told what the stream
     /// looks like.
     pub fn check(check: &DecoderCheck<'_>) -> Option<DecoderPlan> {
+        DecoderPlan::check_as(check, false)
+    }
+
+    /// The same for records that stand alone in texts: they have no header, and `time`, `add` and `where` are not theirs.
+    pub fn check_alone(check: &DecoderCheck<'_>) -> Option<DecoderPlan> {
+        DecoderPlan::check_as(check, true)
+    }
+
+    fn check_as(check: &DecoderCheck<'_>, alone: bool) -> Option<DecoderPlan> {
         let options = &check.options;
         let fields = fields(options);
-        let max_record = record_size(options, "max_record").unwrap_or(1 << 20);
+        let max_record = record_size(options, "max_record").unwrap_or(if alone { ALONE_MAX } else { 1 << 20 });
         let format = options.choice("format", &FORMATS);
         let converter = format.and_then(|format| converter(options, format));
         let (format, mut fields) = (format?, fields?);
@@ -106,7 +118,7 @@ impl DecoderPlan {
         if format == "text" && fields.is_empty() {
             fields.push(FieldSpec { name: "line", ty: DataType::Text, not_null: true, default: None, node: &implied });
         }
-        let add_names: Vec<&str> = match options.node("add").and_then(Node::as_table) {
+        let add_names: Vec<&str> = match options.node("add").and_then(Node::as_table).filter(|_| !alone) {
             Some(table) => table.entries.iter().map(|(key, _)| key.name.as_str()).collect(),
             None => Vec::new(),
         };
@@ -118,14 +130,14 @@ impl DecoderPlan {
             return None;
         }
         let computed = |name: &str| add_names.iter().any(|n| n.eq_ignore_ascii_case(name));
-        let finder = Finder { check, fields: &fields, computed: &computed, paths: paths(options)? };
+        let finder = Finder { check, alone, fields: &fields, computed: &computed, paths: paths(options)? };
         let found = match format {
             "csv" => finder.csv(),
             "json" => finder.json(),
             "regex" => finder.regex(),
             _ => finder.text(),
         };
-        Checking { check, fields: &fields, found: found? }.finish(converter?, max_record)
+        Checking { check, alone, fields: &fields, found: found? }.finish(converter?, max_record)
     }
 
     /// The columns of the stream.
@@ -224,6 +236,7 @@ impl DecoderPlan {
             skipping: None,
             element: None,
             resume_at: 0,
+            only: None,
             filtered: 0,
         }
     }
@@ -317,6 +330,8 @@ impl Candidate {
 /// The second half of the check: expressions, and what the stream is made of.
 struct Checking<'a, 'c> {
     check: &'c DecoderCheck<'a>,
+    /// Records stand alone in texts.
+    alone: bool,
     fields: &'c [FieldSpec<'a>],
     found: Found,
 }
@@ -332,7 +347,7 @@ impl<'a> Checking<'a, '_> {
             let column = Column::new(name, ty).not_null();
             self.found.candidates.push(Candidate { column, place, default: None });
         }
-        let adds = match options.has("add") {
+        let adds = match options.has("add") && !self.alone {
             true => Some(self.adds()),
             false => None,
         };
@@ -341,7 +356,7 @@ impl<'a> Checking<'a, '_> {
             Some(Some((entries, checked))) => self.outputs(entries, checked),
             None => self.outputs(&[], &Entries::default()),
         };
-        let filter = match (&adds, options.has("where")) {
+        let filter = match (&adds, options.has("where") && !self.alone) {
             (_, false) => None,
             (Some(None), true) => {
                 self.filter_in_doubt();
@@ -477,7 +492,7 @@ impl<'a> Checking<'a, '_> {
     /// The outer option is none where the name is wrong.
     fn time(&self, columns: &[Column]) -> Option<Option<usize>> {
         let options = &self.check.options;
-        if !options.has("time") {
+        if !options.has("time") || self.alone {
             return Some(None);
         }
         let name = options.text("time")?;

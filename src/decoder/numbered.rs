@@ -1,10 +1,10 @@
-//! Records that come one by one, each with a number: those of a topic, lines of a connection.
+//! Records that come one by one, each with a number: those of a topic, lines of a connection, texts of a column.
 //!
 //! Owns how a number becomes a position: as it is, or, where a record makes several tuples (`each`), times 2^24 plus the
 //! byte of the element in its record, so that a restart in the middle of one finds the place.
 
-use super::decoder::{Decoder, DecoderPlan, Window};
-use crate::component::{ComponentError, Intake, Reject};
+use super::{Decoder, DecoderPlan, Window};
+use crate::component::{Again, ComponentError, Intake, Raw, Reject};
 use crate::tuple::{RUN_TUPLES, Slot};
 
 /// Bits of a position for the byte in a record, where a record makes several tuples.
@@ -13,7 +13,7 @@ const SHOWN_BYTES: usize = 1024;
 
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Taken {
+pub enum Taken {
     /// All of it was decoded.
     Whole,
     /// There was no room for all its elements: it is the next again.
@@ -21,7 +21,7 @@ pub(super) enum Taken {
 }
 
 /// A decoder of numbered records.
-pub(super) struct Numbered {
+pub struct Numbered {
     decoder: Decoder,
     /// Numbers are shifted by so many bits to be positions.
     bits: u32,
@@ -34,34 +34,34 @@ impl Numbered {
     ///
     /// # Errors
     /// The format wants a start that numbered records do not have.
-    pub(super) fn new(
-        plan: &DecoderPlan,
-        columns: &[Slot],
-        source: &str,
-        split_id: u32,
-    ) -> Result<Numbered, ComponentError> {
+    pub fn new(plan: &DecoderPlan, columns: &[Slot], source: &str, split_id: u32) -> Result<Numbered, ComponentError> {
         let mut decoder = plan.decoder(columns, source, split_id);
         decoder.begin(Window { bytes: &[], position: 0, last: true })?;
-        Ok(Numbered { decoder, bits: bits(plan), lines: !plan.is_csv() })
+        Ok(Numbered::over(plan, decoder))
+    }
+
+    /// Over a decoder that has its start behind it.
+    pub fn over(plan: &DecoderPlan, decoder: Decoder) -> Numbered {
+        Numbered { decoder, bits: bits(plan), lines: !plan.is_csv() }
     }
 
     /// Before the first record: rows before `position` have been read.
-    pub(super) fn resume_at(&mut self, position: u64) {
+    pub fn resume_at(&mut self, position: u64) {
         self.decoder.resume_at(position);
     }
 
     /// The position of a record.
-    pub(super) fn position_of(&self, number: u64) -> u64 {
+    pub fn position_of(&self, number: u64) -> u64 {
         number << self.bits
     }
 
     /// The position of the next unread row, where the next record has this number.
-    pub(super) fn position(&self, next: u64) -> u64 {
+    pub fn position(&self, next: u64) -> u64 {
         self.decoder.position(next << self.bits)
     }
 
     /// Rows that `where` refused.
-    pub(super) fn filtered(&self) -> u64 {
+    pub fn filtered(&self) -> u64 {
         self.decoder.filtered()
     }
 
@@ -69,7 +69,7 @@ impl Numbered {
     ///
     /// # Safety
     /// The bytes must live and stand still until the run is over: texts of its tuples point into them.
-    pub(super) unsafe fn take(&mut self, value: &[u8], number: u64, intake: &mut Intake<'_>) -> Taken {
+    pub unsafe fn take(&mut self, value: &[u8], number: u64, intake: &mut Intake<'_>) -> Taken {
         let value = if value.is_empty() { b"\n" } else { value };
         let position = number << self.bits;
         let line = value.strip_suffix(b"\n").unwrap_or(value);
@@ -94,23 +94,41 @@ impl Numbered {
     }
 }
 
+impl Again for Numbered {
+    unsafe fn take(&mut self, record: &[u8], element: Option<u64>, number: u64, intake: &mut Intake<'_>) -> bool {
+        self.decoder.only(element);
+        // SAFETY: passed on to the caller.
+        unsafe { Numbered::take(self, record, number, intake) == Taken::Whole }
+    }
+
+    fn position(&self, next: u64) -> u64 {
+        Numbered::position(self, next)
+    }
+
+    fn resume_at(&mut self, position: u64) {
+        Numbered::resume_at(self, position);
+    }
+}
+
 /// By how many bits numbers are shifted to be positions.
-fn bits(plan: &DecoderPlan) -> u32 {
+pub fn bits(plan: &DecoderPlan) -> u32 {
     if plan.has_elements() { ELEMENT_BITS } else { 0 }
 }
 
 /// The number of the record that a position lies in.
-pub(super) fn number_of(plan: &DecoderPlan, position: u64) -> u64 {
+pub fn number_of(plan: &DecoderPlan, position: u64) -> u64 {
     position >> bits(plan)
 }
 
 #[cold]
 fn reject(rest: &[u8], position: u64, intake: &mut Intake<'_>) {
+    let raw = Raw::Bytes { bytes: rest.to_vec(), element: None };
     intake.rejects.push(Reject {
+        raw,
         stream: "errors",
         reason: "lines",
         position,
-        text: "a record of a topic must be one record of the format, and more follows it".to_owned(),
+        text: "this must be one record of the format, and more follows it".to_owned(),
         record: String::from_utf8_lossy(&rest[..rest.len().min(SHOWN_BYTES)]).into_owned(),
     });
 }

@@ -1,9 +1,9 @@
 //! Where the columns of a stream are found in a record, by format.
 
+use super::fields::FieldSpec;
 use super::plan::{Candidate, DecoderCheck, Format, Header, Place};
 use crate::component::{Node, Options};
 use crate::problem::{Problem, nearest};
-use crate::spouts::fields::FieldSpec;
 use crate::tuple::codec::{JsonPath, RegexSplitter, Root, Step};
 use crate::tuple::{Column, DataType};
 use regex::Regex;
@@ -38,6 +38,8 @@ pub(super) struct Found {
 /// Looks for the fields that are read (not computed) and for what else a record has.
 pub(super) struct Finder<'a, 'c> {
     pub(super) check: &'c DecoderCheck<'a>,
+    /// Records stand alone in texts.
+    pub(super) alone: bool,
     pub(super) fields: &'c [FieldSpec<'a>],
     /// Whether a name is that of an added column.
     pub(super) computed: &'c dyn Fn(&str) -> bool,
@@ -73,8 +75,12 @@ impl<'a> Finder<'a, '_> {
         let options = &self.check.options;
         let delimiter = self.delimiter()?;
         let columns = options.texts("columns").map(|t| t.into_iter().map(|(n, _)| n.to_owned()).collect::<Vec<_>>());
-        let default = if columns.is_some() { "none" } else { "use" };
-        let choice = if options.has("header") { options.choice("header", &["use", "skip", "none"])? } else { default };
+        let default = if columns.is_some() || self.alone { "none" } else { "use" };
+        let choice = if options.has("header") && !self.alone {
+            options.choice("header", &["use", "skip", "none"])?
+        } else {
+            default
+        };
         let header = match choice {
             "use" => Header::Use,
             "skip" => Header::Skip,

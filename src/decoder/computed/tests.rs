@@ -1,6 +1,6 @@
 use crate::component::Spout;
-use crate::spouts::decoder::{Feed, Pace};
-use crate::spouts::fixture::{All, cut, decode, plan, run, slots};
+use crate::decoder::fixture::{All, cut, decode, plan, run, slots};
+use crate::decoder::{Feed, Pace};
 use crate::tuple::Value;
 
 fn text(t: &str) -> Value {
