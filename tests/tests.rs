@@ -9,6 +9,7 @@ mod dead;
 mod durable;
 mod engine;
 mod log;
+mod many_filters;
 mod postgres;
 mod program;
 mod readme;

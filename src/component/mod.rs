@@ -23,7 +23,7 @@ pub use spout::{
     Again, Intake, Polled, Raw, Reject, SplitName, Spout, SpoutBuild, SpoutCheck, SpoutFactory, SpoutPlan,
 };
 
-pub use table::{TableFactory, TablePlan};
+pub use table::{TableChange, TableChanges, TableFactory, TableFollower, TablePlan};
 
 use crate::expr::Environment;
 use thiserror::Error;

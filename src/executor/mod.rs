@@ -6,6 +6,7 @@
 mod at;
 mod careful;
 mod channel;
+mod dispatch;
 mod input;
 mod letters;
 mod meter;
@@ -19,6 +20,7 @@ mod wait;
 pub use at::At;
 pub use careful::Careful;
 pub use channel::{Columns, Item, Receiver, Sender, record_words};
+pub use dispatch::Dispatch;
 pub use input::{Channel, Input, RejectColumn, Side, Source, Split, split_key};
 pub use letters::{Letters, Shown};
 pub use meter::{ExecutorMeter, TaskMeter};

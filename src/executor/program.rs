@@ -9,11 +9,12 @@
 
 use super::at::At;
 use super::channel::Sender;
+use super::dispatch::Dispatch;
 use super::letters::Letters;
 use super::meter::TaskMeter;
 use super::route::{Choice, Destination, Router};
 use crate::component::{Bolt, ComponentError, ERRORS, Flow, Step};
-use crate::expr::Compiled;
+use crate::expr::{Compiled, EvalError};
 use crate::tuple::{Arena, Frame, Slot, TextWord};
 use std::ops::Range;
 
@@ -25,6 +26,8 @@ pub enum Target {
     Copy(Box<[(Option<Slot>, Slot)]>, u16),
     /// To one or more of several tasks.
     Route(u16),
+    /// Into those of many nodes whose conditions are true.
+    Dispatch(u16),
 }
 
 /// A range of [`Program::targets`].
@@ -85,6 +88,8 @@ pub struct ErrorSlots {
 enum Level {
     /// Targets that are still to be followed.
     Targets(Targets),
+    /// Nodes that a dispatch has found and that are still to be entered.
+    Hits(u16),
     /// A task that has rows waiting, and the tuple's header words that its rows may change.
     Rows { at: At, time: i64, path: u64 },
 }
@@ -134,6 +139,8 @@ pub struct Program {
     pub tasks: Vec<Task>,
     /// Routers.
     pub routers: Vec<Router>,
+    /// Nodes that are found together.
+    pub dispatches: Vec<Dispatch>,
     /// Channels that leave the pipeline.
     pub senders: Vec<Sender>,
     /// Words that may wait in one sender before a task with many rows is suspended.
@@ -172,6 +179,7 @@ impl Program {
             nodes,
             tasks,
             routers,
+            dispatches: Vec::new(),
             senders,
             pending_words_max,
             deadline,
@@ -197,6 +205,21 @@ impl Program {
     pub fn resume(&mut self, frame: &mut Frame, around: &Around<'_>) -> Followed {
         self.origin = (frame.split(), frame.position());
         self.run::<false>(frame, 0..0, around)
+    }
+
+    /// What the tasks have counted, each with its component, tuples included that were refused without being looked at.
+    pub fn meters(&self) -> Vec<(usize, TaskMeter)> {
+        let mut meters: Vec<_> = self.tasks.iter().map(|task| (task.component, task.meter.clone())).collect();
+        for (node, missed) in self.dispatches.iter().flat_map(Dispatch::missed) {
+            let node = &self.nodes[node as usize];
+            let meter = &mut meters[node.task as usize].1;
+            meter.tuples_in += missed;
+            match node.rejected {
+                Some(port) => meter.tuples_out[port as usize] += missed,
+                None => meter.refused += missed,
+            }
+        }
+        meters
     }
 
     /// Whether a channel has so much waiting that no more rows should be made.
@@ -259,11 +282,22 @@ impl Program {
             if cursor.start < cursor.end {
                 let mut target = cursor.start;
                 cursor.start += 1;
-                if let Target::Route(router) = self.targets[target as usize] {
-                    match self.route::<TIMED>(router, frame, around) {
+                match self.targets[target as usize] {
+                    Target::Route(router) => match self.route::<TIMED>(router, frame, around) {
                         Some(local) => target = local,
                         None => continue,
+                    },
+                    Target::Dispatch(dispatch) => {
+                        if self.dispatches[dispatch as usize].find(frame, around.arena) {
+                            if cursor.start < cursor.end {
+                                self.stack.push(Level::Targets(cursor));
+                            }
+                            self.stack.push(Level::Hits(dispatch));
+                            cursor = 0..0;
+                        }
+                        continue;
                     }
+                    Target::Node(_) | Target::Copy(..) => {}
                 }
                 let depth = self.stack.len();
                 let next = self.take::<TIMED>(target, frame, around);
@@ -286,6 +320,12 @@ impl Program {
             match self.stack.pop() {
                 None => return Followed::Done,
                 Some(Level::Targets(rest)) => cursor = rest,
+                Some(Level::Hits(dispatch)) => {
+                    if let Some((node, failure)) = self.dispatches[dispatch as usize].next_hit() {
+                        self.stack.push(Level::Hits(dispatch));
+                        cursor = self.enter_found::<TIMED>(node, failure, frame, around);
+                    }
+                }
                 Some(rows @ Level::Rows { .. }) if self.congested() => {
                     self.stack.push(rows);
                     return Followed::Suspended;
@@ -313,7 +353,7 @@ impl Program {
                 }
                 self.enter::<TIMED>(*node, frame, around)
             }
-            Target::Route(_) => 0..0,
+            Target::Route(_) | Target::Dispatch(_) => 0..0,
         }
     }
 
@@ -339,6 +379,38 @@ impl Program {
                 Err(error) => return self.fail(task, error.reason, &error.text("where"), frame, around),
             }
         }
+        self.pass::<TIMED>((task, input), start, frame, around)
+    }
+
+    /// A tuple enters an input whose `where` has been tested: it is true, or has failed.
+    #[inline(never)]
+    fn enter_found<const TIMED: bool>(
+        &mut self,
+        node: u16,
+        failure: Option<EvalError>,
+        frame: &mut Frame,
+        around: &Around<'_>,
+    ) -> Targets {
+        let start = if TIMED { around.clock.nanos() } else { 0 };
+        let Node { task, input, .. } = self.nodes[node as usize];
+        self.at = At { task, node };
+        self.tasks[task as usize].meter.tuples_in += 1;
+        match failure {
+            None => self.pass::<TIMED>((task, input), start, frame, around),
+            Some(error) => self.fail(task, error.reason, &error.text("where"), frame, around),
+        }
+    }
+
+    /// A tuple that `where` has let pass is processed by a task.
+    #[inline(always)]
+    fn pass<const TIMED: bool>(
+        &mut self,
+        (task, input): (u16, u16),
+        start: u64,
+        frame: &mut Frame,
+        around: &Around<'_>,
+    ) -> Targets {
+        let owner = &mut self.tasks[task as usize];
         let mut step = step(around, &mut self.failure, &mut owner.deadline);
         let flow = owner.bolt.step(input as usize, frame, &mut step);
         if owner.deadline < self.deadline {

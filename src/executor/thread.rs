@@ -383,7 +383,7 @@ impl Executor {
             snapshot.timers.merge(&pipeline.timers);
             snapshot.decided.merge(&pipeline.decided);
             snapshot.sinks.extend(pipeline.sinks.iter().cloned());
-            snapshot.tasks.extend(pipeline.program.tasks.iter().map(|t| (t.component, t.meter.clone())));
+            snapshot.tasks.extend(pipeline.program.meters());
             for Input { source, .. } in &pipeline.inputs {
                 match source {
                     Source::Split(split) => {

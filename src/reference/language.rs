@@ -245,11 +245,15 @@ from = "checked"
 
 /// `[tables.NAME]`.
 pub(super) fn tables() -> Topic {
-    Topic::new("tables", "reference tables", "[tables.NAME]: reference data from a file, whole in memory, for any expression.").notes([
+    Topic::new("tables", "reference tables", "[tables.NAME]: reference data from a file or a topic, whole in memory, for any expression.").notes([
         "`name[key].column` in an expression, `name[(a, b)].column` where the key has several columns; NULL where there is no \
          such row. `name[key] is not null` asks whether there is one.",
         "A reload is read and checked first and then takes the place of all rows between two tuples; a broken file keeps the \
          last good ones, with a warning.",
+        "With `topic` instead of `path` the records of a topic of the embedded log are the rows: all of them are read before \
+         the topology starts, and new ones are followed while it runs (twice a second). The latest record of a key counts; \
+         one with a key and no content removes the row of the record that had this key. A record that cannot be read changes \
+         nothing, with a warning that counts them.",
     ])
 }
 

@@ -5,14 +5,15 @@ mod letters;
 pub use letters::Letterbox;
 
 use super::plan::{ChannelPlan, Entry, Hop, Plan, TaskId, Way};
+use super::shared;
 use super::slots::Slots;
 use crate::component::{BoltBuild, ComponentError, OutputStream, SpoutBuild};
 use crate::config::{Checked, Grouping, StreamId};
 use crate::dead::LATE;
 use crate::executor::{
-    Channel, Columns, Control, Destination, ErrorSlots, Executor, Input, Mechanism, Node, Order, Parker, Pipeline,
-    Program, Receiver, RejectColumn, Router, Sender, Side, Source, Split, Target, Targets, Task, TaskMeter, Wait,
-    record_words, split_key,
+    Channel, Columns, Control, Destination, Dispatch, ErrorSlots, Executor, Input, Mechanism, Node, Order, Parker,
+    Pipeline, Program, Receiver, RejectColumn, Router, Sender, Side, Source, Split, Target, Targets, Task, TaskMeter,
+    Wait, record_words, split_key,
 };
 use crate::ring;
 use crate::store::{KeyReader, Space, SplitFacts};
@@ -124,6 +125,7 @@ struct Growing {
     targets: Vec<Target>,
     nodes: Vec<Node>,
     routers: Vec<Router>,
+    dispatches: Vec<Dispatch>,
     /// Channels in the order of senders.
     senders: Vec<usize>,
     /// Task numbers in the program.
@@ -169,8 +171,9 @@ impl Assembly<'_> {
         let own: Vec<Sender> = own.collect();
         let words = sender_ids.iter().map(|id| ring_words(self.parts, &self.plan.channels[*id])).max().unwrap_or(0);
         let letters = self.letters(&growing);
-        let Growing { targets, nodes, routers, .. } = growing;
+        let Growing { targets, nodes, routers, dispatches, .. } = growing;
         let mut program = Program::new(targets, nodes, built, routers, own, words.max(4096));
+        program.dispatches = dispatches;
         program.letters = letters;
         let mut pipeline = Pipeline::new(self.pipeline, layout, inputs, program, order, self.parts.clock.clone());
         pipeline.sample = self.parts.sample;
@@ -260,11 +263,23 @@ impl Assembly<'_> {
 
     /// The targets of a stream for one sending task.
     fn targets(&self, growing: &mut Growing, from: TaskId, stream: StreamId) -> Targets {
-        let checked = self.parts.checked;
-        let reads = |h: &&Hop| h.from == from && checked.bolts[h.bolt].edges[h.edge].stream == stream;
-        let hops: Vec<&Hop> = self.plan.hops.iter().filter(reads).collect();
+        let hops = shared::hops_of(self.parts.checked, self.plan, from, stream);
+        let mut groups = shared::groups(self.parts.checked, self.plan, &hops).into_iter().peekable();
         let mut own = Vec::new();
-        for hop in hops {
+        for (at, hop) in hops.iter().enumerate() {
+            if let Some((range, conditions)) = groups.peek().filter(|(range, _)| range.contains(&at)) {
+                if range.start == at {
+                    let node = |hop: &&Hop| growing.node_numbers[&(hop.bolt, hop.edge, hop.to[0])];
+                    let nodes = hops[range.clone()].iter().map(node).collect();
+                    let slots = self.slots.stream(stream);
+                    growing.dispatches.push(Dispatch::new(conditions.compile(&|column| slots[column]), nodes));
+                    own.push(Target::Dispatch(growing.dispatches.len() as u16 - 1));
+                }
+                if range.end == at + 1 {
+                    groups.next();
+                }
+                continue;
+            }
             let local = |task: usize| self.plan.pipeline_of[&TaskId::Bolt(hop.bolt, task)] == self.pipeline;
             if hop.way == Way::One && local(hop.to[0]) {
                 own.push(self.local_target(growing, hop.bolt, hop.edge, hop.to[0]));

@@ -18,8 +18,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
-/// An epoch ends before its time when so many bytes have changed.
-const CHANGED_BYTES: u64 = 64 << 20;
+/// An epoch ends before its time when so many bytes have changed: what it takes until it is durable, some three times as
+/// much, comes on top of the memory of state.
+const CHANGED_BYTES: u64 = 40 << 20;
 
 /// The folder of a topology in a data directory.
 pub fn state_folder(data_dir: &Path, topology: &str) -> PathBuf {

@@ -11,12 +11,14 @@ use super::report::{self, Before, Facts};
 use super::state_report;
 use super::threads::{Ended, Threads};
 use super::{BudgetError, CoreBudget, Letterbox, Parts, assemble, plan};
-use crate::component::{ComponentError, Teller};
+use crate::component::{ComponentError, TableChange, TableChanges, TableFollower, Teller};
 use crate::config::{Checked, Wait as WaitChoice};
 use crate::executor::{Control, Snapshot, Wait};
+use crate::expr::ReferenceTable;
 use crate::latency::{self, Interim, Report};
 use crate::store::StoreError;
 use crate::time::{Clock, SystemClock};
+use crate::tuple::Value;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
@@ -102,15 +104,46 @@ pub fn allowed_cores() -> Vec<usize> {
     cores
 }
 
-/// Fills the reference tables from their files.
+/// Fills the reference tables. Gives what follows those that change while the topology runs, by their index.
 ///
 /// # Errors
-/// A file is missing or broken.
-pub fn load_tables(checked: &Checked) -> Result<(), ComponentError> {
+/// A file or topic is missing or broken.
+pub fn load_tables(checked: &Checked, warn: &dyn Fn(&str)) -> Result<Vec<TableTail>, ComponentError> {
+    let mut tails = Vec::new();
     for (table, plan) in &checked.tables {
         table.replace(plan.load()?);
+        if let Some(follower) = plan.follow()? {
+            let mut tail = TableTail { table: table.clone(), key: plan.key().to_vec(), follower };
+            while tail.look(warn)? {}
+            tails.push(tail);
+        }
     }
-    Ok(())
+    Ok(tails)
+}
+
+/// A reference table that changes while the topology runs.
+pub struct TableTail {
+    table: Arc<ReferenceTable>,
+    key: Vec<usize>,
+    follower: Box<dyn TableFollower>,
+}
+
+impl TableTail {
+    /// Brings the table up to date, some changes at a time; whether there are more.
+    fn look(&mut self, warn: &dyn Fn(&str)) -> Result<bool, ComponentError> {
+        let TableChanges { changes, warning, more } = self.follower.look()?;
+        if !changes.is_empty() {
+            let key_of = |row: &[Value]| self.key.iter().map(|at| row[*at].clone()).collect();
+            self.table.change(changes.into_iter().map(|change| match change {
+                TableChange::Put(row) => (key_of(&row), Some(row)),
+                TableChange::Remove(key) => (key, None),
+            }));
+        }
+        if let Some(warning) = warning {
+            warn(&format!("table {}: {warning}", self.table.name));
+        }
+        Ok(more)
+    }
 }
 
 /// Runs a topology to its end on the calling thread and its executors'.
@@ -152,7 +185,7 @@ fn life(
     history: &mut History,
 ) -> Result<Option<Ran>, RunError> {
     let budget = CoreBudget::new(&checked.runtime, &allowed_cores())?;
-    load_tables(checked)?;
+    let tails = load_tables(checked, options.warn)?;
     let mut entries = match replay {
         None => entries(checked)?,
         Some(replay) => replay.entries(checked),
@@ -201,6 +234,7 @@ fn life(
         start,
         wait: format!("{wait:?}").to_lowercase(),
         changed: watched(checked),
+        tails,
         before: Before::default(),
         commits,
     };
@@ -292,6 +326,8 @@ struct Keeper<'a> {
     start: u64,
     wait: String,
     changed: Vec<Option<SystemTime>>,
+    /// Reference tables that are followed.
+    tails: Vec<TableTail>,
     before: Before,
     commits: Option<Commits>,
 }
@@ -383,8 +419,17 @@ impl Keeper<'_> {
         true
     }
 
-    /// Reads reference tables whose files have changed; a broken one keeps the last good rows.
+    /// Reads reference tables whose files have changed, and what has come of those that are followed; a broken one keeps
+    /// the last good rows.
     fn reload(&mut self) {
+        let warn = self.options.warn;
+        self.tails.retain_mut(|tail| match tail.look(warn) {
+            Ok(_) => true,
+            Err(error) => {
+                warn(&format!("table {}: {error}; it is not followed any more, its rows stay in use", tail.table.name));
+                false
+            }
+        });
         for (n, (table, plan)) in self.checked.tables.iter().enumerate() {
             let now = plan.watched().and_then(modified);
             if now.is_none() || now == self.changed[n] {

@@ -117,7 +117,7 @@ fn start(options: &Options<'_>, node: &Node) -> Option<Start> {
 }
 
 /// A record of a log is a row: no header comes before it.
-fn check_csv(options: &Options<'_>) -> bool {
+pub(super) fn check_csv(options: &Options<'_>) -> bool {
     if options.node("format").and_then(Node::as_text) != Some("csv") {
         return true;
     }
