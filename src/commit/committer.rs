@@ -283,6 +283,9 @@ impl Committer {
             let _ = backend.segment_remove(*segment);
         }
         self.count(writing);
+        let batches = writing.gathered.batches.drain(..).map(Batch::into_memory);
+        let chunks = writing.gathered.chunks.drain(..).map(|chunk| chunk.bytes);
+        batches.chain(chunks).for_each(|memory| self.space.spares().give(memory));
         Ok(())
     }
 

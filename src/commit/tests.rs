@@ -40,6 +40,28 @@ fn much_change_ends_an_epoch_early_and_holds_the_splits_while_one_flows() {
 }
 
 #[test]
+fn a_large_epoch_that_took_long_makes_the_next_ones_longer_but_not_too_long() {
+    const MS: u64 = 1_000_000;
+    let pace = Pace { interval_ns: 100 * MS, changed_bytes_max: 64 << 20 };
+    let mut coordinator = Coordinator::new(pace, 0, 0);
+    let mut step = |at: u64, durable, megabytes: u64| {
+        coordinator.step(&Orders { undurable_bytes: megabytes << 20, ..orders(at * MS, at, durable) })
+    };
+    assert_eq!(step(100, 0, 0), Some(1));
+    assert_eq!(step(150, 0, 8), None);
+    assert_eq!(step(300, 1, 0), None);
+    assert_eq!(step(899, 1, 0), None);
+    assert_eq!(step(900, 1, 0), Some(2));
+    assert_eq!(step(1000, 1, 8), None);
+    // 700 ms: four times as long would be too long.
+    assert_eq!(step(1600, 2, 0), None);
+    assert_eq!(step(1800, 2, 0), Some(3));
+    // A small one, or one that was quick, brings the interval back.
+    assert_eq!(step(1850, 2, 1), None);
+    assert_eq!(step(2000, 3, 0), Some(4));
+}
+
+#[test]
 fn at_the_end_what_is_left_is_committed_and_then_it_is_over() {
     let mut coordinator = Coordinator::new(PACE, 0, 0);
     let ended = |moved, durable| Orders { ended: true, ..orders(1, moved, durable) };

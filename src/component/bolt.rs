@@ -5,6 +5,7 @@ use crate::expr::Environment;
 use crate::problem::Span;
 use crate::store::{Life, LifeSpec, Space, State};
 use crate::tuple::{Arena, Column, DataType, Frame, Run, Slot};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// How a bolt with several inputs sees them.
@@ -154,10 +155,17 @@ pub trait BoltPlan: Send + Sync {
 /// An output stream of a bolt.
 #[derive(Clone, Debug)]
 pub struct OutputStream {
-    /// Empty for the main stream, else the word after the dot: `late`, `rejected`, `shadow`, ...
-    pub suffix: &'static str,
+    /// Empty for the main stream, else the word after the dot: `late`, `rejected`, `shadow`, or a name of the user's.
+    pub suffix: Cow<'static, str>,
     /// Its columns.
     pub columns: Vec<OutputColumn>,
+}
+
+impl OutputStream {
+    /// A stream; an empty suffix for the main one.
+    pub fn new(suffix: impl Into<Cow<'static, str>>, columns: Vec<OutputColumn>) -> OutputStream {
+        OutputStream { suffix: suffix.into(), columns }
+    }
 }
 
 /// A column of an output stream.
@@ -219,7 +227,8 @@ impl BoltBuild<'_> {
         let place = space
             .handle(self.name, handle, fingerprint, &types.collect::<Vec<_>>())
             .map_err(|error| ComponentError::new(error.to_string()))?;
-        Ok(Some(Box::new(Life::new(space.clone(), LifeSpec { place, ttl, keep }))))
+        let life = Life::new(space.clone(), LifeSpec { place, ttl, keep });
+        Ok(Some(Box::new(life.of_task(self.task, self.tasks))))
     }
 }
 
@@ -248,7 +257,8 @@ pub enum Flow {
 pub struct Step<'a> {
     /// Index of the tuple in the run that was last given to [`Bolt::resolve`]; one behind all runs if it was in none.
     pub index: usize,
-    /// No later tuple has an event time below it, in microseconds; `i64::MIN` while unknown.
+    /// No later tuple has an event time below it, in microseconds; `i64::MIN` while unknown, `i64::MAX` when all inputs
+    /// have ended: timers behind the last event fire then, and only then.
     pub watermark: i64,
     /// Memory for texts that must live until the run is over.
     pub arena: &'a Arena,
@@ -300,10 +310,17 @@ pub trait Bolt: Send {
     }
 
     /// The watermark has passed a deadline. Fires the earliest timer only: writes event time and slots into the frame
-    /// and says what becomes of it; none when no timer is due. Sets the next deadline with [`Step::wake_after`].
+    /// and says what becomes of it ([`Flow::Skip`] for a timer that makes no row); none when no timer is due. Either way
+    /// it asks for the next deadline with [`Step::wake_after`].
     fn fire(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<Flow> {
         let _ = (frame, step);
         None
+    }
+
+    /// The earliest deadline of the timers that it was built with, as they were found in the store; later ones are asked
+    /// for with [`Step::wake_after`].
+    fn deadline(&self) -> i64 {
+        i64::MAX
     }
 
     /// Gives its handles of keyed state to the runtime, which closes their epochs and asks for what has changed.

@@ -1,16 +1,18 @@
 //! Keyed state: which key has which entry, what lies under it, and what of it is durable.
 //!
 //! Owns the canonical form of keys ([`KeyReader`]), their index ([`Index`]), memory by entry number that never moves
-//! ([`Slab`], [`Words`]), values by key ([`Keyed`]), and the way of changes to a [`Backend`] and back ([`Life`],
+//! ([`Slab`], [`Words`]), values by key ([`Keyed`]), deadlines ([`Timers`]), and the way of changes to a [`Backend`] and back ([`Life`],
 //! [`lists`], [`Space`]). What an entry means is the business of whoever uses it. Never reads a clock for anything but
 //! its own measurements: time is the event time of tuples. Never decides when an epoch ends. Invariant: a live key has
 //! exactly one entry, a live entry exactly one key.
 
+mod ahead;
 mod backend;
 mod catalogue;
 mod codec;
 mod facts;
 mod faulty;
+mod fetch;
 mod index;
 mod keyed;
 mod layout;
@@ -24,12 +26,15 @@ mod reset;
 mod rocks;
 mod slab;
 mod space;
+mod spare;
 mod table;
 #[cfg(test)]
 mod tests;
+mod timers;
 mod trail;
 mod unhash;
 
+pub use ahead::Approach;
 pub use backend::{Backend, Batch, MemoryStore, Operation, StoreError, StoreStats};
 pub use catalogue::{Catalogue, Stored};
 pub use codec::Codec;
@@ -40,11 +45,12 @@ pub use keyed::Keyed;
 pub use life::{Content, HandOver, Life, LifeMeter, LifeSpec, ListsOf, Outlet, Prepare};
 pub use lists::Written;
 pub use lock::DirLock;
-pub use reader::{KeyReader, KeyRef, key_bytes, key_values};
+pub use reader::{KeyReader, KeyRef, KeyWriter, key_bytes, key_values};
 pub use reset::reset;
 pub use rocks::Rocks;
 pub use slab::{Slab, Words, prefetch, prefetch_value};
 pub use space::Space;
+pub use timers::{Timers, timer_parts};
 pub use trail::Trail;
 
 /// A handle of a task, as the runtime sees it.

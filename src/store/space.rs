@@ -8,6 +8,7 @@ use super::backend::{Backend, Batch, StoreError};
 use super::facts::{Closed, EpochFacts, Format, HandleFacts, Message, Place, SegmentFacts, SplitFacts};
 use super::layout::{Expiry, FORMAT, KEY_HEAD, content, expiry, meta, outbox_key, state_key, state_range};
 use super::records::{damaged, known_format, last_epoch, put, read, read_all};
+use super::spare::Spares;
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -38,6 +39,7 @@ pub struct Space {
     lives: AtomicU32,
     memory_bytes: usize,
     sender: mpsc::Sender<Message>,
+    spares: Spares,
 }
 
 impl Space {
@@ -90,12 +92,18 @@ impl Space {
             memory_bytes,
             sender,
             backend,
+            spares: Spares::default(),
         })
     }
 
     /// The store below.
     pub fn backend(&self) -> &dyn Backend {
         &*self.backend
+    }
+
+    /// Memory of what was written.
+    pub fn spares(&self) -> &Spares {
+        &self.spares
     }
 
     /// The epoch that the state was found at.

@@ -1,8 +1,8 @@
 use super::*;
+use crate::decoder::fixture::{All, run, slots, table};
 use crate::expr::Environment;
 use crate::log::{Owner, SyncPolicy, TopicOptions, Writer, WriterOptions};
 use crate::problem::{Problems, Span};
-use crate::spouts::fixture::{All, run, slots, table};
 use crate::tuple::{Run, Value};
 use std::path::Path;
 
