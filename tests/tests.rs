@@ -9,6 +9,7 @@ mod dead;
 mod durable;
 mod engine;
 mod log;
+mod patterns;
 mod postgres;
 mod program;
 mod readme;
