@@ -10,6 +10,7 @@ mod durable;
 mod engine;
 mod log;
 mod many_filters;
+mod patterns;
 mod postgres;
 mod program;
 mod readme;
