@@ -10,6 +10,7 @@ mod console;
 mod file;
 mod filter;
 mod gather;
+mod kept_row;
 mod log;
 mod null;
 mod quality;
