@@ -10,6 +10,7 @@ mod console;
 mod file;
 mod filter;
 mod gather;
+mod join;
 mod kept_row;
 mod log;
 mod null;
@@ -29,6 +30,7 @@ pub use console::Console;
 pub use file::File;
 pub use filter::Filter;
 pub use gather::{Gather, Share};
+pub use join::Join;
 pub use log::Log;
 pub use null::Null;
 pub use quality::Quality;
@@ -57,6 +59,7 @@ pub fn register(registry: Registry) -> Registry {
         .bolt(Aggregate)
         .bolt(Throttle)
         .bolt(Dedupe)
+        .bolt(Join)
 }
 
 /// Words for an expression that failed on a tuple: what it is (`add.share`), and why.
