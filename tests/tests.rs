@@ -7,6 +7,7 @@ mod commands;
 mod crash;
 mod durable;
 mod engine;
+mod joins;
 mod log;
 mod postgres;
 mod program;

@@ -66,6 +66,12 @@ pub trait SpoutPlan: Send + Sync {
     /// The column that holds event time; none if it is the time of arrival.
     fn time(&self) -> Option<usize>;
 
+    /// Whether the event time of its tuples is the time of arrival ([`Intake::wall`]): then time passes also while nothing
+    /// comes.
+    fn arrival(&self) -> bool {
+        false
+    }
+
     /// Whether its splits come to an end. Splits of finite spouts of a pipeline are read in step by event time.
     fn finite(&self) -> bool;
 

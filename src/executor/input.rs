@@ -13,6 +13,9 @@ use crate::tuple::{Layout, Run, Slot};
 /// A watermark that no deadline reaches: the input has ended.
 pub const ENDED: i64 = i64::MAX;
 
+/// Time that only the clock moves is told to others in steps of so many microseconds.
+pub const CLOCK_STEP: i64 = 5_000;
+
 /// An input.
 pub struct Input {
     /// What it reads.
@@ -41,6 +44,10 @@ pub struct Input {
     pub last_ns: u64,
     /// Whether its silence has lasted that long.
     pub idle: bool,
+    /// Whether the event time of its tuples is that of their arrival, so that the clock alone moves it.
+    pub arrival: bool,
+    /// Of a channel that is silent: how far its sender's time has come.
+    pub quiet: i64,
 }
 
 /// What an input reads.
@@ -193,6 +200,8 @@ impl Input {
             idle_ns: None,
             last_ns: 0,
             idle: false,
+            arrival: false,
+            quiet: i64::MIN,
         }
     }
 
@@ -236,23 +245,27 @@ impl Input {
         self.has_tuples() && !self.aligned
     }
 
-    /// Reads a run; only when the last one is used up. `now` in nanoseconds; `wall` gives it in
-    /// microseconds since 1970, for a split that is asked for records.
+    /// Reads a run; only when the last one is used up. `now` in nanoseconds; `wall` gives it in microseconds since 1970,
+    /// for a split that is asked for records. Time of arrival that passes `deadline` is noticed at once.
     ///
     /// # Errors
     /// The split cannot be read on; the input has ended.
-    pub fn ask(&mut self, now: u64, wall: impl FnOnce() -> i64) -> Result<Asked, ComponentError> {
+    pub fn ask(&mut self, now: u64, wall: impl FnOnce() -> i64, deadline: i64) -> Result<Asked, ComponentError> {
         debug_assert!(!self.has_tuples() && !self.ended);
         let released = self.release();
         match &mut self.source {
             Source::Split(split) => {
                 if now < split.due_ns {
+                    let due = split.due_ns;
                     self.silent(now);
-                    let Source::Split(split) = &self.source else { unreachable!("it is a split") };
-                    return Ok(Asked::Nothing(Some(split.due_ns)));
+                    if self.arrival {
+                        self.passes(wall(), deadline);
+                    }
+                    return Ok(Asked::Nothing(Some(due)));
                 }
                 split.due_ns = 0;
-                let mut intake = Intake { run: &mut self.run, rejects: &mut split.rejects, now, wall: wall() };
+                let wall = wall();
+                let mut intake = Intake { run: &mut self.run, rejects: &mut split.rejects, now, wall };
                 let polled = split.spout.poll(&mut intake);
                 split.meter.tuples_in += self.run.len() as u64;
                 match polled {
@@ -260,6 +273,9 @@ impl Input {
                     Ok(Polled::Nothing(due)) => {
                         split.due_ns = due.unwrap_or(0);
                         self.silent(now);
+                        if due.is_none_or(|due| due > now) {
+                            self.passes(wall, deadline);
+                        }
                         return Ok(Asked::Nothing(due));
                     }
                     Ok(Polled::End) => self.ended = true,
@@ -310,6 +326,14 @@ impl Input {
         (!unknown).then(|| self.watermark.saturating_add(self.disorder))
     }
 
+    /// At its end: where time stands behind its last event, as far as it is known.
+    pub fn last_watermark(&self) -> Option<i64> {
+        match &self.source {
+            Source::Split(_) => self.newest().map(|newest| newest.saturating_add(1)),
+            Source::Channel(_) => (self.watermark > i64::MIN && self.watermark < ENDED).then_some(self.watermark),
+        }
+    }
+
     /// The event time of a record that became no tuple: as far as the split is known to be, else where its first tuple
     /// stands, else the time of arrival.
     pub fn time_of_reject(&self, wall: i64) -> i64 {
@@ -327,6 +351,30 @@ impl Input {
         match &self.source {
             Source::Split(_) => self.saw(time),
             Source::Channel(channel) => self.watermark = self.watermark.max(channel.watermarks[index]),
+        }
+    }
+
+    /// Nothing has come until this time of the clock: where event time is that of arrival, nothing earlier comes any more.
+    fn passes(&mut self, wall: i64, deadline: i64) {
+        let far = wall >= self.watermark.saturating_add(CLOCK_STEP);
+        if self.arrival && (far || self.watermark <= deadline && deadline < wall) {
+            self.saw(wall);
+        }
+    }
+
+    /// How far time has come where all inputs are silent: since its silence became too long for it to hold time back, the
+    /// clock moves the time of a split.
+    pub fn quiet_time(&self, now: u64) -> Option<i64> {
+        if self.ended || !self.idle {
+            return None;
+        }
+        match (&self.source, self.idle_ns) {
+            (Source::Split(_), Some(idle)) if self.watermark > i64::MIN => {
+                let since = now.saturating_sub(self.last_ns).saturating_sub(idle) / 1000;
+                Some(self.watermark.saturating_add_unsigned(since))
+            }
+            (Source::Channel(_), _) => Some(self.quiet),
+            _ => None,
         }
     }
 

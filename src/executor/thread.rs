@@ -217,7 +217,8 @@ impl Executor {
         if some {
             self.flushed = false;
             self.busy = true;
-            if self.space.is_some() {
+            let stirred = self.pipelines.iter_mut().fold(false, |any, p| any | std::mem::take(&mut p.stirred));
+            if self.space.is_some() && stirred {
                 // Relaxed: the coordinator only asks whether it is another number than before.
                 let moved = self.seen.moved.load(Ordering::Relaxed);
                 self.seen.moved.store(moved + 1, Ordering::Relaxed);

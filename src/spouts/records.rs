@@ -47,6 +47,10 @@ impl<O: Origin> SpoutPlan for Records<O> {
         self.decoder.time()
     }
 
+    fn arrival(&self) -> bool {
+        self.decoder.time().is_none()
+    }
+
     fn finite(&self) -> bool {
         self.origin.finite()
     }

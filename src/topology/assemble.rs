@@ -353,6 +353,7 @@ impl Assembly<'_> {
             }));
             let mut input = Input::new(source, targets.clone(), self.slots.layout());
             input.disorder = entry.disorder;
+            input.arrival = entry.plan.arrival();
             if let Some(time) = time {
                 input.saw(time);
             }

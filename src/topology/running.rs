@@ -178,6 +178,7 @@ pub fn run(checked: &Checked, options: &RunOptions<'_>) -> Result<Ran, RunError>
     let mut report =
         report::report(&keeper.facts(&snapshots, elapsed_ns), ended, told.into_iter().map(|(_, section)| section));
     report.jitter = jitter;
+    report.sections.extend(state_report::timers(&snapshots));
     if let Some(committed) = &committed {
         report.sections.push(state_report::state(&snapshots, committed, checked.runtime.state_memory_bytes));
     }

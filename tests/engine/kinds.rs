@@ -68,6 +68,10 @@ impl SpoutPlan for HandPlan {
         self.timed.then_some(2)
     }
 
+    fn arrival(&self) -> bool {
+        !self.timed
+    }
+
     fn finite(&self) -> bool {
         self.finite
     }

@@ -195,3 +195,63 @@ fn a_timer_that_is_set_in_the_past_fires_at_the_next_step() {
     rig.settle();
     assert_eq!(story(&world, &["a"]), owned(&[("a", 10, false), ("a", 20, false), ("a", 5, true)]));
 }
+
+#[test]
+fn where_all_splits_are_silent_the_clock_moves_their_time() {
+    for executors in 1..=3 {
+        for seed in 0..10 {
+            let world = World::default();
+            let text = spout(&world, "one", 1, "idle = \"1s\"")
+                + &spout(&world, "two", 1, "idle = \"2s\"")
+                + &bolt("t", "timer", "[\"one\", \"two\"]", "key = \"key\"\ntasks = 3")
+                + &bolt("u", "log", "\"t\"", "");
+            let mut rig = Rig::new(&text, &world, executors, seed);
+            let fired = |world: &World| story(world, &["t"]).iter().filter(|e| e.2).count();
+            world.feed("one", "0", (0..5).map(|n| Row::new(n, n, 1_000_000).v(3_000_000)));
+            world.feed("two", "0", [Row::new(7, 900, 500_000).v(100_000)]);
+            rig.settle();
+            // `two` holds time at 500 ms for two seconds; by then `one`, which was at 1 s, has gone on for a second, since it
+            // was silent for as long as it may be.
+            let mut at = |seconds: f64| {
+                rig.clock.set(1_000_000 + (seconds * 1e6) as i64);
+                rig.settle();
+                fired(&world)
+            };
+            assert_eq!(at(1.9), 0, "{executors} executors, seed {seed}");
+            assert_eq!(at(2.0), 1, "{executors} executors, seed {seed}");
+            assert_eq!(at(3.9), 1, "{executors} executors, seed {seed}");
+            assert_eq!(at(4.02), 6, "{executors} executors, seed {seed}");
+            world.close_all();
+            rig.finish();
+            assert_eq!(fired(&world), 6);
+        }
+    }
+}
+
+#[test]
+fn time_of_arrival_passes_while_nothing_comes() {
+    for executors in 1..=3 {
+        for seed in 0..10 {
+            let world = World::default();
+            let text = spout(&world, "s", 1, "timed = false")
+                + &bolt("t", "timer", "\"s\"", "key = \"key\"\ntasks = 3")
+                + &bolt("here", "timer", "\"s\"", "");
+            let mut rig = Rig::new(&text, &world, executors, seed);
+            let fired = |world: &World, bolt| story(world, &[bolt]).iter().filter(|e| e.2).count();
+            world.feed("s", "0", (0..9).map(|n| Row::new(n, n, 0).v(2_000)));
+            rig.settle();
+            rig.clock.set(1_002_000);
+            rig.settle();
+            assert_eq!((fired(&world, "t"), fired(&world, "here")), (0, 0));
+            // Where the split is read the deadline is passed at once, elsewhere a few milliseconds later.
+            rig.clock.set(1_002_001);
+            rig.settle();
+            assert_eq!(fired(&world, "here"), 9, "{executors} executors, seed {seed}");
+            rig.clock.set(1_012_001);
+            rig.settle();
+            assert_eq!(fired(&world, "t"), 9, "{executors} executors, seed {seed}");
+            world.close_all();
+            rig.finish();
+        }
+    }
+}

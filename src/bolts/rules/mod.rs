@@ -60,7 +60,7 @@ impl BoltFactory for Rules {
     fn notes(&self) -> Vec<String> {
         vec![
             "Columns: `keep`, then `rule` (text), `score` (double), `reason` (text). Rules in shadow leave on `.shadow` with the same columns.".to_owned(),
-            "`for` with a duration: the row is that of the last row at which the condition held, its time is that at which it had held so long. It leaves when a later row of the key comes or time passes, whichever is first; a source that may fall silent needs `idle` for that.".to_owned(),
+            "`for` with a duration: the row is that of the last row at which the condition held, its time is that at which it had held so long. It leaves when a later row of the key comes or time passes, whichever is first; a source that may fall silent needs `idle` for that. A deadline after the last row of all does not count when the sources have ended.".to_owned(),
         ]
     }
 

@@ -286,6 +286,10 @@ impl Bolt for Task {
     }
 
     fn fire(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<Flow> {
+        if step.watermark == i64::MAX {
+            // All sources have ended: nobody knows whether the conditions would have held on.
+            return None;
+        }
         let due = self.timers.due(step.watermark, &mut self.key);
         step.wake_after(self.timers.earliest());
         let deadline = due?;

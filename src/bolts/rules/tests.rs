@@ -119,6 +119,7 @@ fn for_in_time_needs_no_further_row_and_no_timer() {
     assert_eq!(driver.advance(30_000_000), Vec::<String>::new());
     assert_eq!(driver.advance(30_000_001), ["@30000000 main: a long null 2"]);
     let by_timer = driver.paths.clone();
+    seconds(&mut driver, &[(40, 1, 2), (50, 99, 3)]);
     assert_eq!(driver.advance(i64::MAX), Vec::<String>::new());
     // The same where the next row of the key comes before time has passed the deadline.
     for amount in [1.0, 99.0, f64::NAN] {

@@ -60,6 +60,7 @@ impl Pipeline {
             return;
         }
         self.aligning = None;
+        self.stirred = true;
         let start = self.clock.nanos();
         for task in &mut self.program.tasks {
             task.bolt.barrier(epoch);

@@ -87,6 +87,7 @@ impl Pipeline {
     /// A tuple is done: its age, once for the pipeline and once for each sink that it reached.
     #[inline(always)]
     pub(super) fn decide(&mut self, due: u64) {
+        self.stirred = true;
         let forwarded = std::mem::take(&mut self.program.forwarded);
         if forwarded && self.program.reached.is_empty() {
             // It ends elsewhere, and is published the sooner.

@@ -4,7 +4,7 @@
 
 use super::{Ending, Pipeline};
 use crate::executor::channel::Item;
-use crate::executor::input::{ENDED, Source};
+use crate::executor::input::{CLOCK_STEP, ENDED, Input, Source};
 
 impl Pipeline {
     /// Sources stop: splits are at their end, what was read is still followed; with splits in step only as far as none
@@ -41,13 +41,15 @@ impl Pipeline {
                     channel.item = None;
                     self.move_time(None);
                 }
-                Some(Item::Idle) => {
+                Some(Item::Idle(watermark)) => {
+                    input.quiet = input.quiet.max(watermark);
                     input.idle = true;
                     channel.item = None;
                 }
                 Some(Item::End(complete)) => {
                     channel.item = None;
                     input.ended = true;
+                    self.stirred = true;
                     self.draining |= !complete;
                 }
                 Some(Item::Barrier(epoch)) => {
@@ -77,7 +79,20 @@ impl Pipeline {
         }
         if ended && self.ending == Ending::Running {
             if !self.draining {
-                self.watermark = ENDED;
+                // First as far as the last event, then beyond all: what only time after the last event would bring about
+                // can tell both apart.
+                let last = self.inputs.iter().filter_map(Input::last_watermark).max();
+                if let Some(last) = last.filter(|last| *last > self.watermark) {
+                    self.watermark = last;
+                    self.fire(self.clock.nanos());
+                    if self.suspended.is_some() {
+                        return;
+                    }
+                }
+                if self.watermark < ENDED {
+                    self.program.senders.iter_mut().for_each(|sender| sender.watermark(self.watermark));
+                    self.watermark = ENDED;
+                }
                 if self.program.deadline < ENDED {
                     self.fire(self.clock.nanos());
                     if self.suspended.is_some() {
@@ -93,7 +108,7 @@ impl Pipeline {
             let idle = self.inputs.iter().all(|i| (i.ended || i.idle) && !i.has_tuples());
             for sender in &mut self.program.senders {
                 if idle {
-                    sender.idle();
+                    sender.idle(self.watermark, CLOCK_STEP);
                 } else {
                     sender.watermark(self.watermark);
                 }

@@ -113,6 +113,8 @@ pub struct Pipeline {
     draining: bool,
     /// Whether splits are to wait.
     pub hold: bool,
+    /// Whether anything has happened, since this was last cleared, but that time has moved.
+    pub stirred: bool,
 }
 
 impl Pipeline {
@@ -152,6 +154,7 @@ impl Pipeline {
             ending: Ending::Running,
             draining: false,
             hold: false,
+            stirred: false,
         }
     }
 
@@ -172,6 +175,7 @@ impl Pipeline {
             return Ok(if self.hand_over(0) { Progress::Some } else { Progress::Ended });
         }
         if let Some(at) = self.suspended.take() {
+            self.stirred = true;
             self.resume(at);
             self.flush();
             return Ok(Progress::Some);
@@ -207,7 +211,7 @@ impl Pipeline {
         if self.ending == Ending::Announced && !self.program.senders.iter().any(|s| s.pending()) {
             return Ok(Progress::Ended);
         }
-        Ok(if moved { Progress::Some } else { Progress::None(due) })
+        Ok(if moved || self.stirred { Progress::Some } else { Progress::None(due) })
     }
 
     /// Memory that texts made on the way take.

@@ -10,7 +10,7 @@ use crate::executor::input::{Asked, Input, Source};
 impl Pipeline {
     /// Asks the inputs that have nothing left and may be read; whether any gave something, and when the next is due.
     pub(super) fn ask(&mut self, now: u64) -> Result<(bool, Option<u64>), ComponentError> {
-        let (mut moved, mut due) = (false, None::<u64>);
+        let (mut moved, mut passed, mut due) = (false, false, None::<u64>);
         for n in 0..self.inputs.len() {
             let input = &mut self.inputs[n];
             if input.ended || input.aligned || input.has_tuples() || self.hold && input.is_split() {
@@ -19,17 +19,24 @@ impl Pipeline {
                 }
                 continue;
             }
-            match input.ask(now, || self.arrivals.micros(&*self.clock, now))? {
+            match input.ask(now, || self.arrivals.micros(&*self.clock, now), self.program.deadline)? {
                 Asked::Something => {
                     moved = true;
+                    self.stirred |= input.is_split();
                     self.rejects_before(n, self.inputs[n].next_position());
                     self.arrived(n);
                 }
-                Asked::Nothing(at) => due = [due, at].into_iter().flatten().min(),
+                Asked::Nothing(at) => {
+                    due = [due, at].into_iter().flatten().min();
+                    passed |= input.arrival && input.watermark > self.watermark;
+                }
             }
             if self.order == Order::Sequence && !self.inputs[n].ended {
                 break;
             }
+        }
+        if passed {
+            self.move_time(None);
         }
         Ok((moved, due))
     }

@@ -289,6 +289,10 @@ impl SpoutPlan for TcpPlan {
         self.decoder().time()
     }
 
+    fn arrival(&self) -> bool {
+        matches!(self.way, Way::Direct(_)) && self.decoder().time().is_none()
+    }
+
     fn finite(&self) -> bool {
         false
     }
