@@ -205,17 +205,20 @@ impl Committer {
     fn prepare(&self, gathered: &mut Gathered, last: &mut Batch) -> Result<u64, StoreError> {
         let mut bytes = 0;
         let mut segments = BTreeMap::new();
-        for Written { segment, at, bytes: written, newest, keep, component } in &gathered.chunks {
+        let mut complete = Vec::new();
+        for Written { segment, at, bytes: written, newest, keep, component, complete: last } in &gathered.chunks {
             bytes += written.len() as u64;
             self.space.backend().segment_write(*segment, *at, written)?;
             // The last part of a segment knows the latest time of all of it.
             let end = at + written.len() as u64;
+            complete.extend(last.then_some(*segment));
             segments.insert(*segment, SegmentFacts { component: *component, bytes: end, newest: *newest, keep: *keep });
         }
         for (segment, facts) in segments {
             self.space.backend().segment_sync(segment)?;
             self.space.put_segment(last, segment, facts);
         }
+        complete.into_iter().for_each(|segment| self.space.complete_segment(segment));
         for prepare in gathered.prepares.drain(..) {
             prepare()?;
         }

@@ -6,7 +6,7 @@ use super::wait::{Parker, Pause, Wait};
 use super::{Input, Source};
 use crate::component::{ComponentError, Sections, Teller};
 use crate::latency::Recorder;
-use crate::store::{LifeMeter, Space};
+use crate::store::{LifeMeter, Space, StoreError};
 use crate::time::Clock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -257,7 +257,15 @@ impl Executor {
                 }
             }
         }
-        first
+        first.inspect_err(|error| self.stop_commits(error))
+    }
+
+    /// What a sink has refused must not become durable as delivered: the next start brings it again.
+    #[cold]
+    fn stop_commits(&self, error: &ComponentError) {
+        if let Some(space) = &self.space {
+            space.fail(StoreError::Refused(error.to_string()));
+        }
     }
 
     #[inline]
@@ -276,24 +284,26 @@ impl Executor {
             self.snapshot = snapshot;
             self.publish();
         }
-        if self.space.is_some() { self.obey_commits() } else { Ok(()) }
+        self.obey_commits()
     }
 
     /// What the committer has to say.
     fn obey_commits(&mut self) -> Result<(), ComponentError> {
-        if let Some(error) = self.space.as_ref().and_then(|space| space.failure()) {
+        let Some(space) = &self.space else { return Ok(()) };
+        if let Some(error) = space.failure() {
             // Nothing that happens from now on will be durable.
             self.control.abort.store(true, Ordering::Relaxed);
             return Err(ComponentError::new(error.to_string()));
         }
         let hold = self.control.hold.load(Ordering::Relaxed);
         self.pipelines.iter_mut().for_each(|p| p.hold = hold);
-        let durable = self.space.as_ref().map_or(0, |space| space.durable());
+        let durable = space.durable();
         if durable > self.durable {
             self.durable = durable;
             let mut news = false;
             for task in self.pipelines.iter_mut().flat_map(|p| &mut p.program.tasks) {
-                news |= task.bolt.committed(durable)?;
+                let told = task.bolt.committed(durable);
+                news |= told.inspect_err(|error| space.fail(StoreError::Refused(error.to_string())))?;
             }
             if news {
                 self.seen.moved.fetch_add(1, Ordering::Relaxed);

@@ -10,7 +10,7 @@
 //! Owns the disk, which outlives the process. Invariant: after its death a process changes and reads nothing any more.
 
 use super::backend::{Backend, Batch, Operation, StoreError};
-use super::space::{Expiry, expiry};
+use super::layout::{Expiry, expiry};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

@@ -14,8 +14,10 @@
 //! is wholly in the store, unless it was removed, which is remembered until that is durable.
 
 use super::backend::{Batch, StoreError};
+use super::facts::{Message, Place};
+use super::layout;
 use super::lists::{Lists, Written};
-use super::space::{self, Message, Place, Space};
+use super::space::Space;
 use super::timers::Line;
 use super::{Index, KeyRef, Slab};
 use std::collections::HashSet;
@@ -194,7 +196,7 @@ const LOOKED_AT: usize = 16;
 impl Life {
     /// The life of a handle in this space.
     pub fn new(space: Arc<Space>, spec: LifeSpec) -> Life {
-        let (task, sender) = space.join();
+        let (task, sender) = space.join_with_entries();
         Life {
             epoch: space.durable() + 1,
             lists: Lists::new(spec.place, spec.keep),
@@ -249,7 +251,7 @@ impl Life {
         content.reset(entry);
         self.stamps.reach(entry);
         *self.stamps.get_mut(entry) = Stamp { epoch: 0, pending: false, recent: true };
-        let expired = |value: &Vec<u8>| space::expires(value).is_some_and(|at| at < time);
+        let expired = |value: &Vec<u8>| layout::expires(value).is_some_and(|at| at < time);
         let Some(value) = value.filter(|value| !expired(value)) else {
             self.meter.absent += 1;
             return (entry, true);
@@ -265,7 +267,7 @@ impl Life {
     }
 
     fn decode(&mut self, entry: u32, value: &[u8], content: &mut impl Content) -> Result<(), StoreError> {
-        let bytes = space::content(value, || "the value of a key".to_owned())?;
+        let bytes = layout::content(value, || "the value of a key".to_owned())?;
         content.decode(entry, bytes, &self.space)
     }
 
@@ -274,7 +276,7 @@ impl Life {
             return Ok(None);
         }
         self.bytes.clear();
-        space::state_key(key.shard(), self.spec.place, &mut self.bytes);
+        layout::state_key(key.shard(), self.spec.place, &mut self.bytes);
         self.bytes.extend_from_slice(key.bytes);
         self.space.backend().get(&self.bytes)
     }
@@ -338,7 +340,7 @@ impl Life {
         let mut key = Vec::new();
         let hash = index.key(entry, &mut key);
         self.bytes.clear();
-        space::state_key((hash >> 56) as u8, self.spec.place, &mut self.bytes);
+        layout::state_key((hash >> 56) as u8, self.spec.place, &mut self.bytes);
         self.bytes.extend_from_slice(&key);
         self.removals.delete(&self.bytes);
         self.removed.insert(key.into());
@@ -388,7 +390,6 @@ impl Life {
     pub fn barrier(&mut self, epoch: u64) {
         debug_assert!(!self.open, "an epoch ends only after the one before is durable");
         self.tell();
-        self.lists.begin_epoch(&self.space);
         std::mem::swap(&mut self.dirty, &mut self.handing);
         self.batch = std::mem::take(&mut self.removals);
         self.removed_before = std::mem::take(&mut self.removed);
@@ -446,18 +447,18 @@ impl Life {
         self.stamps.get_mut(entry).pending = false;
         let mut key = std::mem::take(&mut self.bytes);
         key.clear();
-        key.resize(space::KEY_HEAD, 0);
+        key.resize(layout::KEY_HEAD, 0);
         let hash = index.key(entry, &mut key);
         let expires = content.touched(entry).saturating_add(self.spec.ttl);
         let expires = if self.spec.ttl == i64::MAX { i64::MAX } else { expires };
         let (lists, space) = (&mut self.lists, &*self.space);
         self.batch.put_with(
             |out| {
-                space::state_key((hash >> 56) as u8, self.spec.place, out);
-                out.extend_from_slice(&key[space::KEY_HEAD..]);
+                layout::state_key((hash >> 56) as u8, self.spec.place, out);
+                out.extend_from_slice(&key[layout::KEY_HEAD..]);
             },
             |out| {
-                space::value_head(expires, out);
+                layout::value_head(expires, out);
                 content.encode(entry, &mut ListsOf { lists, space }, out);
             },
         );

@@ -81,6 +81,8 @@ pub struct Written {
     pub keep: i64,
     /// The component.
     pub component: u32,
+    /// Whether nothing more comes for the segment.
+    pub complete: bool,
 }
 
 /// The chunks that one handle of one task writes.
@@ -98,14 +100,6 @@ impl Lists {
     /// No chunks yet; an item may be read for so many microseconds after its event time.
     pub fn new(place: Place, keep: i64) -> Lists {
         Lists { component: place.component, keep, segment: None, at: 0, bytes: Vec::new(), newest: i64::MIN }
-    }
-
-    /// An epoch begins, and all before it are durable: a segment that was dropped meanwhile, because nothing in it was
-    /// needed any more, is not written on.
-    pub fn begin_epoch(&mut self, space: &Space) {
-        if self.at > 0 && self.segment.is_some_and(|segment| space.segment_bytes(segment).is_none()) {
-            (self.segment, self.at, self.newest) = (None, 0, i64::MIN);
-        }
     }
 
     /// Writes a chunk; where it is.
@@ -142,11 +136,12 @@ impl Lists {
             newest: self.newest,
             keep: self.keep,
             component: self.component,
+            complete: self.at + bytes.len() >= SEGMENT_BYTES,
             bytes,
         };
         self.at += written.bytes.len();
         self.bytes.reserve(written.bytes.len());
-        if self.at >= SEGMENT_BYTES {
+        if written.complete {
             (self.segment, self.at, self.newest) = (None, 0, i64::MIN);
         }
         Some(written)

@@ -9,14 +9,18 @@
 mod backend;
 mod catalogue;
 mod codec;
+mod facts;
 mod faulty;
 mod index;
 mod keyed;
+mod layout;
 mod life;
 pub mod lists;
 mod lock;
 mod pages;
 mod reader;
+mod records;
+mod reset;
 mod rocks;
 mod slab;
 mod space;
@@ -30,6 +34,7 @@ mod unhash;
 pub use backend::{Backend, Batch, MemoryStore, Operation, StoreError, StoreStats};
 pub use catalogue::{Catalogue, Stored};
 pub use codec::Codec;
+pub use facts::{Closed, ClosedSplit, EpochFacts, HandleFacts, Message, Place, SegmentFacts, SplitFacts};
 pub use faulty::{FaultyStore, Weather};
 pub use index::Index;
 pub use keyed::Keyed;
@@ -37,9 +42,10 @@ pub use life::{Content, HandOver, Life, LifeMeter, LifeSpec, ListsOf, Outlet, Pr
 pub use lists::Written;
 pub use lock::DirLock;
 pub use reader::{KeyReader, KeyRef, KeyWriter, key_bytes, key_values};
+pub use reset::reset;
 pub use rocks::Rocks;
 pub use slab::{Slab, Words, prefetch, prefetch_value};
-pub use space::{Closed, ClosedSplit, EpochFacts, HandleFacts, Message, Place, SegmentFacts, Space, SplitFacts};
+pub use space::Space;
 pub use timers::{Timers, timer_parts};
 pub use trail::Trail;
 

@@ -4,7 +4,7 @@
 //! RocksDB compacts, so nothing has to look for it.
 
 use super::backend::{Backend, Batch, Operation, StoreError, StoreStats};
-use super::space::{self, Expiry};
+use super::layout::{self, Expiry};
 use rocksdb::statistics::Ticker;
 use rocksdb::{BlockBasedOptions, Cache, DB, DBCompressionType, Options, ReadOptions, WriteBatch, WriteOptions};
 use rocksdb::{CompactionDecision, ErrorKind};
@@ -131,7 +131,7 @@ fn options(forget: &Arc<AtomicI64>) -> Options {
     let forget = forget.clone();
     options.set_compaction_filter("expired", move |_, key, value| {
         // Relaxed: an old answer keeps a value a little longer.
-        match space::expiry(key, value) {
+        match layout::expiry(key, value) {
             Expiry::At(time) if time < forget.load(Ordering::Relaxed) => CompactionDecision::Remove,
             _ => CompactionDecision::Keep,
         }

@@ -7,8 +7,9 @@ use crate::commit::{CommitMeter, Committer, Coordinator, Heard, Orders, Pace};
 use crate::component::ComponentError;
 use crate::config::Checked;
 use crate::executor::Control;
-use crate::store::{Backend, DirLock, Message, Rocks, Space, StoreError, StoreStats};
+use crate::store::{self, Backend, Catalogue, DirLock, Message, Rocks, Space, StoreError, StoreStats};
 use crate::time::Clock;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -56,19 +57,17 @@ impl Durable {
         let folder = state_folder(data_dir, &checked.name);
         let lock = DirLock::take(&folder)?;
         let backend = Arc::new(Rocks::open(&folder)?);
-        let (sender, receiver) = mpsc::channel();
-        let memory = usize::try_from(checked.runtime.state_memory_bytes).unwrap_or(usize::MAX);
-        let space = Arc::new(Space::open(backend.clone(), memory, sender)?);
         for component in reset {
-            if !space.reset(component)? {
-                let known: Vec<String> =
-                    space.handles().keys().filter_map(|name| Some(name.rsplit_once('/')?.0.to_owned())).collect();
+            if !store::reset(&*backend, component)? {
                 return Err(StoreError::Refused(format!(
                     "--reset-state {component}: there is no state of that name; there is state of: {}",
-                    known.join(", ")
+                    known_components(backend)?
                 )));
             }
         }
+        let (sender, receiver) = mpsc::channel();
+        let memory = usize::try_from(checked.runtime.state_memory_bytes).unwrap_or(usize::MAX);
+        let space = Arc::new(Space::open(backend.clone(), memory, sender)?);
         Ok(Some(Durable { space, backend, receiver, lock }))
     }
 
@@ -108,6 +107,17 @@ impl Durable {
     }
 }
 
+/// The components that there is state of, spouts with how far they were read included.
+fn known_components(backend: Arc<dyn Backend>) -> Result<String, StoreError> {
+    let catalogue = Catalogue::open(backend)?;
+    let of =
+        |name: &String, parts: Option<(&str, &str)>| parts.map_or(name.clone(), |(component, _)| component.to_owned());
+    let handles = catalogue.handles().keys().map(|name| of(name, name.rsplit_once('/')));
+    let splits = catalogue.splits().keys().map(|name| of(name, name.split_once('/')));
+    let known: BTreeSet<String> = handles.chain(splits).collect();
+    Ok(known.into_iter().collect::<Vec<_>>().join(", "))
+}
+
 /// Epochs while a topology runs.
 pub struct Commits {
     coordinator: Coordinator,
@@ -121,6 +131,15 @@ pub struct Commits {
 impl Commits {
     /// Asks the coordinator and passes on what it says.
     pub fn keep(&mut self, control: &Control, now: u64) {
+        if self.thread.is_finished() {
+            // It ends when it is told to, which is later: it has panicked, and no epoch would ever be durable again.
+            self.space.fail(StoreError::Refused(
+                "the thread for commits has ended by itself; this is a bug of Sferic; nothing of the last epoch is lost, \
+                 start again to go on from there"
+                    .to_owned(),
+            ));
+            control.wake_all();
+        }
         let durable = self.space.durable();
         // First: what an executor did before its end is in the sum that is asked for after it.
         let ended = control.have_ended(durable);

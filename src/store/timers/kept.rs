@@ -3,8 +3,10 @@
 use super::sorted::Sorted;
 use super::{Mark, Timer};
 use crate::store::backend::{Batch, StoreError};
+use crate::store::facts::{Message, Place};
+use crate::store::layout::{self, KEY_HEAD};
 use crate::store::life::{HandOver, LifeMeter};
-use crate::store::space::{self, KEY_HEAD, Message, Place, Space};
+use crate::store::space::Space;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, mpsc};
@@ -141,7 +143,7 @@ impl Kept {
 
     fn store_key(&self, timer: &Timer, shard: u8) -> Vec<u8> {
         let mut key = Vec::with_capacity(KEY_HEAD + 8 + timer.key.get().len());
-        space::state_key(shard, self.line.place, &mut key);
+        layout::state_key(shard, self.line.place, &mut key);
         timer.write(&mut key);
         key
     }
@@ -156,10 +158,10 @@ impl Kept {
         debug_assert!(self.open, "a timer of an older epoch waits only while that is handed over");
         let place = self.line.place;
         let key = |out: &mut Vec<u8>| {
-            space::state_key(timer.shard(), place, out);
+            layout::state_key(timer.shard(), place, out);
             timer.write(out);
         };
-        self.batch.put_with(key, |out| space::value_head(i64::MAX, out));
+        self.batch.put_with(key, |out| layout::value_head(i64::MAX, out));
         if self.batch.size_bytes() >= PART_BYTES {
             self.send(false);
             self.batch.reserve(PART_BYTES + PART_BYTES / 4);
@@ -203,7 +205,7 @@ impl Kept {
         }
         let start = self.clock.raw();
         let from = self.store_key(&horizon, shard);
-        let (_, to) = space::state_range(shard, self.line.place);
+        let (_, to) = layout::state_range(shard, self.line.place);
         let (mut found, mut next, mut damaged) = (0, None, false);
         let result = self.line.space.backend().scan(&from, &to, &mut |key, _| {
             let Some(timer) = key.get(KEY_HEAD..).and_then(Timer::read) else {
