@@ -410,10 +410,12 @@ fn a_reset_drops_all_that_belongs_to_a_component_and_nothing_else() {
     assert!(!reset(&*backend, "bolt").unwrap());
     let space = Space::open(backend.clone(), 0, mpsc::channel().0).unwrap();
     let (mut left, mut handles) = (0, space.handles().into_keys());
-    space.scan(place, &mut |_, _| {
-        left += 1;
-        true
-    });
+    space
+        .scan(place, &mut |_, _| {
+            left += 1;
+            true
+        })
+        .unwrap();
     assert_eq!((left, handles.next().as_deref(), handles.next()), (0, Some("other/values"), None));
     assert!(!space.has_lists(place.component) && space.outbox("bolt/0").unwrap().is_empty());
     assert_eq!(space.note::<u64>("log/bolt").unwrap(), None);

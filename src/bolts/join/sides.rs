@@ -84,7 +84,8 @@ impl Codec for Row {
 
     fn read(from: &mut &[u8]) -> Option<Row> {
         let (time, id, taken) = (i64::read(from)?, u64::read(from)?, bool::read(from)?);
-        let (body, rest) = from.split_at_checked(u32::read(from)? as usize)?;
+        let length = u32::read(from)? as usize;
+        let (body, rest) = from.split_at_checked(length)?;
         *from = rest;
         Some(Row { time, id, taken, body: body.into() })
     }

@@ -210,7 +210,7 @@ fn rows_without_a_partner_leave_in_the_order_of_their_deadlines() {
 #[test]
 fn columns_come_from_both_sides_and_errors_and_late_rows_leave_apart() {
     let toml = "key = 'k'\nkeep = ['left.*']\nwithin = { after = '10us' }\nouter = 'left'
-        add.ratio = 'right.r / l'\nadd.l = 'left.l + 1'";
+        add.ratio = 'right.r / left.l'\nadd.l = 'left.l + 1'";
     let mut driver = rig().driver(&Join, toml);
     let columns: Vec<String> =
         driver.outputs().into_iter().map(|(name, columns)| format!("{name}: {columns}")).collect();

@@ -74,12 +74,12 @@ proptest! {
                 }
             }
         }
-        for k in 0..3usize {
+        for (k, seen) in seen.iter().enumerate() {
             if let Some((deadline, row)) = all.at(key(&[k as u8]), 0).overdue(1, i64::MAX) {
                 fired[1].push((k, number(&row), deadline));
             }
             for rule in 0..2usize {
-                let rows: Vec<(i64, bool)> = seen[k].iter().map(|(t, c)| (*t, c[rule])).collect();
+                let rows: Vec<(i64, bool)> = seen.iter().map(|(t, c)| (*t, c[rule])).collect();
                 let of_key = fired[rule].iter().filter(|f| f.0 == k).map(|f| (f.1, f.2));
                 prop_assert_eq!(of_key.collect::<Vec<_>>(), naive(&rows, holds[rule]), "{:?} {:?}", rows, holds[rule]);
             }
