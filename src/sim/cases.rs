@@ -414,6 +414,57 @@ kind = "ledger"
 from = "s.errors"
 "#;
 
+const JOIN: &str = r#"
+[spouts.s]
+kind     = "records"
+keys     = 5
+jitter   = "4ms"
+disorder = "4ms"
+
+[bolts.low]
+kind  = "filter"
+from  = "s"
+where = "v < 2"
+
+[bolts.high]
+kind  = "filter"
+from  = "s"
+where = "v >= 2"
+
+[bolts.pairs]
+kind   = "join"
+from   = ["low", "high"]
+key    = "key"
+within = { before = "3ms", after = "12ms" }
+outer  = "full"
+keep   = ["low.word"]
+add.key = "coalesce(low.key, high.key)"
+add.gap = "high.ts - low.ts"
+
+[bolts.rows]
+kind = "ledger"
+from = "pairs"
+key  = "key"
+
+[bolts.alone]
+kind = "ledger"
+from = "pairs.unmatched_left"
+key  = "key"
+
+[bolts.others]
+kind = "ledger"
+from = "pairs.unmatched_right"
+key  = "key"
+
+[bolts.behind]
+kind = "ledger"
+from = "pairs.late"
+
+[bolts.broken]
+kind = "ledger"
+from = "s.errors"
+"#;
+
 const LATE: &str = r#"
 [spouts.s]
 kind     = "records"
@@ -471,7 +522,7 @@ pub fn case(random: &mut Random) -> std::io::Result<Case> {
         resumes: true,
         _file: None,
     };
-    Ok(match random.below(12) {
+    Ok(match random.below(13) {
         0 => plain("throttle", THROTTLE, WHOLE, true),
         1 => plain("expiry", EXPIRY, WHOLE, true),
         2 => plain("in step", IN_STEP, &[&["seen", "broken"]], true),
@@ -481,7 +532,8 @@ pub fn case(random: &mut Random) -> std::io::Result<Case> {
         6 => plain("fan", FAN, &[&["by_one", "broken"], &["by_other", "broken"], &["copies", "broken"]], true),
         7 | 8 => Case { passes_on: false, ..plain("windows", WINDOWS, &[&["rows", "broken"]], true) },
         9 => Case { passes_on: false, ..plain("late", LATE, &[&["rows", "behind", "broken"]], true) },
-        10 => {
+        10 => Case { passes_on: false, resumes: false, ..plain("join", JOIN, &[], false) },
+        11 => {
             let file = Scratch::new("json", &documents(random))?;
             let text = ELEMENTS.replace("PATH", &file.0.display().to_string());
             Case { _file: Some(file), ..plain("elements", &text, &[], true) }

@@ -5,7 +5,7 @@
 
 use super::output::{LATE, Output};
 use super::sides::{List, Row, Side};
-use super::task::id_of;
+use super::task::origin;
 use crate::component::{Bolt, ERRORS, Flow, Step};
 use crate::store::{KeyReader, KeyRef, Keyed, State};
 use crate::tuple::Frame;
@@ -49,7 +49,7 @@ impl Bolt for Latest {
         };
         if side == Side::Right {
             let rows = self.state.at_now(key, step.watermark, time);
-            rows.insert(Row { time, id: id_of(frame), taken: false, body: self.output.pack(side, frame) });
+            rows.insert(Row { time, origin: origin(frame), taken: false, body: self.output.pack(side, frame) });
             while rows.0.get(1).is_some_and(|second| second.time <= step.watermark) {
                 rows.0.pop_front();
             }

@@ -1,7 +1,7 @@
 //! The rows of one key: two lists in order of time, what finds its partner in which, and when a row has none for good.
 //!
 //! Pure: knows neither keys nor frames nor the store. Invariants: both lists are in order of time, rows of one time in
-//! order of arrival; a row is kept as long as a partner of it can still come, and as long as it must still leave alone.
+//! that of their origin, so that it does not matter which came first; a row is kept as long as a partner of it can still come, and as long as it must still leave alone.
 
 use crate::store::Codec;
 use std::collections::VecDeque;
@@ -65,8 +65,8 @@ impl Bounds {
 pub struct Row {
     /// Its event time.
     pub time: i64,
-    /// What tells it from all others.
-    pub id: u64,
+    /// Split, position and path of its tuple: what tells it from all others.
+    pub origin: (u32, u64, u64),
     /// Whether it has had a partner.
     pub taken: bool,
     /// Its columns.
@@ -76,18 +76,22 @@ pub struct Row {
 impl Codec for Row {
     fn write(&self, out: &mut Vec<u8>) {
         self.time.write(out);
-        self.id.write(out);
+        self.origin.0.write(out);
+        self.origin.1.write(out);
+        self.origin.2.write(out);
         self.taken.write(out);
         (self.body.len() as u32).write(out);
         out.extend_from_slice(&self.body);
     }
 
     fn read(from: &mut &[u8]) -> Option<Row> {
-        let (time, id, taken) = (i64::read(from)?, u64::read(from)?, bool::read(from)?);
+        let time = i64::read(from)?;
+        let origin = (u32::read(from)?, u64::read(from)?, u64::read(from)?);
+        let taken = bool::read(from)?;
         let length = u32::read(from)? as usize;
         let (body, rest) = from.split_at_checked(length)?;
         *from = rest;
-        Some(Row { time, id, taken, body: body.into() })
+        Some(Row { time, origin, taken, body: body.into() })
     }
 
     fn heap_bytes(&self) -> usize {
@@ -100,12 +104,13 @@ impl Codec for Row {
 pub struct List(pub VecDeque<Row>);
 
 impl List {
-    /// Puts a row behind those that are not later.
+    /// Puts a row in its place.
     pub fn insert(&mut self, row: Row) {
-        if self.0.back().is_none_or(|last| last.time <= row.time) {
+        let place = |row: &Row| (row.time, row.origin);
+        if self.0.back().is_none_or(|last| place(last) <= place(&row)) {
             self.0.push_back(row);
         } else {
-            let at = self.0.partition_point(|known| known.time <= row.time);
+            let at = self.0.partition_point(|known| place(known) <= place(&row));
             self.0.insert(at, row);
         }
     }

@@ -39,8 +39,8 @@ pub struct Task {
     joined: Vec<Row>,
     alone: Vec<(Side, Row)>,
     key: Vec<u8>,
-    /// The current row: side, time, id.
-    current: (Side, i64, u64),
+    /// The current row: side, time, origin.
+    current: (Side, i64, Origin),
 }
 
 impl Task {
@@ -53,21 +53,27 @@ impl Task {
         (state, timers): (Keyed<Sides>, Timers),
     ) -> Task {
         let (waiting, joined, alone, key) = Default::default();
-        let current = (Side::Left, 0, 0);
+        let current = (Side::Left, 0, (0, 0, 0));
         Task { output, bounds, outer, keys, state, timers, waiting, joined, alone, key, current }
     }
 }
 
-/// What tells a row from all others: its origin and its path.
-pub fn id_of(frame: &Frame) -> u64 {
-    mixed(mixed(u64::from(frame.split()), frame.position()), frame.path())
+/// What tells a row from all others: split, position and path.
+type Origin = (u32, u64, u64);
+
+/// What tells the row in a frame from all others.
+pub fn origin(frame: &Frame) -> Origin {
+    (frame.split(), frame.position(), frame.path())
 }
 
-/// Two numbers as one.
-pub fn mixed(one: u64, other: u64) -> u64 {
-    let mut bytes = [0; 16];
-    bytes[..8].copy_from_slice(&one.to_le_bytes());
-    bytes[8..].copy_from_slice(&other.to_le_bytes());
+/// The path of a row that is made of these.
+fn path(rows: &[Origin]) -> u64 {
+    let mut bytes = [0; 40];
+    for ((split, position, path), bytes) in rows.iter().zip(bytes.chunks_exact_mut(20)) {
+        bytes[..4].copy_from_slice(&split.to_le_bytes());
+        bytes[4..12].copy_from_slice(&position.to_le_bytes());
+        bytes[12..].copy_from_slice(&path.to_le_bytes());
+    }
     xxh3_64(&bytes)
 }
 
@@ -82,8 +88,8 @@ impl Bolt for Task {
             return step.error("null_key", "a column of the key is NULL");
         };
         self.output.take(side, frame);
-        let row = Row { time, id: id_of(frame), taken: false, body: self.output.pack(side, frame) };
-        self.current = (side, time, row.id);
+        let row = Row { time, origin: origin(frame), taken: false, body: self.output.pack(side, frame) };
+        self.current = (side, time, row.origin);
         let sides = self.state.at(key, time);
         sides.prune(step.watermark, &self.bounds);
         sides.arrive(side, row, &self.bounds, &mut self.joined);
@@ -104,24 +110,36 @@ impl Bolt for Task {
     }
 
     fn next_row(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<u8> {
-        let waiting = self.waiting.pop()?;
+        let Some(waiting) = self.waiting.pop() else {
+            // What follows on other branches sees the tuple as it was.
+            let (_, _, (split, position, _)) = self.current;
+            frame.set_origin(split, position);
+            return None;
+        };
         let made = match waiting {
             Waiting::Joined(partner) => {
-                let (side, time, id) = self.current;
+                let (side, time, own) = self.current;
                 self.output.give(side.other(), &partner.body, frame, step.arena);
-                frame.set_time(time.max(partner.time));
-                frame.set_path(mixed(id, partner.id));
+                let (left, right) = match side {
+                    Side::Left => ((time, own), (partner.time, partner.origin)),
+                    Side::Right => ((partner.time, partner.origin), (time, own)),
+                };
+                // The same row, whichever of both came last: it stems from the later one.
+                let (time, (split, position, _)) = if left.0 > right.0 { left } else { right };
+                frame.set_time(time);
+                frame.set_origin(split, position);
+                frame.set_path(path(&[left.1, right.1]));
                 self.output.compute(frame, step.arena)
             }
             Waiting::Alone(side, row) => {
                 self.output.give(side, &row.body, frame, step.arena);
                 self.output.nothing(side.other(), frame);
-                frame.set_path(row.id);
+                frame.set_path(path(&[row.origin]));
                 self.output.compute(frame, step.arena)
             }
             Waiting::Unmatched(side, row) => {
                 self.output.give(side, &row.body, frame, step.arena);
-                frame.set_path(row.id);
+                frame.set_path(path(&[row.origin]));
                 return Some(Output::unmatched(side));
             }
         };

@@ -246,7 +246,7 @@ fn columns_come_from_both_sides_and_errors_and_late_rows_leave_apart() {
 fn a_pair_is_the_same_row_whichever_side_comes_last_and_however_often() {
     let mut sides = sides::Sides::default();
     let bounds = Bounds { before: 5, after: 5, first: true };
-    let row = |time: i64| sides::Row { time, id: time as u64, taken: false, body: Arc::from(&[1u8][..]) };
+    let row = |time: i64| sides::Row { time, origin: (0, time as u64, 0), taken: false, body: Arc::from(&[1u8][..]) };
     let mut joined = Vec::new();
     sides.arrive(Side::Left, row(0), &bounds, &mut joined);
     sides.arrive(Side::Right, row(3), &bounds, &mut joined);
@@ -258,6 +258,19 @@ fn a_pair_is_the_same_row_whichever_side_comes_last_and_however_often() {
     assert!(alone.is_empty());
     assert_eq!((sides.rows(Side::Left), sides.rows(Side::Right)), (0, 0));
     assert_eq!(sides.next_deadline(&bounds), None);
+}
+
+#[test]
+fn a_joined_row_is_the_same_whichever_side_came_last() {
+    let toml = "key = 'k'\nkeep = ['l', 'r']\nwithin = { before = '9us', after = '9us' }";
+    let paths = [[(0, 0, 5), (1, 0, 3)], [(1, 0, 3), (0, 0, 5)]].map(|events| {
+        let mut driver = rig().driver(&Join, toml);
+        let told = events.map(|event| feed(&mut driver, event.0, event));
+        assert!(told[0].is_empty());
+        assert!(told[1] == ["main: 0 1"] || told[1] == ["@5 main: 0 1"], "{told:?}");
+        driver.paths.clone()
+    });
+    assert_eq!(paths[0], paths[1]);
 }
 
 #[test]
