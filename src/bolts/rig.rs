@@ -2,12 +2,12 @@
 
 use crate::component::{
     Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ColumnSource, ComponentError, ERRORS, Flow, InputStream, Key,
-    Node, NodeValue, Options, Sections, Step, Table, TextNode,
+    Node, NodeValue, Options, OutputStream, Sections, Step, Table, TextNode,
 };
 use crate::expr::{Environment, Param};
 use crate::problem::{FileId, Problem, Problems, Span};
 use crate::store::{Backend, Batch, Catalogue, EpochFacts, HandOver, MemoryStore, Message, Space};
-use crate::tuple::{Cell, Column, DataType, Layout, Run, Slot, Value};
+use crate::tuple::{Cell, Column, DataType, Frame, Layout, Run, Slot, Value};
 use std::sync::{Arc, mpsc};
 use toml::de::{DeTable, DeValue};
 
@@ -160,6 +160,13 @@ impl Rig {
         texts(self.check(factory, toml).2)
     }
 
+    /// What a bolt without errors says of itself.
+    pub fn describe(&self, factory: &dyn BoltFactory, toml: &str) -> Vec<String> {
+        let (plan, _, problems) = self.check(factory, toml);
+        assert!(!problems.has_errors(), "{:?}", texts(problems));
+        plan.unwrap().describe()
+    }
+
     /// One task of a bolt without errors.
     pub fn driver(&self, factory: &dyn BoltFactory, toml: &str) -> Driver {
         self.try_driver(factory, toml).unwrap_or_else(|e| panic!("{}", chain(&e)))
@@ -213,17 +220,8 @@ impl Rig {
             space: self.space.as_ref(),
         };
         let bolt = plan.build(&build)?;
-        let deadline = bolt.deadline();
-        Ok(Driver {
-            plan,
-            bolt,
-            run: Run::new(layout),
-            inputs,
-            outputs,
-            watermark: i64::MIN,
-            deadline,
-            paths: Vec::new(),
-        })
+        let (watermark, deadline) = (i64::MIN, bolt.deadline());
+        Ok(Driver { plan, bolt, run: Run::new(layout), inputs, outputs, watermark, deadline, paths: Vec::new() })
     }
 }
 
@@ -242,7 +240,7 @@ pub struct Driver {
     run: Run,
     inputs: Vec<Vec<Slot>>,
     outputs: Vec<Vec<Slot>>,
-    /// How far time has come.
+    /// How far time has come, where the test moves it with [`Driver::advance`].
     pub watermark: i64,
     /// What the bolt wants to be woken at.
     deadline: i64,
@@ -257,7 +255,7 @@ impl Driver {
             let column = |c: &crate::component::OutputColumn| format!("{} {}", c.column.name, c.column.ty);
             stream.columns.iter().map(column).collect::<Vec<_>>().join(", ")
         };
-        self.plan.outputs().iter().map(|o| (o.suffix.to_owned(), columns(o))).collect()
+        self.plan.outputs().iter().map(|o| (o.suffix.to_string(), columns(o))).collect()
     }
 
     /// Where the columns of the main stream come from.
@@ -265,16 +263,56 @@ impl Driver {
         self.plan.outputs()[0].columns.iter().map(|c| c.source).collect()
     }
 
-    /// Processes one tuple of a source in order: timers that its time passes, then what it led to, a line each: `main: a
-    /// 1`, `shadow: ...`, `error reason: text`, with `@TIME ` before rows whose time is not that of the tuple.
+    /// Processes one tuple: what it led to, a line each: `main: a 1`, `shadow: ...`, `error reason: text`.
     pub fn feed(&mut self, input: usize, time: i64, values: &[Value]) -> Vec<String> {
-        let mut lines = self.advance(time);
-        lines.extend(self.feed_late(input, time, values));
+        self.run.clear();
+        self.paths.clear();
+        let (frame, arena) = self.run.push();
+        frame.set_time(time);
+        frame.set_path(99);
+        for (slot, value) in self.inputs[input].iter().zip(values) {
+            value.put(frame, *slot, arena);
+        }
+        self.bolt.resolve(input, &self.run);
+        let arena = crate::tuple::Arena::new();
+        let (mut failure, mut deadline) = (None, i64::MAX);
+        let frame = self.run.frame_mut(0);
+        let mut step =
+            Step { index: 0, watermark: time, arena: &arena, failure: &mut failure, deadline: &mut deadline };
+        let mut ports = Vec::new();
+        let mut lines = Vec::new();
+        let (outputs, slots) = (self.plan.outputs(), &self.outputs);
+        let show = |port: u8, frame: &Frame, failure: &mut _| line(outputs, slots, port, frame, failure);
+        match self.bolt.step(input, frame, &mut step) {
+            Flow::Next => ports.push(0),
+            Flow::Port(port) => ports.push(port),
+            Flow::Error | Flow::Broken => ports.push(ERRORS),
+            Flow::Skip => {}
+            Flow::Many => {
+                while let Some(port) = self.bolt.next_row(frame, &mut step) {
+                    lines.push(show(port, frame, step.failure));
+                    self.paths.push(frame.path());
+                }
+            }
+        }
+        for port in ports {
+            lines.push(show(port, frame, &mut failure));
+            self.paths.push(frame.path());
+        }
+        assert_eq!(frame.path(), 99, "what follows on other branches sees the tuple as it was");
         lines
     }
 
-    /// Processes one tuple, which moves no time.
-    pub fn feed_late(&mut self, input: usize, time: i64, values: &[Value]) -> Vec<String> {
+    /// One tuple of a source in order comes: timers that its time passes, then what it led to, a line each as of
+    /// [`Driver::feed`], with `@TIME ` before rows whose time is not that of the tuple.
+    pub fn come(&mut self, input: usize, time: i64, values: &[Value]) -> Vec<String> {
+        let mut lines = self.advance(time);
+        lines.extend(self.come_late(input, time, values));
+        lines
+    }
+
+    /// The same for one that moves no time.
+    pub fn come_late(&mut self, input: usize, time: i64, values: &[Value]) -> Vec<String> {
         self.run.clear();
         self.paths.clear();
         let (frame, arena) = self.run.push();
@@ -290,7 +328,7 @@ impl Driver {
         let frame = self.run.frame(0);
         assert_eq!((frame.path(), frame.time(), frame.split()), (99, time, 7), "other branches see it as it was");
         for slot in &self.inputs[input] {
-            assert_eq!(frame.get(*slot), crate::tuple::Frame::from_words(&before).get(*slot), "as it was");
+            assert_eq!(frame.get(*slot), Frame::from_words(&before).get(*slot), "other branches see it as it was");
         }
         lines
     }
@@ -316,25 +354,10 @@ impl Driver {
         let frame = self.run.frame_mut(0);
         let (watermark, deadline) = (self.watermark, &mut self.deadline);
         let mut step = Step { index: 0, watermark, arena: &arena, failure: &mut failure, deadline };
-        let show = |port: u8, frame: &crate::tuple::Frame, failure: &mut Option<(&'static str, String)>| {
-            let mut line = if frame.time() == time { String::new() } else { format!("@{} ", frame.time()) };
-            if port == ERRORS {
-                let (reason, text) = failure.take().expect("an error has a reason");
-                return line + &format!("error {reason}: {text}");
-            }
-            let stream = &self.plan.outputs()[port as usize];
-            line.push_str(if port == 0 { "main:" } else { stream.suffix });
-            if port > 0 {
-                line.push(':');
-            }
-            for (slot, column) in self.outputs[port as usize].iter().zip(&stream.columns) {
-                line.push(' ');
-                match Cell::of_slot(frame, *slot, column.column.ty) {
-                    Cell::Null => line.push_str("null"),
-                    cell => cell.write(&mut line),
-                }
-            }
-            line
+        let (outputs, slots) = (self.plan.outputs(), &self.outputs);
+        let show = |port: u8, frame: &Frame, failure: &mut _| {
+            let line = line(outputs, slots, port, frame, failure);
+            if frame.time() == time { line } else { format!("@{} {line}", frame.time()) }
         };
         let flow = match input {
             Some(input) => self.bolt.step(input, frame, &mut step),
@@ -362,6 +385,34 @@ impl Driver {
         lines
     }
 
+    /// The deadline that it was built with.
+    pub fn deadline(&self) -> i64 {
+        self.bolt.deadline()
+    }
+
+    /// Time passes: what its timers led to, a line each as of [`Driver::feed`], behind the event time of the row.
+    pub fn pass(&mut self, watermark: i64) -> Vec<String> {
+        let arena = crate::tuple::Arena::new();
+        let (mut lines, mut failure, mut deadline) = (Vec::new(), None, i64::MAX);
+        loop {
+            self.run.clear();
+            let (frame, _) = self.run.push();
+            let index = crate::tuple::RUN_TUPLES;
+            let mut step = Step { index, watermark, arena: &arena, failure: &mut failure, deadline: &mut deadline };
+            match self.bolt.fire(frame, &mut step) {
+                None => return lines,
+                Some(Flow::Many) => {
+                    while let Some(port) = self.bolt.next_row(frame, &mut step) {
+                        let (outputs, slots) = (&self.plan.outputs(), &self.outputs);
+                        lines.push(format!("{} {}", frame.time(), line(outputs, slots, port, frame, step.failure)));
+                    }
+                }
+                Some(Flow::Skip) => {}
+                Some(flow) => panic!("{flow:?} is not what a timer of these bolts answers"),
+            }
+        }
+    }
+
     /// Nothing is waiting.
     pub fn idle(&mut self) -> Result<(), ComponentError> {
         self.bolt.idle()
@@ -373,4 +424,28 @@ impl Driver {
         self.bolt.finish(&mut sections)?;
         Ok(sections.sections)
     }
+}
+
+/// What leaves on a stream.
+fn line(
+    outputs: &[OutputStream],
+    slots: &[Vec<Slot>],
+    port: u8,
+    frame: &Frame,
+    failure: &mut Option<(&'static str, String)>,
+) -> String {
+    if port == ERRORS {
+        let (reason, text) = failure.take().expect("an error has a reason");
+        return format!("error {reason}: {text}");
+    }
+    let stream = &outputs[port as usize];
+    let mut line = format!("{}:", if stream.suffix.is_empty() { "main" } else { &stream.suffix });
+    for (slot, column) in slots[port as usize].iter().zip(&stream.columns) {
+        line.push(' ');
+        match Cell::of_slot(frame, *slot, column.column.ty) {
+            Cell::Null => line.push_str("null"),
+            cell => cell.write(&mut line),
+        }
+    }
+    line
 }

@@ -18,9 +18,8 @@ const IDLE: u32 = 6;
 pub enum Item {
     /// No later tuple of the channel has an event time below it.
     Watermark(i64),
-    /// The sender's inputs are silent: until it says something else, it does not hold time back. This far has its time
-    /// come.
-    Idle(i64),
+    /// The sender's inputs are silent: until it says something else, it does not hold time back.
+    Idle,
     /// All tuples of this epoch came before it.
     Barrier(u64),
     /// Nothing follows. `true`: the sources have ended; `false`: they were told to stop (a drain).
@@ -100,12 +99,10 @@ impl Sender {
         }
     }
 
-    /// Says that the inputs are silent: once, and again when time has come by `step` microseconds further.
-    pub fn idle(&mut self, watermark: i64, step: i64) {
-        let further = watermark >= self.watermark.saturating_add(step);
-        if !std::mem::replace(&mut self.idle, true) || further {
-            self.watermark = self.watermark.max(watermark);
-            self.ring.push(IDLE, &[self.watermark as u64]);
+    /// Says once that the inputs are silent.
+    pub fn idle(&mut self) {
+        if !std::mem::replace(&mut self.idle, true) {
+            self.ring.push(IDLE, &[]);
         }
     }
 
@@ -189,7 +186,7 @@ impl Receiver {
                     unpack(columns, &body[..HEADER], &body[HEADER + 1..], run);
                 }
                 WATERMARK => item = Some(Item::Watermark(body[0] as i64)),
-                IDLE => item = Some(Item::Idle(body[0] as i64)),
+                IDLE => item = Some(Item::Idle),
                 BARRIER => item = Some(Item::Barrier(body[0])),
                 _ => item = Some(Item::End(body[0] != 0)),
             }

@@ -9,12 +9,13 @@ use crate::component::{ComponentError, Intake, Polled, Reject, Spout};
 use crate::latency::Recorder;
 use crate::store::{ClosedSplit, SplitFacts};
 use crate::tuple::{Layout, Run, Slot};
+use std::collections::VecDeque;
+
+/// Records that became no tuple and wait for the first one, at most.
+const REJECTS_HELD: usize = 4096;
 
 /// A watermark that no deadline reaches: the input has ended.
 pub const ENDED: i64 = i64::MAX;
-
-/// Time that only the clock moves is told to others in steps of so many microseconds.
-pub const CLOCK_STEP: i64 = 5_000;
 
 /// An input.
 pub struct Input {
@@ -44,10 +45,6 @@ pub struct Input {
     pub last_ns: u64,
     /// Whether its silence has lasted that long.
     pub idle: bool,
-    /// Whether the event time of its tuples is that of their arrival, so that the clock alone moves it.
-    pub arrival: bool,
-    /// Of a channel that is silent: how far its sender's time has come.
-    pub quiet: i64,
 }
 
 /// What an input reads.
@@ -72,6 +69,8 @@ pub struct Split {
     pub id: u32,
     /// Whether it comes to an end by itself.
     pub finite: bool,
+    /// Whether a column of its records says their event time.
+    pub timed: bool,
     /// Records that became no tuple.
     pub rejects: Vec<Reject>,
     /// Side streams: name, targets, slots of their columns as in [`RejectColumn`].
@@ -82,6 +81,8 @@ pub struct Split {
     pub due_ns: u64,
     /// Position of the first record that was read and given back, since it was told to end; past all if there is none.
     pub given_back: u64,
+    /// Positions at which something is known to panic: after each an epoch becomes durable before more is read.
+    pub panics: VecDeque<u64>,
 }
 
 impl Split {
@@ -200,8 +201,6 @@ impl Input {
             idle_ns: None,
             last_ns: 0,
             idle: false,
-            arrival: false,
-            quiet: i64::MIN,
         }
     }
 
@@ -221,6 +220,20 @@ impl Input {
     #[inline(always)]
     pub fn has_rejects(&self) -> bool {
         matches!(&self.source, Source::Split(split) if !split.rejects.is_empty())
+    }
+
+    /// Whether records that became no tuple wait for the first one, which tells where in time they stand: what is read
+    /// from a file years later must not be followed as if it had happened today.
+    #[inline]
+    pub fn withholds(&self) -> bool {
+        let Source::Split(split) = &self.source else { return false };
+        self.is_untold() && !self.has_tuples() && !self.ended && split.rejects.len() < REJECTS_HELD
+    }
+
+    /// Whether no tuple has told yet how far a split is that only its tuples can tell it of.
+    #[inline]
+    pub fn is_untold(&self) -> bool {
+        self.watermark == i64::MIN && matches!(&self.source, Source::Split(split) if split.finite && split.timed)
     }
 
     /// Position of the next tuple of the run, or past all.
@@ -245,27 +258,23 @@ impl Input {
         self.has_tuples() && !self.aligned
     }
 
-    /// Reads a run; only when the last one is used up. `now` in nanoseconds; `wall` gives it in microseconds since 1970,
-    /// for a split that is asked for records. Time of arrival that passes `deadline` is noticed at once.
+    /// Reads a run; only when the last one is used up. `now` in nanoseconds; `wall` gives it in
+    /// microseconds since 1970, for a split that is asked for records.
     ///
     /// # Errors
     /// The split cannot be read on; the input has ended.
-    pub fn ask(&mut self, now: u64, wall: impl FnOnce() -> i64, deadline: i64) -> Result<Asked, ComponentError> {
+    pub fn ask(&mut self, now: u64, wall: impl FnOnce() -> i64) -> Result<Asked, ComponentError> {
         debug_assert!(!self.has_tuples() && !self.ended);
         let released = self.release();
         match &mut self.source {
             Source::Split(split) => {
                 if now < split.due_ns {
-                    let due = split.due_ns;
                     self.silent(now);
-                    if self.arrival {
-                        self.passes(wall(), deadline);
-                    }
-                    return Ok(Asked::Nothing(Some(due)));
+                    let Source::Split(split) = &self.source else { unreachable!("it is a split") };
+                    return Ok(Asked::Nothing(Some(split.due_ns)));
                 }
                 split.due_ns = 0;
-                let wall = wall();
-                let mut intake = Intake { run: &mut self.run, rejects: &mut split.rejects, now, wall };
+                let mut intake = Intake { run: &mut self.run, rejects: &mut split.rejects, now, wall: wall() };
                 let polled = split.spout.poll(&mut intake);
                 split.meter.tuples_in += self.run.len() as u64;
                 match polled {
@@ -273,9 +282,6 @@ impl Input {
                     Ok(Polled::Nothing(due)) => {
                         split.due_ns = due.unwrap_or(0);
                         self.silent(now);
-                        if due.is_none_or(|due| due > now) {
-                            self.passes(wall, deadline);
-                        }
                         return Ok(Asked::Nothing(due));
                     }
                     Ok(Polled::End) => self.ended = true,
@@ -326,11 +332,12 @@ impl Input {
         (!unknown).then(|| self.watermark.saturating_add(self.disorder))
     }
 
-    /// At its end: where time stands behind its last event, as far as it is known.
-    pub fn last_watermark(&self) -> Option<i64> {
+    /// The first event time that none of its tuples had, where it is at its end; none while nothing is known.
+    pub(super) fn behind_the_last(&self) -> Option<i64> {
         match &self.source {
-            Source::Split(_) => self.newest().map(|newest| newest.saturating_add(1)),
-            Source::Channel(_) => (self.watermark > i64::MIN && self.watermark < ENDED).then_some(self.watermark),
+            Source::Split(_) => self.newest().map(|time| time.saturating_add(1).min(ENDED - 1)),
+            // Its sender has said so.
+            Source::Channel(_) => (self.watermark != i64::MIN && self.watermark != ENDED).then_some(self.watermark),
         }
     }
 
@@ -338,7 +345,7 @@ impl Input {
     /// stands, else the time of arrival.
     pub fn time_of_reject(&self, wall: i64) -> i64 {
         match self.watermark {
-            i64::MIN if self.has_tuples() => self.run.frame(self.next).time(),
+            i64::MIN if self.has_tuples() => self.run.frame(self.next).time().saturating_sub(self.disorder),
             i64::MIN => wall,
             known => known,
         }
@@ -351,30 +358,6 @@ impl Input {
         match &self.source {
             Source::Split(_) => self.saw(time),
             Source::Channel(channel) => self.watermark = self.watermark.max(channel.watermarks[index]),
-        }
-    }
-
-    /// Nothing has come until this time of the clock: where event time is that of arrival, nothing earlier comes any more.
-    fn passes(&mut self, wall: i64, deadline: i64) {
-        let far = wall >= self.watermark.saturating_add(CLOCK_STEP);
-        if self.arrival && (far || self.watermark <= deadline && deadline < wall) {
-            self.saw(wall);
-        }
-    }
-
-    /// How far time has come where all inputs are silent: since its silence became too long for it to hold time back, the
-    /// clock moves the time of a split.
-    pub fn quiet_time(&self, now: u64) -> Option<i64> {
-        if self.ended || !self.idle {
-            return None;
-        }
-        match (&self.source, self.idle_ns) {
-            (Source::Split(_), Some(idle)) if self.watermark > i64::MIN => {
-                let since = now.saturating_sub(self.last_ns).saturating_sub(idle) / 1000;
-                Some(self.watermark.saturating_add_unsigned(since))
-            }
-            (Source::Channel(_), _) => Some(self.quiet),
-            _ => None,
         }
     }
 

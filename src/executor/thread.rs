@@ -3,7 +3,7 @@
 use super::meter::{ExecutorMeter, TaskMeter};
 use super::pipeline::{Pipeline, Progress};
 use super::wait::{Parker, Pause, Wait};
-use super::{Input, Source};
+use super::{At, Culprit, Input, Source};
 use crate::component::{ComponentError, Sections, Teller};
 use crate::latency::Recorder;
 use crate::store::{LifeMeter, Space, StoreError};
@@ -17,6 +17,10 @@ const STALL_NS: u64 = 1_000_000;
 /// Longest sleep of an executor that has splits to look at, and of one that only has channels.
 const POLL: Duration = Duration::from_micros(500);
 const SLEEP: Duration = Duration::from_millis(100);
+
+/// The first pause before a write that the outside has refused is tried again, and the longest, nanoseconds.
+const PAUSE_NS: u64 = 10_000_000;
+const PAUSE_MAX_NS: u64 = 1_000_000_000;
 
 /// What all executors of a topology share: orders from outside. All orderings are relaxed but where said: each word is
 /// an order of its own, and results come back through `join` or a mutex.
@@ -143,6 +147,11 @@ pub struct Executor {
     busy: bool,
     /// The task (by pipeline) whose bolt was the first to be refused by the outside.
     refused: Option<(usize, usize)>,
+    /// The pipeline that was stepped last.
+    at: usize,
+    /// When what the outside refuses is tried again, and the pause after that; zero: nothing is refused.
+    again: u64,
+    again_pause: u64,
 }
 
 impl Executor {
@@ -176,7 +185,15 @@ impl Executor {
             began: 0,
             busy: false,
             refused: None,
+            at: 0,
+            again: 0,
+            again_pause: 0,
         }
+    }
+
+    /// What was running when a panic left it.
+    pub fn culprit(&self) -> Culprit {
+        self.pipelines[self.at].culprit()
     }
 
     /// One bounded step of each pipeline; also counts how long the last one took, which it was the end of. Never waits.
@@ -189,7 +206,8 @@ impl Executor {
         self.obey()?;
         let (mut some, mut ended, mut due) = (false, true, None::<u64>);
         let (mut failed, mut broken, mut stale) = (None, false, false);
-        for pipeline in &mut self.pipelines {
+        for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
+            self.at = p;
             if std::mem::take(&mut stale) {
                 now = self.clock.nanos();
             }
@@ -214,11 +232,16 @@ impl Executor {
         if broken {
             self.idle()?;
         }
+        if self.space.as_ref().is_some_and(|space| space.is_refused()) {
+            let again = self.try_again(now)?;
+            due = Some(due.map_or(again, |due| due.min(again)));
+        } else {
+            self.again_pause = 0;
+        }
         if some {
             self.flushed = false;
             self.busy = true;
-            let stirred = self.pipelines.iter_mut().fold(false, |any, p| any | std::mem::take(&mut p.stirred));
-            if self.space.is_some() && stirred {
+            if self.space.is_some() {
                 // Relaxed: the coordinator only asks whether it is another number than before.
                 let moved = self.seen.moved.load(Ordering::Relaxed);
                 self.seen.moved.store(moved + 1, Ordering::Relaxed);
@@ -249,7 +272,9 @@ impl Executor {
     fn idle(&mut self) -> Result<(), ComponentError> {
         let mut first = Ok(());
         for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
+            self.at = p;
             for (t, task) in pipeline.program.tasks.iter_mut().enumerate() {
+                pipeline.program.at = At { task: t as u16, node: u16::MAX };
                 let flushed = task.bolt.idle();
                 if flushed.is_err() {
                     self.refused.get_or_insert((p, t));
@@ -266,6 +291,21 @@ impl Executor {
         if let Some(space) = &self.space {
             space.fail(StoreError::Refused(error.to_string()));
         }
+    }
+
+    /// The outside refuses something: bolts try again at an idle moment, after a pause that grows. When the next comes.
+    #[cold]
+    fn try_again(&mut self, now: u64) -> Result<u64, ComponentError> {
+        if self.again_pause == 0 {
+            (self.again_pause, self.again) = (PAUSE_NS, now.saturating_add(PAUSE_NS));
+        } else if now >= self.again {
+            self.again_pause = (self.again_pause * 2).min(PAUSE_MAX_NS);
+            self.again = now.saturating_add(self.again_pause);
+            // Before it: who sees that nothing is refused any more sees that something has happened.
+            self.seen.moved.fetch_add(1, Ordering::Relaxed);
+            self.idle()?;
+        }
+        Ok(self.again)
     }
 
     #[inline]
@@ -301,8 +341,9 @@ impl Executor {
         if durable > self.durable {
             self.durable = durable;
             let mut news = false;
-            for task in self.pipelines.iter_mut().flat_map(|p| &mut p.program.tasks) {
-                let told = task.bolt.committed(durable);
+            for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
+                self.at = p;
+                let told = pipeline.program.committed(durable);
                 news |= told.inspect_err(|error| space.fail(StoreError::Refused(error.to_string())))?;
             }
             if news {
@@ -342,7 +383,7 @@ impl Executor {
             snapshot.timers.merge(&pipeline.timers);
             snapshot.decided.merge(&pipeline.decided);
             snapshot.sinks.extend(pipeline.sinks.iter().cloned());
-            snapshot.tasks.extend(pipeline.program.tasks.iter().map(|t| (t.component, t.meter.clone())));
+            snapshot.tasks.extend(pipeline.program.meters());
             for Input { source, .. } in &pipeline.inputs {
                 match source {
                     Source::Split(split) => {
@@ -400,12 +441,14 @@ impl Executor {
         self.wake_others();
         self.count_states();
         for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
+            self.at = p;
             for input in &mut pipeline.inputs {
                 let Source::Split(split) = &mut input.source else { continue };
                 split.spout.finish(sections);
                 sections.tellers.resize(sections.sections.len(), Teller::Spout(split.component));
             }
             for (t, task) in pipeline.program.tasks.iter_mut().enumerate() {
+                pipeline.program.at = At { task: t as u16, node: u16::MAX };
                 let finished = task.bolt.finish(sections);
                 sections.tellers.resize(sections.sections.len(), Teller::Bolt(task.component));
                 match finished {

@@ -6,11 +6,13 @@
 //! its own measurements: time is the event time of tuples. Never decides when an epoch ends. Invariant: a live key has
 //! exactly one entry, a live entry exactly one key.
 
+mod ahead;
 mod backend;
 mod catalogue;
 mod codec;
 mod facts;
 mod faulty;
+mod fetch;
 mod index;
 mod keyed;
 mod layout;
@@ -24,6 +26,7 @@ mod reset;
 mod rocks;
 mod slab;
 mod space;
+mod spare;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -31,6 +34,7 @@ mod timers;
 mod trail;
 mod unhash;
 
+pub use ahead::Approach;
 pub use backend::{Backend, Batch, MemoryStore, Operation, StoreError, StoreStats};
 pub use catalogue::{Catalogue, Stored};
 pub use codec::Codec;

@@ -8,6 +8,7 @@ use super::backend::{Backend, Batch, StoreError};
 use super::facts::{Closed, EpochFacts, Format, HandleFacts, Message, Place, SegmentFacts, SplitFacts};
 use super::layout::{Expiry, FORMAT, KEY_HEAD, content, expiry, meta, outbox_key, state_key, state_range};
 use super::records::{damaged, known_format, last_epoch, put, read, read_all};
+use super::spare::Spares;
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
@@ -29,12 +30,16 @@ pub struct Space {
     undurable: AtomicU64,
     failed: AtomicBool,
     failure: Mutex<Option<StoreError>>,
+    refusing: AtomicBool,
+    /// Writes that the outside refuses now and that are tried again, by who tries.
+    refusals: Mutex<BTreeMap<String, String>>,
     /// Handles of tasks that owe a hand-over for every epoch.
     tasks: AtomicU32,
     /// Those of them that have entries.
     lives: AtomicU32,
     memory_bytes: usize,
     sender: mpsc::Sender<Message>,
+    spares: Spares,
 }
 
 impl Space {
@@ -80,17 +85,25 @@ impl Space {
             undurable: AtomicU64::new(0),
             failed: AtomicBool::new(false),
             failure: Mutex::new(None),
+            refusing: AtomicBool::new(false),
+            refusals: Mutex::default(),
             tasks: AtomicU32::new(0),
             lives: AtomicU32::new(0),
             memory_bytes,
             sender,
             backend,
+            spares: Spares::default(),
         })
     }
 
     /// The store below.
     pub fn backend(&self) -> &dyn Backend {
         &*self.backend
+    }
+
+    /// Memory of what was written.
+    pub fn spares(&self) -> &Spares {
+        &self.spares
     }
 
     /// The epoch that the state was found at.
@@ -140,6 +153,35 @@ impl Space {
             return None;
         }
         self.failure.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The outside refuses a write of `who`, who keeps it and tries again: until then no epoch becomes durable, and input
+    /// stops when enough waits.
+    #[cold]
+    pub fn refused(&self, who: &str, error: &str) {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.entry(who.to_owned()).or_insert_with(|| error.to_owned());
+        // Relaxed: the mutex carries the words.
+        self.refusing.store(true, Ordering::Relaxed);
+    }
+
+    /// The write of `who` has been taken.
+    #[cold]
+    pub fn accepted(&self, who: &str) {
+        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        refusals.remove(who);
+        self.refusing.store(!refusals.is_empty(), Ordering::Relaxed);
+    }
+
+    /// Whether the outside refuses writes now.
+    #[inline]
+    pub fn is_refused(&self) -> bool {
+        self.refusing.load(Ordering::Relaxed)
+    }
+
+    /// What the outside refuses now, in words.
+    pub fn refusals(&self) -> Vec<String> {
+        self.refusals.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
     }
 
     /// A pipeline has ended an epoch.

@@ -10,6 +10,8 @@ enum Action {
     Change(Vec<u8>, i64),
     /// A key is looked at.
     Look(Vec<u8>),
+    /// A run begins whose tuples will ask for these keys, perhaps.
+    Run(Vec<Vec<u8>>),
     /// A key is removed.
     Remove(Vec<u8>),
     /// Expired keys are looked for.
@@ -32,6 +34,7 @@ fn actions() -> impl Strategy<Value = Vec<Action>> {
     let action = prop_oneof![
         12 => (key(), 0i64..20).prop_map(|(key, ahead)| Action::Change(key, ahead)),
         4 => key().prop_map(Action::Look),
+        2 => prop::collection::vec(key(), 0..8).prop_map(Action::Run),
         2 => key().prop_map(Action::Remove),
         1 => (0usize..30).prop_map(Action::Sweep),
         4 => (0usize..8).prop_map(Action::Epoch),
@@ -120,6 +123,11 @@ proptest! {
                 Action::Look(key) => {
                     let known = model.get(&key).filter(|(_, touched)| now.saturating_sub(*touched) <= ttl);
                     prop_assert_eq!(living.keyed.get(KeyRef::new(&key), now), known.map(|(values, _)| values));
+                }
+                Action::Run(keys) => {
+                    living.keyed.begin_run();
+                    keys.iter().for_each(|key| living.keyed.want(KeyRef::new(key)));
+                    living.keyed.fetch();
                 }
                 Action::Remove(key) => {
                     model.remove(&key);
@@ -410,12 +418,11 @@ fn a_reset_drops_all_that_belongs_to_a_component_and_nothing_else() {
     assert!(!reset(&*backend, "bolt").unwrap());
     let space = Space::open(backend.clone(), 0, mpsc::channel().0).unwrap();
     let (mut left, mut handles) = (0, space.handles().into_keys());
-    space
-        .scan(place, &mut |_, _| {
-            left += 1;
-            true
-        })
-        .unwrap();
+    let scanned = space.scan(place, &mut |_, _| {
+        left += 1;
+        true
+    });
+    scanned.unwrap();
     assert_eq!((left, handles.next().as_deref(), handles.next()), (0, Some("other/values"), None));
     assert!(!space.has_lists(place.component) && space.outbox("bolt/0").unwrap().is_empty());
     assert_eq!(space.note::<u64>("log/bolt").unwrap(), None);

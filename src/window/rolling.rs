@@ -4,7 +4,7 @@ use super::call::Row;
 use super::track::{Order, Track};
 use super::whole::Whole;
 use super::{CallSpec, Length, NEWEST, Overflow, WindowSpec};
-use crate::store::{Slab, Trail, Words, prefetch, prefetch_value};
+use crate::store::{Slab, Trail, Words, prefetch};
 use crate::tuple::Arena;
 
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,10 @@ pub struct Rolling {
     pub(super) whole: Option<Whole>,
     /// Where the rows by time of each key are in the store; none if the windows live in memory only.
     pub(super) trails: Option<Slab<Trail>>,
+    /// What those take beside their own size, bytes.
+    pub(super) trail_bytes: usize,
+    /// The bytes of a row.
+    row: Vec<u8>,
     calls: Vec<Place>,
     lateness: i64,
 }
@@ -74,7 +78,17 @@ impl Rolling {
         }
         let whole = (!specs.is_empty()).then(|| Whole::new(next, &specs, &exclude));
         let words = whole.as_ref().map_or(next, Whole::end);
-        Rolling { state: Words::new(words), timed, arrived, whole, trails: None, calls: places, lateness }
+        Rolling {
+            state: Words::new(words),
+            timed,
+            arrived,
+            whole,
+            trails: None,
+            trail_bytes: 0,
+            row: Vec::new(),
+            calls: places,
+            lateness,
+        }
     }
 
     /// Bytes of state for a key, and for each row that is kept in windows of time and of rows; what `distinct`, least
@@ -96,7 +110,8 @@ impl Rolling {
         state[NEWEST] = i64::MIN as u64;
         if let Some(trails) = &mut self.trails {
             trails.reach(entry);
-            *trails.get_mut(entry) = Trail::default();
+            let trail = trails.get_mut(entry);
+            trail.clear(&mut self.trail_bytes);
         }
     }
 
@@ -112,7 +127,7 @@ impl Rolling {
         if self.state.has(entry) {
             prefetch(self.state.get(entry));
             if let Some(trails) = self.trails.as_ref().filter(|trails| trails.has(entry)) {
-                prefetch_value(trails.get(entry));
+                trails.get(entry).prefetch();
             }
         }
     }
@@ -123,6 +138,9 @@ impl Rolling {
         if self.state.has(entry) {
             let state = self.state.get(entry);
             self.timed.iter().chain(&self.arrived).for_each(|track| track.prefetch_rows(state));
+            if let Some(trails) = self.trails.as_ref().filter(|trails| trails.has(entry)) {
+                trails.get(entry).prefetch_more();
+            }
         }
     }
 
@@ -197,7 +215,12 @@ impl Rolling {
         if let Some(track) = &mut self.timed {
             let after = track.commit(state, entry, row);
             if let Some(trails) = &mut self.trails {
-                trails.get_mut(entry).insert(after);
+                let (newest, bytes) = (state[NEWEST] as i64, &mut self.row);
+                trails.get_mut(entry).insert(after, |first| {
+                    bytes.clear();
+                    track.write_newest(state, if first { 0 } else { newest }, bytes);
+                    bytes
+                });
             }
         }
         if let Some(track) = &mut self.arrived {

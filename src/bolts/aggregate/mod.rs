@@ -135,10 +135,10 @@ fn plan(check: &BoltCheck<'_>) -> Option<Plan> {
         .collect();
     let first_added = main.len();
     main.extend(names.iter().zip(&entries.expressions).map(computed));
-    let mut outputs = vec![OutputStream { suffix: "", columns: main }];
+    let mut outputs = vec![OutputStream::new("", main)];
     if windows.specs.iter().any(|w| matches!(w.length, Length::Time(_))) {
         let columns = all.iter().map(|at| passed(&input.columns, *at)).collect();
-        outputs.push(OutputStream { suffix: "late", columns });
+        outputs.push(OutputStream::new("late", columns));
     }
     let plan = Plan {
         outputs,

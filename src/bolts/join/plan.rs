@@ -74,9 +74,9 @@ pub fn late_columns(inputs: &[InputStream]) -> (Vec<Column>, [Vec<usize>; 2]) {
 
 /// The streams: main, late, rows without a partner of the sides that have such a stream.
 pub fn outputs(main: Vec<Column>, late: Vec<Column>, inputs: &[InputStream], how: How) -> Vec<OutputStream> {
-    let stream = |suffix, columns: Vec<Column>| OutputStream {
-        suffix,
-        columns: columns.into_iter().map(|column| OutputColumn { column, source: ColumnSource::Computed }).collect(),
+    let stream = |suffix: &'static str, columns: Vec<Column>| {
+        let columns = columns.into_iter().map(|column| OutputColumn { column, source: ColumnSource::Computed });
+        OutputStream::new(suffix, columns.collect())
     };
     let mut outputs = vec![stream("", main), stream("late", late)];
     outputs.push(stream("unmatched_left", inputs[0].columns.clone()));

@@ -1,7 +1,7 @@
 //! One task of a `rules` bolt.
 //!
-//! 1. The conditions of all rules of the tuple's input are tested in the order of the file. What is usual, none fires,
-//!    touches nothing but counters.
+//! 1. The conditions of the rules of the tuple's input are tested in the order of the file, as far as they may be true
+//!    ([`crate::expr::Conditions`]). What is usual, none fires, touches nothing but counters.
 //! 2. What fires, and what fails, waits as a number or a text. A single one leaves at once; several leave one by one.
 //! 3. Only when a row leaves are its score and reason computed. If that fails, the failure leaves in its place: one
 //!    rule's mistake silences no other.
@@ -10,15 +10,14 @@
 //!    it the frame is as it was.
 
 use super::super::kept_row::KeptRow;
-use super::super::{Share, failure_text};
+use super::super::{Share, failure_text, path_of_row};
 use super::hold::{self, AllStreaks, Hold, Verdict};
 use super::report::{Counts, Report};
 use super::waiting::{Aside, Failure, Held, Waiting};
 use crate::component::{Bolt, ComponentError, ERRORS, Flow, Sections, Step};
-use crate::expr::{Compiled, CompiledTemplate, EvalError};
+use crate::expr::{Compiled, CompiledConditions, CompiledTemplate, EvalError};
 use crate::store::{KeyReader, KeyRef, State, Timers};
 use crate::tuple::{Arena, Frame, Slot};
-use xxhash_rust::xxh3::xxh3_64;
 
 /// A rule ready to run.
 pub struct Live {
@@ -26,8 +25,6 @@ pub struct Live {
     pub number: usize,
     /// Its name.
     pub name: String,
-    /// The condition.
-    pub when: Option<Compiled>,
     /// Number of its streaks, and how long they must be.
     pub hold: Option<(u32, Hold)>,
     /// The score.
@@ -53,6 +50,8 @@ pub enum LiveScore {
 pub struct Side {
     /// The rules, in the order of the file.
     pub rules: Vec<Live>,
+    /// Their conditions, by their places among `rules`.
+    pub conditions: CompiledConditions,
     /// The key, where a rule needs it.
     pub key: Option<KeyReader>,
     /// What is kept of a row while a rule waits for its deadline.
@@ -107,70 +106,70 @@ impl Task {
         Task { name, sides, added, streaks, timers, waiting, next: 0, input: 0, aside, key, counts, report, share }
     }
 
-    /// Tests all rules of the input and collects what fires and what fails.
+    /// Tests the rules of the input and collects what fires and what fails.
     #[inline]
     fn test(&mut self, input: usize, frame: &Frame, step: &mut Step<'_>) {
-        let Side { rules, key, row, .. } = &mut self.sides[input];
+        let Side { rules, conditions, key, row, .. } = &mut self.sides[input];
+        let (waiting, timers, arena) = (&mut self.waiting, &mut self.timers, step.arena);
         let mut known = match key {
             None => None,
             Some(reader) => match reader.read(frame) {
                 Some(key) => Some((key, hold::at(&mut self.streaks, key, frame.time()))),
                 None => {
-                    self.waiting.push(null_key(rules));
+                    waiting.push(null_key(rules));
                     None
                 }
             },
         };
-        for (at, rule) in rules.iter().enumerate() {
+        conditions.test(frame, arena, |at, result| {
+            let rule = &rules[at];
             if let (Some((number, Hold::Micros(_))), Some((key, streaks))) = (rule.hold, &mut known)
                 && let Some((deadline, held)) = streaks.overdue_now(number)
             {
                 if !streaks.waits_for(deadline) {
-                    self.timers.cancel(*key, deadline);
+                    timers.cancel(*key, deadline);
                 }
-                self.waiting.push(Waiting::Held(Held { input, rule: at, deadline, row: held, key: key.hash }));
+                waiting.push(Waiting::Held(Held { input, rule: at, deadline, row: held, key: key.hash }));
             }
-            let holds = match &rule.when {
-                None => true,
-                Some(when) => match when.test(frame, step.arena) {
-                    Ok(holds) => holds,
-                    Err(error) => {
-                        self.waiting.push(Waiting::Failed(rule.number, failed(rule, "when", &error)));
-                        continue;
-                    }
-                },
+            let holds = match result {
+                Ok(holds) => holds,
+                Err(error) => {
+                    waiting.push(Waiting::Failed(rule.number, failed(rule, "when", &error)));
+                    return true;
+                }
             };
             let Some((number, hold)) = rule.hold else {
                 if holds {
-                    self.waiting.push(Waiting::Row(at, frame.time()));
+                    waiting.push(Waiting::Row(at, frame.time()));
                 }
-                continue;
+                return true;
             };
-            let Some((key, streaks)) = &mut known else { continue };
+            let Some((key, streaks)) = &mut known else { return true };
             match streaks.row(number, holds, hold, step.watermark) {
                 Verdict::Nothing => {}
-                Verdict::Fires => self.waiting.push(Waiting::Row(at, frame.time())),
+                Verdict::Fires => waiting.push(Waiting::Row(at, frame.time())),
                 Verdict::FiresAt(deadline) => {
                     if !streaks.waits_for(deadline) {
-                        self.timers.cancel(*key, deadline);
+                        timers.cancel(*key, deadline);
                     }
-                    self.waiting.push(Waiting::Row(at, deadline));
+                    waiting.push(Waiting::Row(at, deadline));
                 }
                 Verdict::Waits(deadline, first, kept) => {
                     kept.clear();
                     row.pack(frame, kept);
                     if first {
-                        self.timers.set(*key, deadline);
+                        timers.set(*key, deadline);
                         step.wake_after(deadline);
                     }
                 }
                 Verdict::Ends(deadline) => {
                     if !streaks.waits_for(deadline) {
-                        self.timers.cancel(*key, deadline);
+                        timers.cancel(*key, deadline);
                     }
                 }
             }
-        }
+            true
+        });
     }
 
     /// Writes the row of a rule that has fired; its stream.
@@ -216,7 +215,7 @@ impl Task {
                 frame.set_time(held.deadline);
                 frame.set_origin(u32::MAX, held.deadline as u64);
                 let live = &side.rules[held.rule];
-                frame.set_path(extended(held.key, hold::rule_id(&live.name).into()));
+                frame.set_path(path_of_row(held.key, hold::rule_id(&live.name).into()));
                 (live.number, self.write(held.input, held.rule, frame, arena))
             }
         };
@@ -278,7 +277,7 @@ impl Bolt for Task {
             return None;
         }
         self.next += 1;
-        frame.set_path(extended(self.aside.path, at as u64));
+        frame.set_path(path_of_row(self.aside.path, at as u64));
         Some(self.leave(at, frame, step.arena).unwrap_or_else(|(reason, text)| {
             step.error(reason, text);
             ERRORS
@@ -327,12 +326,4 @@ impl Bolt for Task {
         }
         Ok(())
     }
-}
-
-/// The path of one of several rows.
-fn extended(path: u64, ordinal: u64) -> u64 {
-    let mut bytes = [0u8; 16];
-    bytes[..8].copy_from_slice(&path.to_le_bytes());
-    bytes[8..].copy_from_slice(&ordinal.to_le_bytes());
-    xxh3_64(&bytes)
 }

@@ -93,7 +93,8 @@ rules.edge = { when = 'amount > 95', for = '1 row' }";
 /// Rows (second, amount, n) of one key in order, and what fires.
 fn seconds(driver: &mut Driver, rows: &[(i64, i64, i64)]) -> Vec<String> {
     let fired = rows.iter().map(|(second, amount, n)| {
-        let lines = pay(driver, second * 1_000_000, *amount as f64, *n);
+        let row = [Value::Text("a".to_owned()), Value::Double(*amount as f64), Value::Bigint(*n)];
+        let lines = driver.come(0, second * 1_000_000, &row);
         lines.into_iter().map(move |line| format!("{second} {line}").replace("000000 ", "s "))
     });
     fired.flatten().collect()
@@ -126,7 +127,7 @@ fn for_in_time_needs_no_further_row_and_no_timer() {
         let mut driver = rig().driver(&Rules, LONG);
         seconds(&mut driver, &[(0, 99, 1), (10, 99, 2)]);
         let row = [Value::Text("a".to_owned()), Value::Double(amount), Value::Bigint(3)];
-        let mut lines = driver.feed_late(0, 31_000_000, &row);
+        let mut lines = driver.come_late(0, 31_000_000, &row);
         assert_eq!(lines.remove(0), "@30000000 main: a long null 2");
         assert_eq!(driver.paths[0], by_timer[0], "a row is the same however it came");
         assert!(lines.is_empty(), "{lines:?}");
@@ -211,4 +212,31 @@ fn what_is_missing_is_said() {
     assert!(rig.problems(&Rules, "keep = ['rule']\nrules.a = {}")[0].contains("adds itself"));
     let long = "key = 'rule'\nkeep = []\nttl = '1h'\nrules.a = { when = 'true', for = '2h' }";
     assert!(rig.problems(&Rules, long)[0].contains("longer than a key is remembered"));
+}
+
+#[test]
+fn many_rules_are_indexed_and_fire_as_if_they_were_not() {
+    let rules: String = (0..300)
+        .map(|n| match n % 3 {
+            0 => format!("rules.r{n} = {{ when = 'n = {}' }}\n", n / 30),
+            1 => format!("rules.r{n} = {{ when = 'amount between {} and {} and id is not null' }}\n", n, n + 5),
+            _ => format!("rules.r{n} = {{ when = 'n = {} and 10 / (n - 7) > 0', for = '2 rows' }}\n", n / 30),
+        })
+        .collect();
+    let toml = format!("key = 'id'\nkeep = []\n{rules}");
+    let mut driver = rig().driver(&Rules, &toml);
+    let fired = |lines: Vec<String>| -> Vec<String> {
+        lines.iter().map(|line| line.split(' ').nth(1).unwrap_or("").to_owned()).collect()
+    };
+    // 60 / 30 = 2 of the first kind, 208 to 211 of the second; the third fires at the second row.
+    let first = fired(pay(&mut driver, 0, 211.5, 2));
+    assert_eq!(first, ["r60", "r63", "r66", "r69", "r72", "r75", "r78", "r81", "r84", "r87", "r208", "r211"]);
+    let second = fired(pay(&mut driver, 1, 0.0, 2));
+    assert_eq!(
+        second.iter().filter(|rule| rule[1..].parse::<u32>().unwrap() % 3 == 2).count(),
+        0,
+        "10 / -5 is below 0"
+    );
+    let failed = pay(&mut driver, 2, 0.0, 7);
+    assert_eq!(failed.iter().filter(|line| line.starts_with("error division_by_zero")).count(), 10, "{failed:?}");
 }

@@ -24,15 +24,10 @@ impl Pipeline {
         self.hand_on();
     }
 
-    /// The watermark is the least promise of all inputs that hold time back or, while none does, what the clock makes of the
-    /// time of the one that is furthest; timers that it has passed fire.
+    /// The watermark is the least promise of all inputs that hold time back; timers that it has passed fire.
     pub(super) fn move_time(&mut self, by: Option<usize>) {
         let promises = self.inputs.iter().filter(|i| !i.ended && !i.idle || i.has_tuples()).map(|i| i.watermark);
-        let quiet = || {
-            let now = self.clock.nanos();
-            self.inputs.iter().filter_map(|input| input.quiet_time(now)).max()
-        };
-        let Some(watermark) = promises.min().or_else(quiet) else { return };
+        let Some(watermark) = promises.min() else { return };
         if watermark <= self.watermark {
             return;
         }
@@ -62,7 +57,6 @@ impl Pipeline {
                 clock: &*self.clock,
             };
             let fired = self.program.fire(frame, &around);
-            self.stirred |= fired != Fired::None;
             if let Fired::Row(_) = fired {
                 let now = self.clock.nanos();
                 self.timers.record(now, now.saturating_sub(due));

@@ -8,6 +8,7 @@ mod calls;
 mod literal;
 mod operators;
 mod postfix;
+mod sets;
 
 use super::aggregate::AggregateCall;
 use super::compile;
@@ -59,6 +60,11 @@ pub(crate) trait Names {
 
     /// Whether aggregates are allowed here.
     fn aggregates(&self) -> bool;
+
+    /// Whether the expression is about the rows of a match.
+    fn rows(&self) -> bool {
+        false
+    }
 
     /// Takes out a call and gives the column that stands for it.
     fn call(&mut self, call: AggregateCall) -> Node;
