@@ -11,6 +11,7 @@ mod engine;
 mod joins;
 mod log;
 mod many_filters;
+mod patterns;
 mod postgres;
 mod program;
 mod readme;
