@@ -12,6 +12,8 @@ mod expand;
 mod file;
 mod filter;
 mod gather;
+mod join;
+mod kept_row;
 mod log;
 mod null;
 mod parse;
@@ -35,6 +37,7 @@ pub use expand::Expand;
 pub use file::File;
 pub use filter::Filter;
 pub use gather::{Gather, Share};
+pub use join::Join;
 pub use log::Log;
 pub use null::Null;
 pub use parse::Parse;
@@ -74,6 +77,7 @@ pub fn register(registry: Registry) -> Registry {
         .bolt(Pattern)
         .bolt(Throttle)
         .bolt(Dedupe)
+        .bolt(Join)
 }
 
 /// Words for an expression that failed on a tuple: what it is (`add.share`), and why.
