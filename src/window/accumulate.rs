@@ -66,6 +66,37 @@ impl Method {
         }
     }
 
+    /// Takes in all that other words have taken in.
+    pub fn merge(self, words: &mut [u64], from: &[u64]) {
+        match self {
+            Method::Choice | Method::Rows => {}
+            Method::Count => words[0] += from[0],
+            Method::Truth => {
+                words[0] += from[0];
+                words[1] += from[1];
+            }
+            _ if from[0] == 0 => {}
+            _ if words[0] == 0 => words[..self.words()].copy_from_slice(&from[..self.words()]),
+            Method::Whole => {
+                words[0] += from[0];
+                let sum = whole(words).wrapping_add(whole(from));
+                (words[1], words[2]) = (sum as u64, (sum >> 64) as u64);
+            }
+            Method::Double => {
+                words[0] += from[0];
+                put(words, 1, sum(words, 1).plus(sum(from, 1)));
+                words[3] = merge_special(words[3], from[3]);
+                words[4] = (f64::from_bits(words[4]) + f64::from_bits(from[4])).to_bits();
+            }
+            Method::Squares => {
+                words[0] += from[0];
+                put(words, 1, sum(words, 1).plus(sum(from, 1)));
+                put(words, 3, sum(words, 3).plus(sum(from, 3)));
+                words[5] += from[5];
+            }
+        }
+    }
+
     /// Number of values taken in.
     #[inline(always)]
     pub fn count(self, words: &[u64]) -> u64 {
@@ -152,6 +183,12 @@ fn special(words: &mut [u64], x: f64, sign: i64) {
         (false, 1) => words[3] += 1 << shift,
         (false, _) => words[3] -= 1 << shift,
     }
+}
+
+/// The counts of doubles that are not finite together, each at most its end.
+fn merge_special(a: u64, b: u64) -> u64 {
+    let count = |word: u64, at: u32| word >> (at * SPECIAL_BITS) & SPECIAL_MAX;
+    (0..3).map(|at| (count(a, at) + count(b, at)).min(SPECIAL_MAX) << (at * SPECIAL_BITS)).sum()
 }
 
 fn squares(words: &mut [u64], value: u64, ty: DataType, sign: i64) {

@@ -12,7 +12,9 @@
 
 mod accumulate;
 mod call;
+pub mod closing;
 mod exact;
+mod grid;
 mod kept;
 mod ordered;
 mod rolling;
@@ -21,6 +23,7 @@ mod tests;
 mod track;
 mod whole;
 
+pub use grid::{Grid, PaneTime, Unit};
 pub use rolling::Rolling;
 
 use crate::expr::AggregateFunction;

@@ -20,7 +20,15 @@ impl Texts {
     /// Keeps a copy.
     pub fn keep(&mut self, text: TextWord) -> u64 {
         // The word of a NULL may be zero.
-        let text: Box<str> = if text.0 == 0 { Box::default() } else { text.as_str().into() };
+        self.own(if text.0 == 0 { Box::default() } else { text.as_str().into() })
+    }
+
+    /// Keeps the text of a number once more.
+    pub fn copy(&mut self, number: u64) -> u64 {
+        self.own(self.get(number).into())
+    }
+
+    fn own(&mut self, text: Box<str>) -> u64 {
         match self.free.pop() {
             Some(number) => {
                 self.texts[number as usize] = text;
@@ -136,6 +144,33 @@ impl Values {
             (Values::Texts(_), None) => {}
         }
         false
+    }
+
+    /// Takes in all of another's values; tells of each word that was not there.
+    pub fn merge(&mut self, from: &Values, mut new: impl FnMut(u64)) {
+        match (self, from) {
+            (Values::Words(counts), Values::Words(from)) => {
+                for (word, n) in from {
+                    let count = counts.entry(*word).or_insert(0);
+                    if *count == 0 {
+                        new(*word);
+                    }
+                    *count = count.saturating_add(*n);
+                }
+            }
+            (Values::Texts(counts), Values::Texts(from)) => {
+                for (text, n) in from {
+                    match counts.get_mut(text) {
+                        Some(count) => *count = count.saturating_add(*n),
+                        None => {
+                            counts.insert(text.clone(), *n);
+                            new(0);
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 
     /// The values, as far as they are words.

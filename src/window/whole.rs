@@ -5,7 +5,7 @@ use super::call::{Call, Row, compare};
 use super::ordered::{Side, Texts, preferred};
 use super::{CallSpec, Length, Overflow};
 use crate::expr::AggregateFunction as F;
-use crate::store::{Codec, Slab};
+use crate::store::{Codec, Slab, Words};
 use crate::tuple::{Arena, DataType, TextWord};
 use std::ops::Range;
 
@@ -22,6 +22,29 @@ pub struct Whole {
 
 /// Words of a choice among all rows: there is one (1; 2 for NULL), its value, its time.
 const CHOICE: usize = 3;
+
+/// Merges a choice among all rows into another.
+fn merge_choice(call: &Call, texts: &mut Texts, state: &mut [u64], given: &[u64]) {
+    let replaces = match (state[0], given[0], call.spec.function) {
+        (_, 0, _) => false,
+        (0, _, _) => true,
+        (_, _, F::Last) => given[2] as i64 >= state[2] as i64,
+        (_, _, F::Min | F::Max) => {
+            let order = compare(call.given(given[1], texts), call.given(state[1], texts));
+            preferred(call.spec.function, order)
+        }
+        _ => (given[2] as i64) < state[2] as i64,
+    };
+    if !replaces {
+        return;
+    }
+    let text = call.spec.ty == DataType::Text;
+    if text && state[0] == 1 {
+        texts.free(state[1]);
+    }
+    let word = if text && given[0] == 1 { texts.copy(given[1]) } else { given[1] };
+    state[..CHOICE].copy_from_slice(&[given[0], word, given[2]]);
+}
 
 impl Whole {
     /// Calls over all rows, whose words begin at `at`; `exclude` says for each whether the current one is left out.
@@ -146,6 +169,29 @@ impl Whole {
             state[0] = if null { 2 } else { 1 };
             state[1] = if text && !null { self.texts.keep(TextWord(word)) } else { word };
             state[2] = row.time as u64;
+        }
+    }
+
+    /// Takes all that entry `from` has taken into entry `into`; both have their words in `cells`.
+    pub fn merge(&mut self, cells: &mut Words, from: u32, into: u32) {
+        let given = cells.get(from)[self.words.clone()].to_vec();
+        let first = self.words.start;
+        let sides = if self.side_count > 0 { std::mem::take(self.sides.get_mut(from)) } else { Vec::new() };
+        for call in &self.calls {
+            let (state, given) = (&mut cells.get_mut(into)[call.at..], &given[call.at - first..]);
+            if call.method == Method::Choice {
+                merge_choice(call, &mut self.texts, state, given);
+                continue;
+            }
+            match call.side.map(|side| (&mut self.sides.get_mut(into)[side], &sides[side])) {
+                Some((Side::Values(values), Side::Values(of))) => {
+                    values.merge(of, |word| call.method.change(state, word, call.spec.ty, 1));
+                }
+                _ => call.method.merge(state, given),
+            }
+        }
+        if self.side_count > 0 {
+            *self.sides.get_mut(from) = sides;
         }
     }
 
