@@ -6,7 +6,7 @@ use sferic::component::{Bolt, Flow, Step};
 use sferic::executor::{Node, Program, Target, Task, TaskMeter};
 use sferic::expr::{Compiled, Scope, ScopeColumn};
 use sferic::latency::Recorder;
-use sferic::store::{Index, KeyReader, KeyRef};
+use sferic::store::{Index, KeyReader, KeyRef, Timers};
 use sferic::time::{Clock, SystemClock};
 use sferic::tuple::codec::{Cell, CsvSplitter, JsonPath, JsonSplitter, Root, Split};
 use sferic::tuple::{Arena, Column, DataType, Frame, Layout, Run};
@@ -144,6 +144,28 @@ fn keys(c: &mut Criterion) {
     group.finish();
 }
 
+fn timers(c: &mut Criterion) {
+    let mut group = c.benchmark_group("a timer is set and fires");
+    // So many are always set; each new one comes behind all of them, as those of one length do, or anywhere among them.
+    for (name, spread) in [("in turn", 1), ("anywhere", 10_007)] {
+        let (mut timers, mut key) = (Timers::new(None), Vec::new());
+        const SET: i64 = 10_000;
+        let deadline = |n: i64| n + n * 7919 % spread;
+        let id = |n: i64| (n as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15).to_le_bytes();
+        (0..SET).for_each(|n| timers.set(KeyRef::new(&id(n)), deadline(n)));
+        let mut at = SET;
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                timers.set(KeyRef::new(&id(at)), deadline(at));
+                at += 1;
+                timers.due(i64::MAX, &mut key)
+            });
+        });
+        assert_eq!(timers.len() as i64, SET);
+    }
+    group.finish();
+}
+
 fn records(c: &mut Criterion) {
     let csv =
         b"1704067247,21f1d4bed29c27af,586980390445,adults_50up,34.7375,-77.4628,NC,gas,Conroy,74.41,35.08,-76.63,0\n";
@@ -171,7 +193,7 @@ fn main() {
         let short = Duration::from_millis(20);
         c = c.sample_size(10).warm_up_time(short).measurement_time(short).nresamples(1001);
     }
-    for part in [expressions, hops, ages, keys, records] {
+    for part in [expressions, hops, ages, keys, timers, records] {
         part(&mut c);
     }
     c.final_summary();

@@ -219,7 +219,8 @@ impl BoltBuild<'_> {
         let place = space
             .handle(self.name, handle, fingerprint, &types.collect::<Vec<_>>())
             .map_err(|error| ComponentError::new(error.to_string()))?;
-        Ok(Some(Box::new(Life::new(space.clone(), LifeSpec { place, ttl, keep }))))
+        let life = Life::new(space.clone(), LifeSpec { place, ttl, keep });
+        Ok(Some(Box::new(life.of_task(self.task, self.tasks))))
     }
 }
 
@@ -300,10 +301,17 @@ pub trait Bolt: Send {
     }
 
     /// The watermark has passed a deadline. Fires the earliest timer only: writes event time and slots into the frame
-    /// and says what becomes of it; none when no timer is due. Sets the next deadline with [`Step::wake_after`].
+    /// and says what becomes of it ([`Flow::Skip`] for a timer that makes no row); none when no timer is due. Either way
+    /// it asks for the next deadline with [`Step::wake_after`].
     fn fire(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<Flow> {
         let _ = (frame, step);
         None
+    }
+
+    /// The earliest deadline of the timers that it was built with, as they were found in the store; later ones are asked
+    /// for with [`Step::wake_after`].
+    fn deadline(&self) -> i64 {
+        i64::MAX
     }
 
     /// Gives its handles of keyed state to the runtime, which closes their epochs and asks for what has changed.

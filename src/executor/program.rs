@@ -94,6 +94,17 @@ pub enum Followed {
     Suspended,
 }
 
+/// What asking for a timer that is due came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fired {
+    /// None is due.
+    None,
+    /// A task was woken and made no row.
+    NoRow,
+    /// A row was made, and has been followed so far.
+    Row(Followed),
+}
+
 /// What is around a tuple while it is followed.
 pub struct Around<'a> {
     /// Memory for texts made on the way.
@@ -145,6 +156,7 @@ impl Program {
         senders: Vec<Sender>,
         pending_words_max: usize,
     ) -> Program {
+        let deadline = tasks.iter().map(|task| task.deadline).min().unwrap_or(i64::MAX);
         Program {
             targets,
             nodes,
@@ -152,7 +164,7 @@ impl Program {
             routers,
             senders,
             pending_words_max,
-            deadline: i64::MAX,
+            deadline,
             reached: Vec::new(),
             forwarded: false,
             broken: false,
@@ -177,24 +189,26 @@ impl Program {
         self.senders.iter().any(|s| s.pending_words() > self.pending_words_max)
     }
 
-    /// Fires the earliest timer whose deadline the watermark has passed into `frame` and takes its row along; false if
-    /// none is due.
-    pub fn fire(&mut self, frame: &mut Frame, around: &Around<'_>) -> Option<Followed> {
+    /// Fires the earliest timer whose deadline the watermark has passed into `frame` and takes its row along.
+    pub fn fire(&mut self, frame: &mut Frame, around: &Around<'_>) -> Fired {
         if self.deadline >= around.watermark {
-            return None;
+            return Fired::None;
         }
-        let (task, _) = self.tasks.iter().enumerate().min_by_key(|(n, t)| (t.deadline, *n))?;
+        let first = self.tasks.iter().enumerate().min_by_key(|(n, t)| (t.deadline, *n));
+        let Some((task, _)) = first else { return Fired::None };
         let owner = &mut self.tasks[task];
         owner.deadline = i64::MAX;
         let mut step = step(around, &mut self.failure, &mut owner.deadline);
         let flow = owner.bolt.fire(frame, &mut step);
-        owner.meter.rows += u64::from(flow.is_some());
         self.deadline = self.tasks.iter().map(|t| t.deadline).min().unwrap_or(i64::MAX);
-        let targets = match flow {
-            None => 0..0,
-            Some(flow) => self.leave(task as u16, flow, frame, around),
-        };
-        Some(self.run::<false>(frame, targets, around))
+        match flow {
+            None | Some(Flow::Skip) => Fired::NoRow,
+            Some(flow) => {
+                self.tasks[task].meter.rows += 1;
+                let targets = self.leave(task as u16, flow, frame, around);
+                Fired::Row(self.run::<false>(frame, targets, around))
+            }
+        }
     }
 
     fn run<const TIMED: bool>(&mut self, frame: &mut Frame, targets: Targets, around: &Around<'_>) -> Followed {

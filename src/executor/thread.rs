@@ -99,6 +99,8 @@ pub struct Snapshot {
     pub sent: Vec<(usize, u64, u64)>,
     /// Counts of keyed state, by component.
     pub states: Vec<(usize, LifeMeter)>,
+    /// How long timers have waited, from the instant at which time could pass their deadlines.
+    pub timers: Recorder,
     /// How long barriers have held up pipelines.
     pub barriers: Recorder,
     /// Tuples that could not be routed: component, reason, count.
@@ -326,6 +328,7 @@ impl Executor {
         let mut snapshot = Snapshot { executor, states, ..Snapshot::default() };
         for (n, pipeline) in self.pipelines.iter().enumerate() {
             snapshot.barriers.merge(&pipeline.barrier_ns);
+            snapshot.timers.merge(&pipeline.timers);
             snapshot.decided.merge(&pipeline.decided);
             snapshot.sinks.extend(pipeline.sinks.iter().cloned());
             snapshot.tasks.extend(pipeline.program.tasks.iter().map(|t| (t.component, t.meter.clone())));

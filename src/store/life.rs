@@ -16,8 +16,10 @@
 use super::backend::{Batch, StoreError};
 use super::lists::{Lists, Written};
 use super::space::{self, Message, Place, Space};
+use super::timers::Line;
 use super::{Index, KeyRef, Slab};
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::{Arc, mpsc};
 
 /// What the entries of a handle hold, to be written and read.
@@ -153,6 +155,7 @@ pub struct LifeSpec {
 pub struct Life {
     space: Arc<Space>,
     spec: LifeSpec,
+    shards: Range<u16>,
     task: u32,
     sender: mpsc::Sender<Message>,
     /// The epoch that changes belong to.
@@ -197,6 +200,7 @@ impl Life {
             lists: Lists::new(spec.place, spec.keep),
             space,
             spec,
+            shards: 0..256,
             task,
             sender,
             stamps: Slab::new(),
@@ -215,6 +219,18 @@ impl Life {
             meter: LifeMeter::default(),
             clock: quanta::Clock::new(),
         }
+    }
+
+    /// The life in task `task` of `tasks`, to which only the keys of its shards come.
+    pub fn of_task(mut self, task: usize, tasks: usize) -> Life {
+        let first = |task: usize| (task * 256).div_ceil(tasks.max(1)) as u16;
+        self.shards = first(task)..first(task + 1);
+        self
+    }
+
+    /// What is left of a life for a handle that keeps no entries.
+    pub(super) fn into_line(self) -> Line {
+        Line { space: self.space, place: self.spec.place, task: self.task, sender: self.sender, shards: self.shards }
     }
 
     /// The entry of a key that is not in memory and is used at event time `time`: read back, or new and empty. `true` if

@@ -1,7 +1,7 @@
 //! Keyed state: which key has which entry, what lies under it, and what of it is durable.
 //!
 //! Owns the canonical form of keys ([`KeyReader`]), their index ([`Index`]), memory by entry number that never moves
-//! ([`Slab`], [`Words`]), values by key ([`Keyed`]), and the way of changes to a [`Backend`] and back ([`Life`],
+//! ([`Slab`], [`Words`]), values by key ([`Keyed`]), deadlines ([`Timers`]), and the way of changes to a [`Backend`] and back ([`Life`],
 //! [`lists`], [`Space`]). What an entry means is the business of whoever uses it. Never reads a clock for anything but
 //! its own measurements: time is the event time of tuples. Never decides when an epoch ends. Invariant: a live key has
 //! exactly one entry, a live entry exactly one key.
@@ -23,6 +23,7 @@ mod space;
 mod table;
 #[cfg(test)]
 mod tests;
+mod timers;
 mod trail;
 mod unhash;
 
@@ -35,10 +36,11 @@ pub use keyed::Keyed;
 pub use life::{Content, HandOver, Life, LifeMeter, LifeSpec, ListsOf, Outlet, Prepare};
 pub use lists::Written;
 pub use lock::DirLock;
-pub use reader::{KeyReader, KeyRef, key_bytes, key_values};
+pub use reader::{KeyReader, KeyRef, KeyWriter, key_bytes, key_values};
 pub use rocks::Rocks;
 pub use slab::{Slab, Words, prefetch, prefetch_value};
 pub use space::{Closed, ClosedSplit, EpochFacts, HandleFacts, Message, Place, SegmentFacts, Space, SplitFacts};
+pub use timers::{Timers, timer_parts};
 pub use trail::Trail;
 
 /// A handle of a task, as the runtime sees it.

@@ -1,6 +1,6 @@
 //! The canonical form of keys.
 
-use crate::tuple::{DataType, Frame, Slot, TextWord, Value};
+use crate::tuple::{Arena, DataType, Frame, Slot, TextWord, Value};
 
 /// Reads the key of a tuple: its canonical bytes and their stable hash.
 #[derive(Clone, Debug)]
@@ -86,6 +86,50 @@ impl KeyReader {
         }
         Some(&self.bytes)
     }
+}
+
+/// Writes keys back into tuples: the columns of a key from its canonical bytes.
+#[derive(Clone, Debug)]
+pub struct KeyWriter {
+    columns: Vec<(Slot, DataType)>,
+}
+
+impl KeyWriter {
+    /// A writer of keys whose columns have these types, as a [`KeyReader`] reads them, into these slots.
+    pub fn new(columns: &[(Slot, DataType)]) -> KeyWriter {
+        KeyWriter { columns: columns.to_vec() }
+    }
+
+    /// Writes the key of these bytes; texts are copied into `arena`. False, and nothing to rely on in the slots, if they
+    /// are not those of such a key.
+    pub fn write(&self, mut bytes: &[u8], frame: &mut Frame, arena: &Arena) -> bool {
+        if let [(slot, DataType::Text)] = self.columns.as_slice() {
+            let Ok(text) = std::str::from_utf8(bytes) else { return false };
+            frame.set(*slot, arena.store(text).0);
+            return true;
+        }
+        for (slot, ty) in &self.columns {
+            let word = match take_word(&mut bytes, *ty, arena) {
+                Some(word) => word,
+                None => return false,
+            };
+            frame.set(*slot, word);
+        }
+        bytes.is_empty()
+    }
+}
+
+/// One column of a key of several, or of one that is not text.
+fn take_word(bytes: &mut &[u8], ty: DataType, arena: &Arena) -> Option<u64> {
+    if ty != DataType::Text {
+        let (word, rest) = bytes.split_first_chunk()?;
+        *bytes = rest;
+        return Some(u64::from_le_bytes(*word));
+    }
+    let (length, rest) = bytes.split_first_chunk()?;
+    let (text, rest) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
+    *bytes = rest;
+    Some(arena.store(std::str::from_utf8(text).ok()?).0)
 }
 
 /// The canonical bytes of a key of these values; none if one of them is NULL.

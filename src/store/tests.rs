@@ -302,6 +302,16 @@ proptest! {
         let bytes = key_bytes(&row).unwrap();
         let mut reader = KeyReader::new(&columns);
         prop_assert_eq!(reader.read(frame).unwrap().bytes, &bytes[..]);
+        let (mut back, ours) = (Run::new(layout), Arena::new());
+        let (frame, _) = back.push();
+        let writer = KeyWriter::new(&columns);
+        prop_assert!(writer.write(&bytes, frame, &ours));
+        for (value, (slot, ty)) in row.iter().zip(&columns) {
+            prop_assert_eq!(&Value::from_slot(frame, *slot, *ty), value);
+        }
+        if types != [DataType::Text] {
+            prop_assert!(!writer.write(&bytes[..bytes.len() - 1], frame, &ours));
+        }
         prop_assert_eq!(key_values(&bytes, &types), Some(row));
         if types != [DataType::Text] {
             prop_assert_eq!(key_values(&bytes[..bytes.len() - 1], &types), None);

@@ -217,6 +217,7 @@ impl Assembly<'_> {
             sinks.len() as u16 - 1
         });
         Ok(Task {
+            deadline: built.deadline(),
             bolt: built,
             component: bolt,
             having,
@@ -224,7 +225,6 @@ impl Assembly<'_> {
             outputs: targets,
             errors: has_readers.then(|| self.error_slots(errors_stream, &checked.id)),
             sink,
-            deadline: i64::MAX,
         })
     }
 

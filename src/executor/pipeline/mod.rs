@@ -102,6 +102,8 @@ pub struct Pipeline {
     handing: bool,
     /// How long barriers have held it up.
     pub barrier_ns: Recorder,
+    /// How long after the instant at which time could pass their deadlines timers have fired.
+    pub timers: Recorder,
     /// The topology's store; none if state lives in memory only.
     pub space: Option<Arc<Space>>,
     /// The barrier that some inputs have delivered and some have not.
@@ -144,6 +146,7 @@ impl Pipeline {
             wanted: 0,
             handing: false,
             barrier_ns: Recorder::default(),
+            timers: Recorder::default(),
             space: None,
             aligning: None,
             ending: Ending::Running,

@@ -4,7 +4,7 @@
 
 use super::{Pipeline, Suspended};
 use crate::executor::input::Source;
-use crate::executor::program::{Around, Followed};
+use crate::executor::program::{Around, Fired, Followed};
 use crate::tuple::RUN_TUPLES;
 
 impl Pipeline {
@@ -56,10 +56,16 @@ impl Pipeline {
                 promise: self.fired,
                 clock: &*self.clock,
             };
-            match self.program.fire(frame, &around) {
-                None => break,
-                Some(Followed::Done) => self.decide(due),
-                Some(Followed::Suspended) => {
+            let fired = self.program.fire(frame, &around);
+            if let Fired::Row(_) = fired {
+                let now = self.clock.nanos();
+                self.timers.record(now, now.saturating_sub(due));
+            }
+            match fired {
+                Fired::None => break,
+                Fired::NoRow => {}
+                Fired::Row(Followed::Done) => self.decide(due),
+                Fired::Row(Followed::Suspended) => {
                     // The rest of the timers fires when time next moves or the pipeline is resumed.
                     self.suspended = Some(Suspended::Timer);
                     break;
