@@ -16,3 +16,4 @@ mod reload;
 mod tables;
 mod tcp;
 mod tidy;
+mod windows;

@@ -7,7 +7,7 @@ use crate::component::{
 use crate::expr::{Environment, Param};
 use crate::problem::{FileId, Problem, Problems, Span};
 use crate::store::{Backend, Batch, Catalogue, EpochFacts, HandOver, MemoryStore, Message, Space};
-use crate::tuple::{Cell, Column, DataType, Layout, Run, Slot, Value};
+use crate::tuple::{Cell, Column, DataType, Frame, Layout, RUN_TUPLES, Run, Slot, Value};
 use std::sync::{Arc, mpsc};
 use toml::de::{DeTable, DeValue};
 
@@ -225,6 +225,30 @@ pub fn chain(error: &ComponentError) -> String {
     }
 }
 
+/// A row that leaves, as a line.
+fn show(
+    plan: &dyn BoltPlan,
+    outputs: &[Vec<Slot>],
+    port: u8,
+    frame: &Frame,
+    failure: &mut Option<(&'static str, String)>,
+) -> String {
+    if port == ERRORS {
+        let (reason, text) = failure.take().expect("an error has a reason");
+        return format!("error {reason}: {text}");
+    }
+    let stream = &plan.outputs()[port as usize];
+    let mut line = format!("{}:", if port == 0 { "main" } else { stream.suffix });
+    for (slot, column) in outputs[port as usize].iter().zip(&stream.columns) {
+        line.push(' ');
+        match Cell::of_slot(frame, *slot, column.column.ty) {
+            Cell::Null => line.push_str("null"),
+            cell => cell.write(&mut line),
+        }
+    }
+    line
+}
+
 /// A task of a bolt and the frames it works on.
 pub struct Driver {
     plan: Box<dyn BoltPlan>,
@@ -253,6 +277,11 @@ impl Driver {
 
     /// Processes one tuple: what it led to, a line each: `main: a 1`, `shadow: ...`, `error reason: text`.
     pub fn feed(&mut self, input: usize, time: i64, values: &[Value]) -> Vec<String> {
+        self.feed_behind(input, time, values, time)
+    }
+
+    /// The same behind another watermark than its time.
+    pub fn feed_behind(&mut self, input: usize, time: i64, values: &[Value], watermark: i64) -> Vec<String> {
         self.run.clear();
         self.paths.clear();
         let (frame, arena) = self.run.push();
@@ -265,26 +294,10 @@ impl Driver {
         let arena = crate::tuple::Arena::new();
         let (mut failure, mut deadline) = (None, i64::MAX);
         let frame = self.run.frame_mut(0);
-        let mut step =
-            Step { index: 0, watermark: time, arena: &arena, failure: &mut failure, deadline: &mut deadline };
+        let mut step = Step { index: 0, watermark, arena: &arena, failure: &mut failure, deadline: &mut deadline };
         let mut ports = Vec::new();
         let mut lines = Vec::new();
-        let show = |port: u8, frame: &crate::tuple::Frame, failure: &mut Option<(&'static str, String)>| {
-            if port == ERRORS {
-                let (reason, text) = failure.take().expect("an error has a reason");
-                return format!("error {reason}: {text}");
-            }
-            let stream = &self.plan.outputs()[port as usize];
-            let mut line = format!("{}:", if port == 0 { "main" } else { stream.suffix });
-            for (slot, column) in self.outputs[port as usize].iter().zip(&stream.columns) {
-                line.push(' ');
-                match Cell::of_slot(frame, *slot, column.column.ty) {
-                    Cell::Null => line.push_str("null"),
-                    cell => cell.write(&mut line),
-                }
-            }
-            line
-        };
+        let (plan, outputs) = (&*self.plan, &self.outputs);
         match self.bolt.step(input, frame, &mut step) {
             Flow::Next => ports.push(0),
             Flow::Port(port) => ports.push(port),
@@ -292,17 +305,47 @@ impl Driver {
             Flow::Skip => {}
             Flow::Many => {
                 while let Some(port) = self.bolt.next_row(frame, &mut step) {
-                    lines.push(show(port, frame, step.failure));
+                    lines.push(show(plan, outputs, port, frame, step.failure));
                     self.paths.push(frame.path());
                 }
             }
         }
         for port in ports {
-            lines.push(show(port, frame, &mut failure));
+            lines.push(show(plan, outputs, port, frame, &mut failure));
             self.paths.push(frame.path());
         }
         assert_eq!(frame.path(), 99, "what follows on other branches sees the tuple as it was");
         lines
+    }
+
+    /// Time passes: what its timers led to.
+    pub fn advance(&mut self, watermark: i64) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            self.run.clear();
+            let (frame, _) = self.run.push();
+            let arena = crate::tuple::Arena::new();
+            let (mut failure, mut deadline) = (None, i64::MAX);
+            let mut step =
+                Step { index: RUN_TUPLES, watermark, arena: &arena, failure: &mut failure, deadline: &mut deadline };
+            let port = match self.bolt.fire(frame, &mut step) {
+                None => {
+                    assert!(deadline >= watermark, "nothing is due any more");
+                    return lines;
+                }
+                Some(Flow::Next) => 0,
+                Some(Flow::Port(port)) => port,
+                Some(Flow::Error | Flow::Broken) => ERRORS,
+                Some(Flow::Skip) => continue,
+                Some(Flow::Many) => {
+                    while let Some(port) = self.bolt.next_row(frame, &mut step) {
+                        lines.push(show(&*self.plan, &self.outputs, port, frame, step.failure));
+                    }
+                    continue;
+                }
+            };
+            lines.push(show(&*self.plan, &self.outputs, port, frame, &mut failure));
+        }
     }
 
     /// Nothing is waiting.

@@ -93,14 +93,12 @@ impl Grid {
 
     /// The pane that holds a time.
     pub fn pane(&self, time: i64) -> PaneTime {
-        let mut number = self.number(time);
-        let (mut start, mut end) = (self.start(number), self.start(number + 1));
-        // Clocks that are put back over midnight let a local day come twice: it belongs to the pane that began last.
-        while end <= time && end != i64::MAX {
-            number += 1;
-            (start, end) = (end, self.start(number + 1));
-        }
-        PaneTime { number, start, end }
+        let number = self.number(time);
+        let pane =
+            |number: i64| PaneTime { number, start: self.start(number), end: self.start(number.saturating_add(1)) };
+        let found = pane(number);
+        // Clocks that are put back over midnight let a local hour of the day before come once more.
+        if found.end <= time && matches!(self, Grid::Calendar(..)) { pane(number + 1) } else { found }
     }
 }
 

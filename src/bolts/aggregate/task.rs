@@ -1,12 +1,14 @@
 //! One task: the steps of a row, and the state of keys.
 
 use super::Plan;
+use super::program::Program;
+use super::work::{self, Answers, Work};
 use crate::bolts::failure_text;
 use crate::component::{Bolt, BoltBuild, ComponentError, Flow, Step};
-use crate::expr::{AggregateFunction, Compiled, EntryStep, EvalError, Expr};
+use crate::expr::EvalError;
 use crate::store::{Index, KeyReader, KeyRef, Life, LifeMeter, State};
-use crate::tuple::{DataType, Frame, RUN_TUPLES, Run, Slot, TextWord};
-use crate::window::{CallSpec, Rolling};
+use crate::tuple::{Arena, Frame, RUN_TUPLES, Run, Slot};
+use crate::window::{Overflow, Rolling};
 
 /// Expired keys are looked for at one place in so many tuples, and at so many places for each new key.
 const SWEEP_EVERY: u32 = 8;
@@ -15,152 +17,33 @@ const SWEEP_NEW: usize = 4;
 /// No entry is known.
 const NONE: u32 = u32::MAX;
 
-/// One step of a row, as it is planned.
-enum Part {
-    /// Compute an added column.
-    Entry(usize),
-    /// Test filter `.0`: the flag says that it is not true.
-    Filter(usize),
-    /// Take argument `.0`.
-    Argument(usize),
-    /// Answer a call.
-    Call(usize),
-}
-
-struct Argument {
-    expr: Expr,
-    /// Index of the filter without which it is not evaluated.
-    filter: Option<usize>,
-    identity: String,
-    entry: usize,
-}
-
-struct FilterPart {
-    expr: Expr,
-    identity: String,
-    entry: usize,
-}
-
-/// What a row goes through. Arguments' NULL flags come first, those of filters after them.
-pub struct Program {
-    parts: Vec<Part>,
-    arguments: Vec<Argument>,
-    filters: Vec<FilterPart>,
-    /// Argument and filter of each call.
-    of_call: Vec<(Option<usize>, Option<usize>)>,
-}
-
-impl Program {
-    fn new(plan: &Plan) -> Program {
-        let mut program =
-            Program { parts: Vec::new(), arguments: Vec::new(), filters: Vec::new(), of_call: Vec::new() };
-        program.of_call = vec![(None, None); plan.entries.calls.len()];
-        let mut afterwards = Vec::new();
-        for step in &plan.entries.order {
-            let index = match *step {
-                EntryStep::Expression(entry) => {
-                    if plan.call_of(entry).is_none_or(|call| plan.entry_of(call) != Some(entry)) {
-                        program.parts.push(Part::Entry(entry));
-                    }
-                    continue;
-                }
-                EntryStep::Call(index) => index,
-            };
-            let call = &plan.entries.calls[index];
-            let filter = call.filter.as_ref().map(|expr| program.filter(expr, call.entry));
-            let lag = call.function == AggregateFunction::Lag;
-            let argument = call.argument.as_ref().map(|expr| {
-                // The value of a lag is that at the end of the step: another one than now, for an added column.
-                let (at, new) = program.argument(expr, filter, lag, call.entry);
-                match (new, lag) {
-                    (true, true) => afterwards.push(Part::Argument(at)),
-                    (true, false) => program.parts.push(Part::Argument(at)),
-                    (false, _) => {}
-                }
-                at
-            });
-            program.of_call[index] = (argument, filter);
-            program.parts.push(Part::Call(index));
-        }
-        program.parts.append(&mut afterwards);
-        program
-    }
-
-    /// How many flags a row of this plan has.
-    pub fn size(plan: &Plan) -> usize {
-        let program = Program::new(plan);
-        program.arguments.len() + program.filters.len()
-    }
-
-    fn filter_flag(&self, at: usize) -> u8 {
-        (self.arguments.len() + at) as u8
-    }
-
-    /// The windows of a task.
-    fn rolling(&self, plan: &Plan) -> Rolling {
-        let calls = plan.entries.calls.iter().enumerate().map(|(at, call)| {
-            let (argument, filter) = self.of_call[at];
-            // A filtered row counts as little as one with NULL.
-            let null = argument.filter(|at| self.arguments[*at].expr.nullable());
-            CallSpec {
-                function: call.function,
-                distinct: call.distinct,
-                window: plan.of_call[at],
-                argument,
-                ty: call.argument.as_ref().map_or(DataType::Bigint, Expr::data_type),
-                null: null.map(|at| at as u8),
-                filtered: filter.map(|at| self.filter_flag(at)),
-            }
-        });
-        Rolling::new(&plan.windows, &calls.collect::<Vec<_>>(), plan.lateness)
-    }
-
-    fn filter(&mut self, expr: &Expr, entry: usize) -> usize {
-        let identity = format!("{expr:?}");
-        self.filters.iter().position(|known| known.identity == identity).unwrap_or_else(|| {
-            self.filters.push(FilterPart { expr: expr.clone(), identity, entry });
-            self.parts.push(Part::Filter(self.filters.len() - 1));
-            self.filters.len() - 1
-        })
-    }
-
-    fn argument(&mut self, expr: &Expr, filter: Option<usize>, lag: bool, entry: usize) -> (usize, bool) {
-        // Reading a column cannot fail, so it is shared by all filters.
-        let filter = filter.filter(|_| expr.as_column().is_none());
-        let identity = format!("{lag} {filter:?} {expr:?}");
-        match self.arguments.iter().position(|known| known.identity == identity) {
-            Some(at) => (at, false),
-            None => {
-                self.arguments.push(Argument { expr: expr.clone(), filter, identity, entry });
-                (self.arguments.len() - 1, true)
-            }
-        }
-    }
-}
-
 /// Bytes of state for a key, and for a row in windows of time and of rows.
 pub fn bytes(plan: &Plan) -> (usize, [Option<usize>; 2]) {
-    Program::new(plan).rolling(plan).bytes()
+    rolling(&Program::new(&plan.added), plan).bytes()
 }
 
-enum Source {
-    Slot(Slot),
-    Expr(Compiled),
+/// The windows of a task.
+fn rolling(program: &Program, plan: &Plan) -> Rolling {
+    Rolling::new(&plan.windows, &program.calls(&plan.added, &plan.of_call), plan.lateness)
 }
 
-impl Source {
-    fn new(expr: &Expr, slots: &dyn Fn(usize) -> Slot) -> Source {
-        expr.as_column().map_or_else(|| Source::Expr(expr.compile(slots)), |column| Source::Slot(slots(column)))
+/// The windows at a row.
+struct AtRow<'a> {
+    rolling: &'a Rolling,
+    entry: u32,
+    time: i64,
+}
+
+impl Answers for AtRow<'_> {
+    #[inline(always)]
+    fn answer(&self, call: usize, arguments: &[u64], flags: u64, arena: &Arena) -> Result<Option<u64>, Overflow> {
+        self.rolling.read(call, self.entry, self.time, arguments, flags, arena)
     }
-}
 
-/// One step of a row.
-enum Work {
-    Entry { slot: Slot, source: Source },
-    Filter { flag: u64, expr: Compiled },
-    Argument { at: usize, flag: u64, unless: u64, source: Source, empty: u64 },
-    Call { at: usize, slot: Slot },
-    Lag { at: usize, slot: Slot, offset: u64, default: Option<Compiled> },
+    #[inline(always)]
+    fn rows(&self, call: usize) -> u32 {
+        self.rolling.rows(call, self.entry)
+    }
 }
 
 /// One task of the bolt.
@@ -180,58 +63,18 @@ pub struct Task {
     run: usize,
     until_sweep: u32,
     life: Option<Box<Life>>,
+    /// Where rows that are too late say how late they are.
+    lateness: Option<Slot>,
 }
 
 impl Task {
     pub(super) fn new(plan: &Plan, build: &BoltBuild<'_>) -> Result<Task, ComponentError> {
-        let program = Program::new(plan);
-        let entries = plan.entries.expressions.len();
-        let slots = |number: usize| match number.checked_sub(plan.columns) {
-            None => build.inputs[0][number],
-            Some(entry) if entry < entries => build.outputs[0][plan.first_added + entry],
-            // A column that is nothing but a call is written by the call.
-            Some(entry_or_call) => {
-                let call = entry_or_call - entries;
-                plan.entry_of(call).map_or(build.scratch[call], |entry| build.outputs[0][plan.first_added + entry])
-            }
-        };
-        let filter_flag = |at: usize| program.filter_flag(at);
-        let mut names = Vec::new();
-        let work = program.parts.iter().map(|part| {
-            let (work, entry) = match *part {
-                Part::Entry(entry) => {
-                    let source = Source::new(&plan.entries.expressions[entry], &slots);
-                    (Work::Entry { slot: slots(plan.columns + entry), source }, entry)
-                }
-                Part::Filter(at) => {
-                    let filter = &program.filters[at];
-                    (Work::Filter { flag: 1 << filter_flag(at), expr: filter.expr.compile(&slots) }, filter.entry)
-                }
-                Part::Argument(at) => {
-                    let argument = &program.arguments[at];
-                    let unless = argument.filter.map_or(0, |filter| 1 << filter_flag(filter));
-                    let empty = if argument.expr.data_type() == DataType::Text { TextWord::EMPTY.0 } else { 0 };
-                    let source = Source::new(&argument.expr, &slots);
-                    (Work::Argument { at, flag: 1 << at, unless, source, empty }, argument.entry)
-                }
-                Part::Call(at) => {
-                    let (call, slot) = (&plan.entries.calls[at], slots(plan.columns + entries + at));
-                    let default = call.default.as_ref().map(|expr| expr.compile(&slots));
-                    let lag = call.function == AggregateFunction::Lag;
-                    let work = if lag {
-                        Work::Lag { at, slot, offset: call.offset, default }
-                    } else {
-                        Work::Call { at, slot }
-                    };
-                    (work, call.entry)
-                }
-            };
-            names.push(format!("add.{}", plan.names[entry]));
-            work
-        });
-        let work = work.collect();
+        let added = &plan.added;
+        let program = Program::new(added);
+        let slots = |number| added.slot(number, build, |column| build.inputs[0][column]);
+        let (work, names) = work::compile(&program, added, &slots);
         let key = KeyReader::new(build.key.first().map_or(&[], |key| key));
-        let rolling = program.rolling(plan);
+        let rolling = rolling(&program, plan);
         let life = build.life("windows", &plan.fingerprint, plan.ttl, rolling.keep())?;
         let rolling = if life.is_some() { rolling.durable() } else { rolling };
         Ok(Task {
@@ -247,64 +90,15 @@ impl Task {
             run: 0,
             until_sweep: SWEEP_EVERY,
             life,
+            lateness: build.outputs.get(1).and_then(|late| late.last()).copied(),
         })
     }
 
     /// Takes a row through all steps: its flags, or the step that failed and why.
     #[inline]
     fn compute(&mut self, entry: u32, frame: &mut Frame, step: &Step<'_>) -> Result<u64, (usize, EvalError)> {
-        let (arena, time) = (step.arena, frame.time());
-        let mut flags = 0u64;
-        for (number, work) in self.work.iter().enumerate() {
-            let failed = |error| (number, error);
-            let value = |source: &Source, frame: &Frame| match source {
-                Source::Slot(slot) => Ok(frame.get(*slot)),
-                Source::Expr(expr) => expr.eval(frame, arena).map_err(failed),
-            };
-            match work {
-                Work::Entry { slot, source } => {
-                    let word = value(source, frame)?;
-                    frame.put(*slot, word);
-                }
-                Work::Filter { flag, expr } => {
-                    if !expr.test(frame, arena).map_err(failed)? {
-                        flags |= flag;
-                    }
-                }
-                Work::Argument { at, flag, unless, source, empty } => {
-                    let word = if flags & unless != 0 { None } else { value(source, frame)? };
-                    if word.is_none() {
-                        flags |= flag;
-                    }
-                    self.arguments[*at] = word.unwrap_or(*empty);
-                }
-                Work::Call { at, slot } => {
-                    let answer = self.rolling.read(*at, entry, time, &self.arguments, flags, arena);
-                    let overflow = |_| {
-                        (
-                            number,
-                            EvalError {
-                                reason: "overflow",
-                                detail: "the result is out of the range of its type".into(),
-                            },
-                        )
-                    };
-                    frame.put(*slot, answer.map_err(overflow)?);
-                }
-                Work::Lag { at, slot, offset, default } => {
-                    let word = if u64::from(self.rolling.rows(*at, entry)) == *offset {
-                        self.rolling.read(*at, entry, time, &self.arguments, flags, arena).unwrap_or(None)
-                    } else {
-                        match default {
-                            Some(default) => default.eval(frame, arena).map_err(failed)?,
-                            None => None,
-                        }
-                    };
-                    frame.put(*slot, word);
-                }
-            }
-        }
-        Ok(flags)
+        let row = AtRow { rolling: &self.rolling, entry, time: frame.time() };
+        work::run(&self.work, frame, step.arena, &mut self.arguments, &row)
     }
 }
 
@@ -477,6 +271,9 @@ impl Bolt for Task {
         let expired = || self.ttl != i64::MAX && time.saturating_sub(self.rolling.newest(entry)) > self.ttl;
         let fresh = inserted || expired();
         if !fresh && self.rolling.is_late(entry, time) {
+            if let Some(slot) = self.lateness {
+                frame.set(slot, self.rolling.newest(entry).saturating_sub(time) as u64);
+            }
             return Flow::Port(1);
         }
         if let Some(life) = &mut self.life {

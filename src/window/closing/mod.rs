@@ -21,6 +21,7 @@ mod tests;
 use super::call::Row;
 use super::grid::Grid;
 use super::{CallSpec, Overflow};
+use crate::store::prefetch_value;
 use crate::tuple::Arena;
 use cells::{Cells, NIL};
 use counted::Counted;
@@ -248,6 +249,17 @@ impl Closing {
             Windows::Panes(panes) => panes.newest(entry),
             Windows::Sessions(sessions) => sessions.newest(entry),
             Windows::Counted(counted) => counted.newest(entry),
+        }
+    }
+
+    /// Asks for what is known of a key; purely a hint.
+    #[inline(always)]
+    pub fn prefetch_key(&self, entry: u32) {
+        match &self.windows {
+            Windows::Panes(panes) if panes.keys.has(entry) => prefetch_value(panes.keys.get(entry)),
+            Windows::Sessions(sessions) if sessions.keys.has(entry) => prefetch_value(sessions.keys.get(entry)),
+            Windows::Counted(counted) if counted.keys.has(entry) => prefetch_value(counted.keys.get(entry)),
+            _ => {}
         }
     }
 

@@ -186,7 +186,8 @@ impl Panes {
             return None;
         }
         if let Some(for_long) = self.empty {
-            let passes = self.deadline(key.open) <= key.newest.saturating_add(for_long);
+            let has_rows = key.panes.back().is_some_and(|pane| pane.number >= key.open);
+            let passes = has_rows || self.deadline(key.open) <= key.newest.saturating_add(for_long);
             return passes.then_some(key.open);
         }
         let at = key.panes.partition_point(|pane| pane.number < key.open);
