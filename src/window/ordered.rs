@@ -79,7 +79,7 @@ pub enum Values {
 }
 
 /// One value for doubles that are equal.
-fn equal_word(word: u64, ty: DataType) -> u64 {
+pub fn equal_word(word: u64, ty: DataType) -> u64 {
     match ty {
         DataType::Double if f64::from_bits(word) == 0.0 => 0,
         DataType::Double if f64::from_bits(word).is_nan() => f64::NAN.to_bits(),
@@ -98,14 +98,38 @@ pub struct Given<'a> {
     pub ty: DataType,
 }
 
+impl Given<'_> {
+    /// Whether both are one value.
+    pub fn is(&self, other: Given<'_>) -> bool {
+        match (self.text, other.text) {
+            (Some(a), Some(b)) => a == b,
+            _ => equal_word(self.word, self.ty) == equal_word(other.word, other.ty),
+        }
+    }
+}
+
 impl Values {
+    /// No values of a type.
+    pub fn new(ty: DataType) -> Values {
+        match ty {
+            DataType::Text => Values::Texts(HashMap::default()),
+            _ => Values::Words(HashMap::default()),
+        }
+    }
+
     /// Whether a value is there.
     pub fn contains(&self, value: Given<'_>) -> bool {
-        match (self, value.text) {
-            (Values::Texts(counts), Some(text)) => counts.contains_key(text),
-            (Values::Words(counts), _) => counts.contains_key(&equal_word(value.word, value.ty)),
-            (Values::Texts(_), None) => false,
-        }
+        self.count(value) > 0
+    }
+
+    /// How often a value is there.
+    pub fn count(&self, value: Given<'_>) -> u32 {
+        let count = match (self, value.text) {
+            (Values::Texts(counts), Some(text)) => counts.get(text),
+            (Values::Words(counts), _) => counts.get(&equal_word(value.word, value.ty)),
+            (Values::Texts(_), None) => None,
+        };
+        count.copied().unwrap_or(0)
     }
 
     /// One more; whether it is the first.
@@ -195,11 +219,7 @@ pub enum Side {
 impl Side {
     /// An empty one for a call.
     pub fn new(distinct: bool, ty: DataType) -> Side {
-        match (distinct, ty) {
-            (true, DataType::Text) => Side::Values(Values::Texts(HashMap::default())),
-            (true, _) => Side::Values(Values::Words(HashMap::default())),
-            (false, _) => Side::Queue(VecDeque::new()),
-        }
+        if distinct { Side::Values(Values::new(ty)) } else { Side::Queue(VecDeque::new()) }
     }
 
     /// Appends the counts of values; a queue follows from the rows.

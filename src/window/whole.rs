@@ -138,6 +138,16 @@ impl Whole {
         accumulate::result(&call.spec, call.method, state, new.then_some(word))
     }
 
+    /// The answer of a call for the current row alone, as if there were no others.
+    pub fn read_alone(&self, index: usize, row: Row<'_>) -> Result<Option<u64>, Overflow> {
+        let call = &self.calls[index];
+        let counts = !self.exclude[index] && row.flags & call.mask == 0;
+        if call.method == Method::Choice {
+            return Ok((counts && row.flags & call.null == 0).then(|| call.word(row)));
+        }
+        accumulate::result(&call.spec, call.method, &[0; 6], counts.then(|| call.word(row)))
+    }
+
     /// Adds the current row.
     #[inline]
     pub fn commit(&mut self, state: &mut [u64], entry: u32, row: Row<'_>) {

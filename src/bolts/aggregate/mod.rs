@@ -22,7 +22,7 @@ use crate::expr::{AggregateFunction, Entries, Expr, Scope};
 use crate::problem::Problem;
 use crate::tuple::{Column, DataType, Slot};
 use crate::window::{Length, WindowSpec};
-use windows::{AllDeclared, Declared};
+use windows::{AllDeclared, Declared, Values};
 
 /// The kind `aggregate`.
 pub struct Aggregate;
@@ -138,8 +138,10 @@ fill = "null"
             }
         }
         match windows::declared(check) {
-            Some(AllDeclared { own: Declared::Open(own), named }) => Some(Box::new(plan(check, own, &named)?)),
-            Some(AllDeclared { own: Declared::Closing(spec), named }) => {
+            Some(AllDeclared { own: Declared::Open(own), named, values }) => {
+                Some(Box::new(plan(check, own, &named, values)?))
+            }
+            Some(AllDeclared { own: Declared::Closing(spec), named, .. }) => {
                 Some(Box::new(closing::plan(check, spec, &named)?))
             }
             None => {
@@ -150,7 +152,7 @@ fill = "null"
     }
 }
 
-fn plan(check: &BoltCheck<'_>, own: WindowSpec, named: &[(&Key, WindowSpec)]) -> Option<Plan> {
+fn plan(check: &BoltCheck<'_>, own: WindowSpec, named: &[(&Key, WindowSpec)], values: Values) -> Option<Plan> {
     let options = &check.options;
     let input = check.inputs.first()?;
     let all: Vec<usize> = (0..input.columns.len()).collect();
@@ -167,7 +169,7 @@ fn plan(check: &BoltCheck<'_>, own: WindowSpec, named: &[(&Key, WindowSpec)]) ->
         .filter(|at| !names.iter().any(|(name, _)| input.columns[*at].is(name)))
         .map(|at| passed(&input.columns, at))
         .collect();
-    let added = Added::new(input.columns.len(), main.len(), &names, entries);
+    let added = Added::new(input.columns.len(), main.len(), &names, entries, values);
     main.extend(added.outputs());
     let mut outputs = vec![OutputStream { suffix: "", columns: main }];
     if windows.specs.iter().any(|w| matches!(w.length, Length::Time(_))) {
@@ -200,12 +202,14 @@ struct Added {
     first: usize,
     names: Vec<String>,
     entries: Entries,
+    /// What windows look at beside the arguments of calls.
+    values: Values,
 }
 
 impl Added {
-    fn new(columns: usize, first: usize, names: &[(&str, &Node)], entries: Entries) -> Added {
+    fn new(columns: usize, first: usize, names: &[(&str, &Node)], entries: Entries, values: Values) -> Added {
         let names = names.iter().map(|(name, _)| (*name).to_owned()).collect();
-        Added { columns, first, names, entries }
+        Added { columns, first, names, entries, values }
     }
 
     /// The added columns.
@@ -221,6 +225,7 @@ impl Added {
     /// changed parameter changes nothing.
     fn fingerprint(&self, windows: impl Iterator<Item = String>, names: &[(&str, &Node)]) -> String {
         let mut words: Vec<String> = windows.collect();
+        words.extend(self.values.texts.iter().enumerate().map(|(at, text)| format!("{at}: {text}")));
         for (at, (name, node)) in names.iter().enumerate() {
             if self.entries.calls.iter().any(|call| call.entry == at) {
                 words.push(format!("{name} = {}", node.as_text().unwrap_or_default()));
@@ -266,7 +271,9 @@ impl Added {
     /// The columns of the scope before `limit` that are read, each once.
     fn reads(&self, limit: usize) -> Vec<usize> {
         let calls = self.entries.calls.iter().flat_map(|c| c.argument.iter().chain(&c.filter).chain(&c.default));
-        let all = self.entries.expressions.iter().chain(calls).flat_map(|expr| expr.columns().iter().copied());
+        let values = self.values.exprs.iter().flatten();
+        let all =
+            self.entries.expressions.iter().chain(calls).chain(values).flat_map(|expr| expr.columns().iter().copied());
         let mut read: Vec<usize> = all.filter(|column| *column < limit).collect();
         read.sort_unstable();
         read.dedup();
@@ -320,6 +327,12 @@ impl BoltPlan for Plan {
                 Length::Rows(rows) if lag => format!("{rows} earlier rows for lag"),
                 Length::Rows(rows) => format!("{rows} rows"),
                 Length::All => "all rows of the key (keeps results only)".to_owned(),
+                Length::Run(number) => {
+                    format!("the rows since {} changed (keeps results only)", self.added.values.texts[number])
+                }
+                Length::Latest(number) => {
+                    format!("the newest row of each {} (keeps a row for each)", self.added.values.texts[number])
+                }
             };
             let without = if window.exclude_current && !lag { ", without the current row" } else { "" };
             lines.push(format!("{} calls over {length}{without}", of.count()));

@@ -3,7 +3,7 @@
 use super::Added;
 use crate::expr::{AggregateFunction, EntryStep, Expr};
 use crate::tuple::DataType;
-use crate::window::CallSpec;
+use crate::window::{CallSpec, ValueSpec};
 
 /// One step of a row, as it is planned.
 pub enum Part {
@@ -38,12 +38,26 @@ pub struct Program {
     pub filters: Vec<FilterPart>,
     /// Argument and filter of each call.
     pub of_call: Vec<(Option<usize>, Option<usize>)>,
+    /// The arguments that windows of values look at.
+    values: Vec<Vec<usize>>,
 }
+
+/// The entry of what belongs to a window.
+const OF_WINDOW: usize = usize::MAX;
 
 impl Program {
     pub fn new(plan: &Added) -> Program {
         let mut program =
-            Program { parts: Vec::new(), arguments: Vec::new(), filters: Vec::new(), of_call: Vec::new() };
+            Program { parts: vec![], arguments: vec![], filters: vec![], of_call: vec![], values: vec![] };
+        for exprs in &plan.values.exprs {
+            let mut values = Vec::with_capacity(exprs.len());
+            for expr in exprs {
+                let (at, new) = program.argument(expr, None, false, OF_WINDOW);
+                program.parts.extend(new.then_some(Part::Argument(at)));
+                values.push(at);
+            }
+            program.values.push(values);
+        }
         program.of_call = vec![(None, None); plan.entries.calls.len()];
         let mut afterwards = Vec::new();
         for step in &plan.entries.order {
@@ -84,6 +98,15 @@ impl Program {
 
     pub fn filter_flag(&self, at: usize) -> u8 {
         (self.arguments.len() + at) as u8
+    }
+
+    /// What windows of values look at.
+    pub fn values(&self) -> Vec<Vec<ValueSpec>> {
+        let value = |at: &usize| {
+            let expr = &self.arguments[*at].expr;
+            ValueSpec { argument: *at, ty: expr.data_type(), null: expr.nullable().then_some(*at as u8) }
+        };
+        self.values.iter().map(|values| values.iter().map(value).collect()).collect()
     }
 
     /// The calls, each over the window that `of_call` says.

@@ -24,7 +24,7 @@ pub fn bytes(plan: &Plan) -> (usize, [Option<usize>; 2]) {
 
 /// The windows of a task.
 fn rolling(program: &Program, plan: &Plan) -> Rolling {
-    Rolling::new(&plan.windows, &program.calls(&plan.added, &plan.of_call), plan.lateness)
+    Rolling::new(&plan.windows, &program.calls(&plan.added, &plan.of_call), &program.values(), plan.lateness)
 }
 
 /// The windows at a row.

@@ -28,7 +28,7 @@ fn rows_leave_with_the_results_of_their_key() {
     assert_eq!(driver.feed(0, 10 * second, &row("a", 4)), ["main: a 4 2 7 true"]);
     assert_eq!(driver.feed(0, 10 * second, &row("b", 1)), ["main: b 1 1 1 false"]);
     assert_eq!(driver.feed(0, 10 * second + 1, &row("a", 1)), ["main: a 1 2 5 false"]);
-    assert_eq!(driver.feed(0, 9 * second, &row("a", 1)), ["late: a 1"]);
+    assert_eq!(driver.feed(0, 9 * second, &row("a", 1)), ["late: a 1 00:00:01.000001"]);
     assert_eq!(driver.feed(0, 0, &[Value::Null, Value::Bigint(1)]), ["error null_key: a column of the key is NULL"]);
 }
 
@@ -107,8 +107,10 @@ fn task(toml: &str) -> (Task, Run, [Slot; 2], Vec<Slot>) {
         data_dir: None,
         topology: "t",
     };
-    let Some(AllDeclared { own: Declared::Open(own), named }) = windows::declared(&check) else { panic!("it is open") };
-    let plan = plan(&check, own, &named).unwrap();
+    let Some(AllDeclared { own: Declared::Open(own), named, values }) = windows::declared(&check) else {
+        panic!("it is open")
+    };
+    let plan = plan(&check, own, &named, values).unwrap();
     let layout = Layout::new(16);
     let input = [layout.slot(0), layout.slot(1)];
     let main: Vec<Slot> = (0..plan.outputs()[0].columns.len()).map(|at| layout.slot(at)).collect();
@@ -178,15 +180,14 @@ fn windows_leave_when_time_has_passed_them() {
     let toml =
         "key = 'k'\nwindow = { tumbling = '10us', lateness = '10us' }\nadd.n = 'count(*)'\nadd.per = '100 / sum(x)'";
     let mut driver = rig().driver(&Aggregate, toml);
-    let line = |text: &str| text.replace("@", "1970-01-01 00:00:00.0000");
     assert_eq!(driver.feed(0, 1, &row("b", 5)), Vec::<String>::new());
     assert_eq!(driver.feed(0, 2, &row("a", 10)), Vec::<String>::new());
     assert_eq!(driver.feed(0, 9, &row("c", 0)), Vec::<String>::new());
     assert_eq!(driver.advance(9), Vec::<String>::new());
     let left = driver.advance(15);
     assert_eq!(left.len(), 3, "{left:?}");
-    assert_eq!(left[0], line("main: a 1970-01-01 00:00:00 @10 0 1 10"));
-    assert_eq!(left[1], line("main: b 1970-01-01 00:00:00 @10 0 1 20"));
+    assert_eq!(left[0], "main: a 1970-01-01T00:00:00Z 1970-01-01T00:00:00.00001Z 0 1 10");
+    assert_eq!(left[1], "main: b 1970-01-01T00:00:00Z 1970-01-01T00:00:00.00001Z 0 1 20");
     assert!(left[2].starts_with("error division_by_zero"), "{left:?}");
     assert_eq!(driver.feed(0, 15, &row("a", 1)), Vec::<String>::new());
 }

@@ -3,11 +3,12 @@
 use super::length::{self, Extent, Kinds};
 use crate::bolts;
 use crate::component::{BoltCheck, Key, Node, OptionSpec, Options, Table};
-use crate::expr::{AggregateCall, AggregateFunction, Over};
+use crate::expr::{AggregateCall, AggregateFunction, Expr, Over, Scope};
 use crate::problem::{Problem, nearest};
 use crate::window::closing::{ClosingSpec, Shape};
 use crate::window::{Grid, Length, Unit, WindowSpec};
 use jiff::tz::TimeZone;
+use std::cell::RefCell;
 
 /// The keys of a window.
 pub const OPTIONS: &[OptionSpec] = &[
@@ -15,7 +16,15 @@ pub const OPTIONS: &[OptionSpec] = &[
         "rolling",
         "at every row, the latest ones: so long back (\"10m\"), or so many (\"20 rows\"); the row itself is in it",
     ),
-    OptionSpec::optional("exclude", "\"current\": the row itself is not in it (rolling)"),
+    OptionSpec::optional(
+        "run",
+        "at every row, those since a value, or one of a list, last changed, in order of arrival: \"state\"; NULL is a value",
+    ),
+    OptionSpec::optional(
+        "latest",
+        "at every row, the newest one of each value of a column within the key: what is true now",
+    ),
+    OptionSpec::optional("exclude", "\"current\": the row itself is not in it (rolling, run, latest)"),
     OptionSpec::optional(
         "tumbling",
         "closes: one after the other, so long (\"1m\", \"1 day\", \"1 month\") or so many rows (\"100 rows\")",
@@ -32,7 +41,7 @@ pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::optional("empty", "true: windows without rows leave too, for `ttl` after a key's last row (tumbling)"),
 ];
 
-const KINDS: [&str; 4] = ["rolling", "tumbling", "hopping", "session"];
+const KINDS: [&str; 6] = ["rolling", "tumbling", "hopping", "session", "run", "latest"];
 
 /// What a window is.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +58,17 @@ pub struct AllDeclared<'a> {
     pub own: Declared,
     /// Others by name, with their places.
     pub named: Vec<(&'a Key, WindowSpec)>,
+    /// What windows of kind `run` and `latest` look at.
+    pub values: Values,
+}
+
+/// What windows of kind `run` and `latest` look at, by their number.
+#[derive(Clone, Debug, Default)]
+pub struct Values {
+    /// The expressions of each.
+    pub exprs: Vec<Vec<Expr>>,
+    /// The same as they were written.
+    pub texts: Vec<String>,
 }
 
 /// The windows that calls use, each once, and the one of each call.
@@ -61,15 +81,16 @@ pub struct Chosen {
 pub fn declared<'a>(check: &BoltCheck<'a>) -> Option<AllDeclared<'a>> {
     let options = &check.options;
     let all = WindowSpec { length: Length::All, exclude_current: false };
+    let values = RefCell::default();
     let own = match options.node("window") {
-        Some(node) => window(check, "window", node),
+        Some(node) => window(check, "window", node, &values),
         None => Some(Declared::Open(all)),
     };
     let mut named = Vec::new();
     let mut good = true;
     if options.has("windows") {
         for (key, node) in &options.table("windows")?.entries {
-            match window(check, &format!("windows.{}", key.name), node) {
+            match window(check, &format!("windows.{}", key.name), node, &values) {
                 Some(Declared::Open(window)) => named.push((key, window)),
                 Some(Declared::Closing(_)) => {
                     let problem = Problem::error(format!("`windows.{}` of `{}` closes", key.name, options.component));
@@ -81,7 +102,7 @@ pub fn declared<'a>(check: &BoltCheck<'a>) -> Option<AllDeclared<'a>> {
             }
         }
     }
-    Some(AllDeclared { own: own.filter(|_| good)?, named })
+    Some(AllDeclared { own: own.filter(|_| good)?, named, values: values.into_inner() })
 }
 
 /// One window's table.
@@ -90,26 +111,28 @@ struct Reader<'a> {
     name: &'a str,
     node: &'a Node,
     table: &'a Table,
+    values: &'a RefCell<Values>,
 }
 
-fn window(check: &BoltCheck<'_>, name: &str, node: &Node) -> Option<Declared> {
+fn window(check: &BoltCheck<'_>, name: &str, node: &Node, values: &RefCell<Values>) -> Option<Declared> {
     let options = &check.options;
     let Some(table) = node.as_table() else {
         options.wrong(name, node, "a table such as { rolling = \"10m\" }");
         return None;
     };
-    let reader = Reader { check, name, node, table };
+    let reader = Reader { check, name, node, table, values };
     let kind = reader.kind()?;
     match kind {
         "rolling" => reader.rolling(),
         "session" => reader.session(),
+        "run" | "latest" => reader.by_value(kind),
         _ => reader.in_steps(kind),
     }
 }
 
 impl Reader<'_> {
-    fn options(&self) -> &Options<'_> {
-        &self.check.options
+    fn options(&self) -> Options<'_> {
+        self.check.options
     }
 
     fn problem(&self, key: &str, text: String, label: &str, hint: &str) {
@@ -143,7 +166,7 @@ impl Reader<'_> {
             [] if !good => return None,
             [] => {
                 let text = format!("`{}` of `{component}` does not say how long it is", self.name);
-                let hint = "write { rolling = \"10m\" }, { rolling = \"20 rows\" }, { tumbling = \"1m\" }, \
+                let hint = "write { rolling = \"10m\" }, { rolling = \"20 rows\" }, { run = \"state\" }, { latest = \"id\" }, { tumbling = \"1m\" }, \
                      { hopping = \"10m\", every = \"1m\" } or { session = \"5m\" }";
                 self.problem("", text, "", hint);
                 return None;
@@ -155,7 +178,7 @@ impl Reader<'_> {
             }
         };
         let fitting: &[&str] = match kind {
-            "rolling" => &["exclude"],
+            "rolling" | "run" | "latest" => &["exclude"],
             "session" => &["lateness", "emit_every"],
             "tumbling" => &["zone", "lateness", "emit_every", "empty"],
             _ => &["every", "zone", "lateness"],
@@ -172,26 +195,54 @@ impl Reader<'_> {
     }
 
     fn extent(&self, key: &str, kinds: Kinds) -> Option<Extent> {
-        length::extent(self.options(), &format!("{}.{key}", self.name), self.table.get(key)?, kinds)
+        length::extent(&self.options(), &format!("{}.{key}", self.name), self.table.get(key)?, kinds)
     }
 
     /// The duration of a key, or none of it: nothing if it is wrong.
     fn duration(&self, key: &str) -> Option<Option<i64>> {
         match self.table.get(key) {
             None => Some(None),
-            Some(node) => length::duration(self.options(), &format!("{}.{key}", self.name), node).map(Some),
+            Some(node) => length::duration(&self.options(), &format!("{}.{key}", self.name), node).map(Some),
         }
     }
 
-    fn rolling(&self) -> Option<Declared> {
-        let exclude_current = match self.table.get("exclude") {
-            None => false,
-            Some(node) if node.as_text() == Some("current") => true,
+    fn exclude_current(&self) -> Option<bool> {
+        match self.table.get("exclude") {
+            None => Some(false),
+            Some(node) if node.as_text() == Some("current") => Some(true),
             Some(node) => {
                 self.options().wrong(&format!("{}.exclude", self.name), node, "\"current\"");
-                return None;
+                None
             }
-        };
+        }
+    }
+
+    /// Windows that look at values of rows.
+    fn by_value(&self, kind: &str) -> Option<Declared> {
+        let exclude_current = self.exclude_current()?;
+        let table = Options { table: self.table, ..self.options() };
+        let texts = table.texts(kind)?;
+        let input = self.check.inputs.first()?;
+        let columns = bolts::columns::scope_columns(input);
+        let scope = Scope { columns: &columns, environment: self.check.environment };
+        let one = kind == "run" || texts.len() == 1;
+        if texts.is_empty() || texts.len() > 32 || !one {
+            let wanted = if kind == "run" { "an expression, or a list of up to 32" } else { "one expression" };
+            table.wrong(&format!("{}.{kind}", self.name), self.table.get(kind)?, wanted);
+            return None;
+        }
+        let exprs: Vec<Option<Expr>> = texts.iter().map(|(_, node)| table.expr_of(node, &scope)).collect();
+        let exprs = exprs.into_iter().collect::<Option<Vec<Expr>>>()?;
+        let mut values = self.values.borrow_mut();
+        values.exprs.push(exprs);
+        values.texts.push(texts.iter().map(|(text, _)| *text).collect::<Vec<_>>().join(", "));
+        let number = values.exprs.len() - 1;
+        let length = if kind == "run" { Length::Run(number) } else { Length::Latest(number) };
+        Some(Declared::Open(WindowSpec { length, exclude_current }))
+    }
+
+    fn rolling(&self) -> Option<Declared> {
+        let exclude_current = self.exclude_current()?;
         let length = match self.extent("rolling", Kinds::Rows)? {
             Extent::Rows(rows) => Length::Rows(rows),
             Extent::Time(micros) | Extent::Months(micros) => Length::Time(micros),
@@ -209,7 +260,7 @@ impl Reader<'_> {
         let length = self.extent(kind, Kinds::Calendar)?;
         let zone = match self.table.get("zone") {
             None => None,
-            Some(node) => Some(length::zone(self.options(), &format!("{}.zone", self.name), node)?),
+            Some(node) => Some(length::zone(&self.options(), &format!("{}.zone", self.name), node)?),
         };
         let every = match kind {
             "tumbling" => length,
@@ -317,7 +368,7 @@ impl Reader<'_> {
             return None;
         }
         if options.has("ttl") {
-            return bolts::ttl(options);
+            return bolts::ttl(&options);
         }
         if self.check.key.iter().any(|key| !key.is_empty()) {
             let text = format!("`{}` has windows without rows, and no `ttl`", options.component);
@@ -394,10 +445,19 @@ pub fn ttl(
     }
     let keyed = check.key.iter().any(|key| !key.is_empty());
     let endless = calls.iter().zip(&windows.of_call).find(|(call, window)| {
-        call.function == AggregateFunction::Lag || windows.specs[**window].length == Length::All
+        let ends = matches!(windows.specs[**window].length, Length::Time(_) | Length::Rows(_));
+        call.function == AggregateFunction::Lag || !ends
     });
     if let (true, Some((call, _))) = (keyed, endless) {
-        let what = if call.function == AggregateFunction::Lag { "looks back without end" } else { "has no window" };
+        let by_value = calls
+            .iter()
+            .zip(&windows.of_call)
+            .any(|(other, window)| std::ptr::eq(other, call) && windows.specs[*window].length != Length::All);
+        let what = if call.function == AggregateFunction::Lag || by_value {
+            "looks back without end"
+        } else {
+            "has no window"
+        };
         let problem = Problem::error(format!("`{}` keeps state of every key and has no `ttl`", options.component))
             .at(names[call.entry].1.inside(call.range.clone()))
             .label(what)

@@ -69,7 +69,7 @@ pub fn compile(program: &Program, added: &Added, slots: &dyn Fn(usize) -> Slot) 
                 (work, call.entry)
             }
         };
-        names.push(format!("add.{}", added.names[entry]));
+        names.push(added.names.get(entry).map_or_else(|| "window".to_owned(), |name| format!("add.{name}")));
         work
     });
     (work.collect(), names)

@@ -167,7 +167,7 @@ impl Panes {
             ready.push_back(window);
             window += self.hop;
         }
-        if !fires_first {
+        if !fires_first && newest_window >= open {
             // A window that the watermark has not passed, before that of the key's first row.
             key.open = key.open.min(first);
         }

@@ -178,16 +178,22 @@ fn naive_panes(grid: &Grid, count: i64, hop: i64, spec: &ClosingSpec, rows: &[Tu
         let (start, end) = span(window);
         rows.iter().filter(|row| start <= row.1 && row.1 < end).copied().collect::<Vec<_>>()
     };
-    let mut pass = |watermark: i64, accepted: &[Vec<Tuple>; 2], left: &mut BTreeMap<_, u32>, out: &mut Vec<Left>| {
+    // The first window of each key that was open when a row came for it: windows without rows follow that one.
+    let mut first = [i64::MAX; 2];
+    let mut pass = |watermark: i64,
+                    first: [i64; 2],
+                    accepted: &[Vec<Tuple>; 2],
+                    left: &mut BTreeMap<_, u32>,
+                    out: &mut Vec<Left>| {
         let mut due = BTreeSet::new();
         for (key, rows) in accepted.iter().enumerate() {
             due.extend(rows.iter().flat_map(|row| of(row.1)).map(|window| (span(window).1 - 1, key, window)));
             if let (Some(long), Some(newest)) = (spec.empty, rows.iter().map(|row| row.1).max()) {
                 let windows = rows.iter().map(|row| grid.pane(row.1).number);
-                let (first, last) = (windows.clone().min().unwrap(), windows.max().unwrap());
+                let last = windows.max().unwrap();
                 let until = if watermark == i64::MAX { last } else { grid.pane(newest + long).number };
                 let fits = |window: &i64| span(*window).1 - 1 <= newest + long || *window <= last;
-                due.extend((first..=until).filter(fits).map(|window| (span(window).1 - 1, key, window)));
+                due.extend((first[key]..=until).filter(fits).map(|window| (span(window).1 - 1, key, window)));
             }
         }
         for (deadline, key, window) in due {
@@ -201,7 +207,7 @@ fn naive_panes(grid: &Grid, count: i64, hop: i64, spec: &ClosingSpec, rows: &[Tu
     };
     for row in rows {
         watermark = watermark.max(row.1 - DISORDER);
-        pass(watermark, &accepted, &mut left, &mut out);
+        pass(watermark, first, &accepted, &mut left, &mut out);
         let open: Vec<i64> = of(row.1).filter(|window| span(*window).1 - 1 + spec.lateness >= watermark).collect();
         taken.push(!open.is_empty());
         if open.is_empty() {
@@ -215,9 +221,12 @@ fn naive_panes(grid: &Grid, count: i64, hop: i64, spec: &ClosingSpec, rows: &[Tu
             *revision += 1;
         }
         // What was revised has closed.
-        pass(watermark, &accepted.clone(), &mut left, &mut Vec::new());
+        pass(watermark, [i64::MAX; 2], &accepted, &mut left, &mut Vec::new());
+        if span(grid.pane(row.1).number).1 > watermark {
+            first[row.0] = first[row.0].min(grid.pane(row.1).number);
+        }
     }
-    pass(i64::MAX, &accepted, &mut left, &mut out);
+    pass(i64::MAX, first, &accepted, &mut left, &mut out);
     (out, taken)
 }
 

@@ -6,6 +6,7 @@
 
 mod task;
 
+use super::windows::Values;
 use super::{Added, late_stream, passed, text};
 use crate::bolts::columns;
 use crate::component::{
@@ -114,7 +115,7 @@ pub fn plan(check: &BoltCheck<'_>, spec: ClosingSpec, named: &[(&Key, WindowSpec
             }
         });
     }
-    let added = Added::new(names.columns.len(), main.len(), &entry_names, entries);
+    let added = Added::new(names.columns.len(), main.len(), &entry_names, entries, Values::default());
     main.extend(added.outputs());
     added.fits(options)?;
     let fingerprint = added.fingerprint([format!("{spec:?}")].into_iter(), &entry_names);

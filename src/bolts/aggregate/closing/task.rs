@@ -158,13 +158,14 @@ impl Task {
         }
     }
 
-    /// Sees to it that the timer of a key stands early enough, and frees a key that has no windows any more.
-    fn settle(&mut self, entry: u32, step: &mut Step<'_>) {
+    /// Sees to it that the timer of a key stands early enough, and frees a key that has no windows any more; a timer that
+    /// was set.
+    fn settle(&mut self, entry: u32) -> Option<i64> {
         let timer = *self.windows.timers.get(entry);
         let next = self.windows.closing.next(entry);
         let empty = next.is_none() && self.windows.closing.is_empty(entry);
         if next.is_none_or(|next| next >= timer) && !empty {
-            return;
+            return None;
         }
         self.key_bytes.clear();
         self.index.key(entry, &mut self.key_bytes);
@@ -180,10 +181,17 @@ impl Task {
                     self.windows.reset(entry);
                 }
             }
-        } else if let Some(next) = next {
-            *self.windows.timers.get_mut(entry) = next;
-            self.timers.set(key, next);
-            step.wake_after(next);
+            return None;
+        }
+        *self.windows.timers.get_mut(entry) = next?;
+        self.timers.set(key, next?);
+        next
+    }
+
+    /// The same for a key that a row has come for.
+    fn settle_row(&mut self, entry: u32, step: &mut Step<'_>) {
+        if let Some(deadline) = self.settle(entry) {
+            step.wake_after(deadline);
         }
     }
 
@@ -243,7 +251,7 @@ impl Bolt for Task {
         }
         match self.windows.closing.take(entry, time, &self.arguments, flags, step.watermark) {
             Taken::Late => {
-                self.settle(entry, step);
+                self.settle_row(entry, step);
                 frame.set(self.lateness, step.watermark.saturating_sub(time) as u64);
                 Flow::Port(1)
             }
@@ -253,7 +261,7 @@ impl Bolt for Task {
             }
             Taken::In { changed, ready: false } => {
                 if changed {
-                    self.settle(entry, step);
+                    self.settle_row(entry, step);
                 }
                 Flow::Skip
             }
@@ -268,7 +276,7 @@ impl Bolt for Task {
             Some(window) => Some(if self.leave(window, frame, step) { 0 } else { ERRORS }),
             None => {
                 let entry = std::mem::replace(&mut self.current, NONE);
-                self.settle(entry, step);
+                self.settle_row(entry, step);
                 None
             }
         }
@@ -288,7 +296,7 @@ impl Bolt for Task {
             *self.windows.timers.get_mut(entry) = NO_TIMER;
             let window = self.windows.closing.fire(entry, deadline, step.watermark == i64::MAX);
             let known = window.is_some() && self.writer.write(&self.key_bytes, frame, step.arena);
-            self.settle(entry, step);
+            self.settle(entry);
             let Some(window) = window.filter(|_| known) else { continue };
             let left = self.leave(window, frame, step);
             step.wake_after(self.timers.earliest());
