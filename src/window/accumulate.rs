@@ -22,6 +22,8 @@ pub enum Method {
     Squares,
     /// The least or greatest value, the oldest or newest row: no words (kept beside, or in the list of rows).
     Choice,
+    /// Something larger: no words (kept beside).
+    Gather,
 }
 
 impl Method {
@@ -34,6 +36,7 @@ impl Method {
             F::Sum | F::Avg => Method::Whole,
             F::StddevSamp | F::StddevPop | F::VarSamp | F::VarPop => Method::Squares,
             F::Min | F::Max | F::First | F::Last | F::Lag => Method::Choice,
+            _ => Method::Gather,
         }
     }
 
@@ -45,7 +48,7 @@ impl Method {
             Method::Whole => 3,
             Method::Double => 5,
             Method::Squares => 6,
-            Method::Choice | Method::Rows => 0,
+            Method::Choice | Method::Rows | Method::Gather => 0,
         }
     }
 
@@ -62,14 +65,14 @@ impl Method {
             }
             Method::Double => double(words, f64::from_bits(value), sign),
             Method::Squares => squares(words, value, ty, sign),
-            Method::Choice | Method::Rows => {}
+            Method::Choice | Method::Rows | Method::Gather => {}
         }
     }
 
     /// Takes in all that other words have taken in.
     pub fn merge(self, words: &mut [u64], from: &[u64]) {
         match self {
-            Method::Choice | Method::Rows => {}
+            Method::Choice | Method::Rows | Method::Gather => {}
             Method::Count => words[0] += from[0],
             Method::Truth => {
                 words[0] += from[0];
@@ -102,7 +105,7 @@ impl Method {
     pub fn count(self, words: &[u64]) -> u64 {
         match self {
             Method::Truth => words[0] + words[1],
-            Method::Choice | Method::Rows => 0,
+            Method::Choice | Method::Rows | Method::Gather => 0,
             _ => words[0],
         }
     }

@@ -14,6 +14,7 @@ mod accumulate;
 mod call;
 pub mod closing;
 mod exact;
+mod gather;
 mod grid;
 mod kept;
 mod latest;
@@ -29,7 +30,7 @@ pub use grid::{Grid, PaneTime, Unit};
 pub use rolling::Rolling;
 
 use crate::expr::AggregateFunction;
-use crate::tuple::DataType;
+use crate::tuple::{DataType, Value};
 
 /// Place in the state of a key: event time of its newest row.
 const NEWEST: usize = 0;
@@ -92,6 +93,12 @@ pub struct CallSpec {
     pub null: Option<u8>,
     /// Flag that is set where the filter is not true.
     pub filtered: Option<u8>,
+    /// The second argument, of functions of two: never a text.
+    pub second: Option<ValueSpec>,
+    /// The constant that some functions take: a share, a number, a half-life, what stands between texts.
+    pub parameter: Value,
+    /// Most values of a list, if it says so.
+    pub bound: Value,
 }
 
 /// Why a call has no result: it is outside of its type.

@@ -1,5 +1,6 @@
 //! What running results keep beside words: texts, queues of candidates, counts of values.
 
+use super::gather::Gather;
 use crate::expr::AggregateFunction as F;
 use crate::store::Codec;
 use crate::tuple::{DataType, TextWord};
@@ -61,6 +62,17 @@ pub fn sortable(word: u64, ty: DataType) -> u64 {
         DataType::Double if f64::from_bits(word).is_nan() => u64::MAX,
         DataType::Double if word & SIGN != 0 => !word,
         _ => word ^ SIGN,
+    }
+}
+
+/// The word that sorts so ([`sortable`]).
+#[inline(always)]
+pub fn unsortable(key: u64, ty: DataType) -> u64 {
+    const SIGN: u64 = 1 << 63;
+    match ty {
+        DataType::Double if key == u64::MAX => f64::NAN.to_bits(),
+        DataType::Double if key & SIGN == 0 => !key,
+        _ => key ^ SIGN,
     }
 }
 
@@ -214,6 +226,8 @@ pub enum Side {
     Queue(VecDeque<(u32, u64)>),
     /// The values of a `distinct` call.
     Values(Values),
+    /// What a larger function has gathered.
+    Gather(Box<Gather>),
 }
 
 impl Side {
@@ -226,6 +240,7 @@ impl Side {
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Side::Queue(_) => {}
+            Side::Gather(gather) => gather.write(out),
             Side::Values(Values::Words(counts)) => {
                 (counts.len() as u32).write(out);
                 for (word, count) in counts {
@@ -247,6 +262,7 @@ impl Side {
     pub fn read_back(&mut self, from: &mut &[u8]) -> Option<()> {
         match self {
             Side::Queue(_) => {}
+            Side::Gather(gather) => gather.read_back(from)?,
             Side::Values(Values::Words(counts)) => {
                 for _ in 0..u32::read(from)? {
                     let word = u64::read(from)?;
@@ -261,14 +277,5 @@ impl Side {
             }
         }
         Some(())
-    }
-
-    /// Makes it empty.
-    pub fn clear(&mut self) {
-        match self {
-            Side::Queue(queue) => queue.clear(),
-            Side::Values(Values::Words(counts)) => counts.clear(),
-            Side::Values(Values::Texts(counts)) => counts.clear(),
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! The engine: which call looks at which store of rows.
 
 use super::call::Row;
+use super::gather::Way;
 use super::latest::LatestWindow;
 use super::run::RunWindow;
 use super::track::{Order, Track};
@@ -80,7 +81,7 @@ impl Rolling {
         for (at, number) in numbers.into_iter().enumerate() {
             places[number] = Place::Whole(at);
         }
-        let whole = (!specs.is_empty()).then(|| Whole::new(next, &specs, &exclude));
+        let whole = (!specs.is_empty()).then(|| Whole::new(next, &specs, &exclude, Way::Arrives));
         next = whole.as_ref().map_or(next, Whole::end);
         let (mut runs, mut latest) = (Vec::new(), Vec::new());
         for (number, values) in values.iter().enumerate() {

@@ -4,6 +4,7 @@
 //! the words of its results.
 
 use super::call::Row;
+use super::gather::Way;
 use super::ordered::{Texts, equal_word};
 use super::whole::Whole;
 use super::{CallSpec, Overflow, ValueSpec};
@@ -23,7 +24,7 @@ impl RunWindow {
     /// A window over these values, whose words begin at `at`; `exclude` says for each call whether the current row is left
     /// out.
     pub fn new(at: usize, values: &[ValueSpec], calls: &[CallSpec], exclude: &[bool]) -> RunWindow {
-        let whole = Whole::new(at + 1 + values.len(), calls, exclude);
+        let whole = Whole::new(at + 1 + values.len(), calls, exclude, Way::Arrives);
         RunWindow { values: values.to_vec(), at, texts: Texts::default(), whole }
     }
 
@@ -62,7 +63,7 @@ impl RunWindow {
     ) -> Result<Option<u64>, Overflow> {
         match self.goes_on(state, row) {
             true => self.whole.read(call, state, entry, row, arena),
-            false => self.whole.read_alone(call, row),
+            false => self.whole.read_alone(call, row, arena),
         }
     }
 

@@ -91,6 +91,9 @@ fn calls() -> Vec<CallSpec> {
             ty: argument.map_or(DataType::Bigint, |at| TYPES[at]),
             null: argument.map(|at| at as u8),
             filtered,
+            second: None,
+            parameter: Value::Null,
+            bound: Value::Null,
         };
         for (function, arguments) in functions {
             for argument in arguments {
@@ -334,6 +337,9 @@ fn sums(values: &[(i64, f64)]) -> Vec<Result<Option<f64>, Overflow>> {
         ty: DataType::Double,
         null: None,
         filtered: None,
+        second: None,
+        parameter: Value::Null,
+        bound: Value::Null,
     };
     let mut rolling = Rolling::new(&windows, &[call], &[], 0);
     rolling.reset(0);

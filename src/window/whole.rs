@@ -2,6 +2,7 @@
 
 use super::accumulate::{self, Method};
 use super::call::{Call, Row, compare};
+use super::gather::{Asked, Gather, Way};
 use super::ordered::{Side, Texts, preferred};
 use super::{CallSpec, Length, Overflow};
 use crate::expr::AggregateFunction as F;
@@ -18,6 +19,8 @@ pub struct Whole {
     sides: Slab<Vec<Side>>,
     side_count: usize,
     texts: Texts,
+    /// How rows come to it.
+    way: Way,
 }
 
 /// Words of a choice among all rows: there is one (1; 2 for NULL), its value, its time.
@@ -48,11 +51,12 @@ fn merge_choice(call: &Call, texts: &mut Texts, state: &mut [u64], given: &[u64]
 
 impl Whole {
     /// Calls over all rows, whose words begin at `at`; `exclude` says for each whether the current one is left out.
-    pub fn new(at: usize, calls: &[CallSpec], exclude: &[bool]) -> Whole {
+    pub fn new(at: usize, calls: &[CallSpec], exclude: &[bool], way: Way) -> Whole {
         let (mut next, mut side_count) = (at, 0);
         let call = |spec: &CallSpec| {
             let mut call = Call::new(spec, Length::All);
-            call.side = call.spec.distinct.then(|| {
+            let beside = call.spec.distinct || call.method == Method::Gather;
+            call.side = beside.then(|| {
                 side_count += 1;
                 side_count - 1
             });
@@ -68,6 +72,7 @@ impl Whole {
             sides: Slab::new(),
             side_count,
             texts: Texts::default(),
+            way,
         }
     }
 
@@ -86,7 +91,7 @@ impl Whole {
         state[self.words.clone()].fill(0);
         if self.side_count > 0 {
             self.sides.reach(entry);
-            let sides = self.calls.iter().filter(|c| c.side.is_some()).map(|c| Side::new(true, c.spec.ty));
+            let sides = self.calls.iter().filter(|c| c.side.is_some()).map(|c| c.new_side(self.way));
             *self.sides.get_mut(entry) = sides.collect();
         }
     }
@@ -130,20 +135,27 @@ impl Whole {
             };
             return Ok((state[0] == 1).then(kept));
         }
+        if let Some(Side::Gather(gather)) = call.side.map(|side| &self.sides.get(entry)[side]) {
+            return gather.result(Asked { call: &call.spec, arena }, counts.then(|| call.item_of(row)));
+        }
         let known = |side: usize| match &self.sides.get(entry)[side] {
             Side::Values(values) => values.contains(call.current(word)),
-            Side::Queue(_) => false,
+            Side::Queue(_) | Side::Gather(_) => false,
         };
         let new = counts && !call.side.is_some_and(known);
         accumulate::result(&call.spec, call.method, state, new.then_some(word))
     }
 
     /// The answer of a call for the current row alone, as if there were no others.
-    pub fn read_alone(&self, index: usize, row: Row<'_>) -> Result<Option<u64>, Overflow> {
+    pub fn read_alone(&self, index: usize, row: Row<'_>, arena: &Arena) -> Result<Option<u64>, Overflow> {
         let call = &self.calls[index];
         let counts = !self.exclude[index] && row.flags & call.mask == 0;
         if call.method == Method::Choice {
             return Ok((counts && row.flags & call.null == 0).then(|| call.word(row)));
+        }
+        if call.method == Method::Gather {
+            let gather = Gather::new(&call.spec, self.way);
+            return gather.result(Asked { call: &call.spec, arena }, counts.then(|| call.item_of(row)));
         }
         accumulate::result(&call.spec, call.method, &[0; 6], counts.then(|| call.word(row)))
     }
@@ -160,6 +172,10 @@ impl Whole {
             if call.method != Method::Choice {
                 let new = match call.side.map(|side| &mut self.sides.get_mut(entry)[side]) {
                     Some(Side::Values(values)) => values.add(call.current(word)),
+                    Some(Side::Gather(gather)) => {
+                        gather.add(call.item_of(row));
+                        false
+                    }
                     _ => true,
                 };
                 if new {
@@ -197,6 +213,7 @@ impl Whole {
                 Some((Side::Values(values), Side::Values(of))) => {
                     values.merge(of, |word| call.method.change(state, word, call.spec.ty, 1));
                 }
+                Some((Side::Gather(gather), Side::Gather(of))) => gather.merge(of),
                 _ => call.method.merge(state, given),
             }
         }

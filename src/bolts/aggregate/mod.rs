@@ -270,7 +270,11 @@ impl Added {
 
     /// The columns of the scope before `limit` that are read, each once.
     fn reads(&self, limit: usize) -> Vec<usize> {
-        let calls = self.entries.calls.iter().flat_map(|c| c.argument.iter().chain(&c.filter).chain(&c.default));
+        let calls = self
+            .entries
+            .calls
+            .iter()
+            .flat_map(|c| c.argument.iter().chain(&c.second).chain(&c.filter).chain(&c.default));
         let values = self.values.exprs.iter().flatten();
         let all =
             self.entries.expressions.iter().chain(calls).chain(values).flat_map(|expr| expr.columns().iter().copied());

@@ -38,6 +38,8 @@ pub struct Program {
     pub filters: Vec<FilterPart>,
     /// Argument and filter of each call.
     pub of_call: Vec<(Option<usize>, Option<usize>)>,
+    /// Second argument of each call.
+    seconds: Vec<Option<usize>>,
     /// The arguments that windows of values look at.
     values: Vec<Vec<usize>>,
 }
@@ -47,8 +49,15 @@ const OF_WINDOW: usize = usize::MAX;
 
 impl Program {
     pub fn new(plan: &Added) -> Program {
-        let mut program =
-            Program { parts: vec![], arguments: vec![], filters: vec![], of_call: vec![], values: vec![] };
+        let mut program = Program {
+            parts: vec![],
+            arguments: vec![],
+            filters: vec![],
+            of_call: vec![],
+            seconds: vec![],
+            values: vec![],
+        };
+        program.seconds = vec![None; plan.entries.calls.len()];
         for exprs in &plan.values.exprs {
             let mut values = Vec::with_capacity(exprs.len());
             for expr in exprs {
@@ -84,6 +93,11 @@ impl Program {
                 at
             });
             program.of_call[index] = (argument, filter);
+            program.seconds[index] = call.second.as_ref().map(|expr| {
+                let (at, new) = program.argument(expr, filter, false, call.entry);
+                program.parts.extend(new.then_some(Part::Argument(at)));
+                at
+            });
             program.parts.push(Part::Call(index));
         }
         program.parts.append(&mut afterwards);
@@ -102,11 +116,14 @@ impl Program {
 
     /// What windows of values look at.
     pub fn values(&self) -> Vec<Vec<ValueSpec>> {
-        let value = |at: &usize| {
-            let expr = &self.arguments[*at].expr;
-            ValueSpec { argument: *at, ty: expr.data_type(), null: expr.nullable().then_some(*at as u8) }
-        };
-        self.values.iter().map(|values| values.iter().map(value).collect()).collect()
+        self.values.iter().map(|values| values.iter().map(|at| self.value(at)).collect()).collect()
+    }
+
+    fn value(&self, at: &usize) -> ValueSpec {
+        let expr = &self.arguments[*at].expr;
+        // Where a filter stands before it, a row that it refuses gives no value.
+        let nullable = expr.nullable() || self.arguments[*at].filter.is_some();
+        ValueSpec { argument: *at, ty: expr.data_type(), null: nullable.then_some(*at as u8) }
     }
 
     /// The calls, each over the window that `of_call` says.
@@ -123,6 +140,9 @@ impl Program {
                 ty: call.argument.as_ref().map_or(DataType::Bigint, Expr::data_type),
                 null: null.map(|at| at as u8),
                 filtered: filter.map(|at| self.filter_flag(at)),
+                second: self.seconds[at].as_ref().map(|at| self.value(at)),
+                parameter: call.parameter.clone(),
+                bound: call.bound.clone(),
             }
         });
         calls.collect()

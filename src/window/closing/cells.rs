@@ -3,6 +3,7 @@
 use crate::store::Words;
 use crate::tuple::Arena;
 use crate::window::call::Row;
+use crate::window::gather::Way;
 use crate::window::whole::Whole;
 use crate::window::{CallSpec, Overflow};
 
@@ -23,8 +24,12 @@ impl Cells {
     /// Cells of these calls.
     pub fn new(calls: &[CallSpec]) -> Cells {
         // No row is looked at when a result is read: all of them are in it.
-        let whole = Whole::new(0, calls, &vec![true; calls.len()]);
-        let arguments = calls.iter().filter_map(|call| call.argument).max().map_or(0, |last| last + 1);
+        let whole = Whole::new(0, calls, &vec![true; calls.len()], Way::Grows);
+        let arguments = calls
+            .iter()
+            .flat_map(|call| call.argument.into_iter().chain(call.second.map(|s| s.argument)))
+            .max()
+            .map_or(0, |last| last + 1);
         Cells { words: Words::new(whole.end()), whole, free: Vec::new(), used: 0, nothing: vec![0; arguments] }
     }
 

@@ -2,7 +2,7 @@ use super::*;
 use crate::expr::AggregateFunction as F;
 use crate::store::lists::Lists;
 use crate::store::{Content, ListsOf, MemoryStore, Space};
-use crate::tuple::{DataType, TextWord};
+use crate::tuple::{DataType, TextWord, Value};
 use crate::window::Unit;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
@@ -27,6 +27,9 @@ fn calls() -> Vec<CallSpec> {
         ty: if argument == Some(1) { DataType::Text } else { DataType::Bigint },
         null: None,
         filtered,
+        second: None,
+        parameter: Value::Null,
+        bound: Value::Null,
     };
     vec![
         call(F::Count, false, None, None),

@@ -168,7 +168,7 @@ impl Checked<'_> {
 
     /// A column of argument or filter that is none of the input.
     fn no_row_knows(&self, call: &AggregateCall) -> Option<String> {
-        let parts = call.argument.iter().chain(&call.filter);
+        let parts = call.argument.iter().chain(&call.second).chain(&call.filter);
         let at = parts.flat_map(|expr| expr.columns().iter().copied()).find(|column| *column >= self.rows)?;
         let entries = at.checked_sub(self.names.columns.len());
         Some(match entries {
