@@ -10,6 +10,7 @@ mod console;
 mod file;
 mod filter;
 mod gather;
+mod in_order;
 mod log;
 mod null;
 mod quality;

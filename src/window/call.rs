@@ -46,7 +46,7 @@ fn flag(flag: Option<u8>) -> u64 {
 impl Call {
     /// A call without places.
     pub fn new(spec: &CallSpec, length: Length) -> Call {
-        let (filtered, null) = (flag(spec.filtered), flag(spec.null));
+        let (filtered, null) = (flag(spec.filtered) | flag(spec.foreign), flag(spec.null));
         let of_rows = matches!(spec.function, F::First | F::Last | F::Lag);
         let second = flag(spec.second.and_then(|second| second.null));
         let mask = if of_rows { filtered } else { filtered | null | second };

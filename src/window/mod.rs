@@ -93,6 +93,8 @@ pub struct CallSpec {
     pub null: Option<u8>,
     /// Flag that is set where the filter is not true.
     pub filtered: Option<u8>,
+    /// Flag that is set where the row is of another input than those that the call looks at.
+    pub foreign: Option<u8>,
     /// The second argument, of functions of two: never a text.
     pub second: Option<ValueSpec>,
     /// The constant that some functions take: a share, a number, a half-life, what stands between texts.

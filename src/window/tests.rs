@@ -92,6 +92,7 @@ fn calls() -> Vec<CallSpec> {
             null: argument.map(|at| at as u8),
             filtered,
             second: None,
+            foreign: None,
             parameter: Value::Null,
             bound: Value::Null,
         };
@@ -338,6 +339,7 @@ fn sums(values: &[(i64, f64)]) -> Vec<Result<Option<f64>, Overflow>> {
         null: None,
         filtered: None,
         second: None,
+        foreign: None,
         parameter: Value::Null,
         bound: Value::Null,
     };

@@ -7,16 +7,18 @@
 mod closing;
 mod length;
 mod program;
+mod several;
 mod task;
 #[cfg(test)]
 mod tests;
 mod windows;
 mod work;
 
+use super::in_order::InOrder;
 use super::{FOREVER, columns};
 use crate::component::{
-    Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ColumnSource, ComponentError, Key, Keyed, NestedOptions, Node,
-    OptionSpec, Options, OutputColumn, OutputStream,
+    Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ColumnSource, ComponentError, InputStream, Inputs, Key, Keyed,
+    NestedOptions, Node, OptionSpec, Options, OutputColumn, OutputStream,
 };
 use crate::expr::{AggregateFunction, Entries, Expr, Scope};
 use crate::problem::Problem;
@@ -50,8 +52,14 @@ const OPTIONS: &[OptionSpec] = &[
         "lateness",
         "how much older than the newest row of its key a row may be, beside the disorder of its source (\"0s\")",
     ),
-    OptionSpec::optional("at", "not available yet"),
-    OptionSpec::optional("order", "not available yet"),
+    OptionSpec::optional(
+        "at",
+        "of several inputs the one for each row of which a row leaves; aggregates look at the others as well: count(s.*), last(s.x)",
+    ),
+    OptionSpec::optional(
+        "order",
+        "\"time\": rows are taken by event time, at equal times in the order of `from`, each when no earlier one can come; else as they arrive",
+    ),
 ];
 
 impl BoltFactory for Aggregate {
@@ -129,20 +137,20 @@ fill = "null"
         Keyed::Optional
     }
 
+    fn inputs_of(&self, options: &Options<'_>) -> Inputs {
+        if options.has("at") { Inputs::Separate } else { Inputs::United }
+    }
+
     fn check(&self, check: &BoltCheck<'_>) -> Option<Box<dyn BoltPlan>> {
-        let options = &check.options;
-        for name in ["at", "order"] {
-            if let Some(node) = options.node(name) {
-                let problem = Problem::error(format!("`{name}` of `{}` is not available yet", options.component));
-                options.problem(problem.at(node.span).label("not available yet"));
-            }
-        }
+        let ordered = check.options.choice("order", &["time"]).is_some();
+        let types = |input: &InputStream| input.columns.iter().map(|column| column.ty).collect();
+        let ordered = ordered.then(|| check.inputs.iter().map(types).collect());
         match windows::declared(check) {
             Some(AllDeclared { own: Declared::Open(own), named, values }) => {
-                Some(Box::new(plan(check, own, &named, values)?))
+                Some(Box::new(InOrder::plan(plan(check, own, &named, values)?, ordered)))
             }
             Some(AllDeclared { own: Declared::Closing(spec), named, .. }) => {
-                Some(Box::new(closing::plan(check, spec, &named)?))
+                Some(Box::new(InOrder::plan(closing::plan(check, spec, &named)?, ordered)))
             }
             None => {
                 closing::check_entries(check);
@@ -154,30 +162,46 @@ fill = "null"
 
 fn plan(check: &BoltCheck<'_>, own: WindowSpec, named: &[(&Key, WindowSpec)], values: Values) -> Option<Plan> {
     let options = &check.options;
-    let input = check.inputs.first()?;
+    let at = several::at(check)?;
+    let input = check.inputs.get(at)?;
     let all: Vec<usize> = (0..input.columns.len()).collect();
     let kept = columns::keep(options, &input.name, &input.columns, &all);
-    let scope_columns = columns::scope_columns(input);
+    let scope_columns: Vec<_> = check.inputs.iter().flat_map(columns::scope_columns).collect();
     let scope = Scope { columns: &scope_columns, environment: check.environment };
     let added = options.adds(&scope, true);
-    let lateness = options.duration("lateness").unwrap_or(0).saturating_add(input.disorder);
+    let disorder = check.inputs.iter().map(|input| input.disorder).max().unwrap_or(0);
+    let lateness = options.duration("lateness").unwrap_or(0).saturating_add(disorder);
     let (names, entries) = added?;
     let windows = windows::choose(options, &names, &entries.calls, own, named)?;
     let ttl = windows::ttl(check, &names, &entries.calls, &windows, lateness)?;
-    let mut main: Vec<OutputColumn> = kept?
-        .into_iter()
-        .filter(|at| !names.iter().any(|(name, _)| input.columns[*at].is(name)))
-        .map(|at| passed(&input.columns, at))
-        .collect();
-    let added = Added::new(input.columns.len(), main.len(), &names, entries, values);
+    let kept: Vec<usize> =
+        kept?.into_iter().filter(|at| !names.iter().any(|(name, _)| input.columns[*at].is(name))).collect();
+    let mut added = Added::new(scope_columns.len(), kept.len(), &names, entries, values);
+    added.of_inputs(check.inputs, at);
+    several::check(check, &added, &windows, &names)?;
+    let several = check.inputs.len() > 1;
+    let mut main: Vec<OutputColumn> = kept.iter().map(|at| passed(&input.columns, *at)).collect();
     main.extend(added.outputs());
     let mut outputs = vec![OutputStream { suffix: "", columns: main }];
     if windows.specs.iter().any(|w| matches!(w.length, Length::Time(_))) {
         outputs.push(late_stream(&input.columns));
     }
-    let fingerprint = added.fingerprint(windows.specs.iter().map(|window| format!("{window:?}")), &names);
+    // Where a bolt has several inputs, columns that stay are copied.
+    let mut copies: [Vec<(usize, usize)>; 2] = Default::default();
+    for (output, copies) in outputs.iter_mut().zip(&mut copies).filter(|_| several) {
+        for (to, column) in output.columns.iter_mut().enumerate() {
+            if let ColumnSource::Input(from) = column.source {
+                copies.push((from, to));
+                column.source = ColumnSource::Computed;
+            }
+        }
+    }
+    let mut parts: Vec<String> = windows.specs.iter().map(|window| format!("{window:?}")).collect();
+    parts.extend(several.then(|| format!("at {}", input.name)));
+    let fingerprint = added.fingerprint(parts.into_iter(), &names);
     added.fits(options)?;
-    Some(Plan { outputs, added, windows: windows.specs, of_call: windows.of_call, lateness, ttl, fingerprint })
+    let (windows, of_call) = (windows.specs, windows.of_call);
+    Some(Plan { outputs, added, windows, of_call, lateness, ttl, fingerprint, copies })
 }
 
 /// The stream of rows that are too late: all columns of the input, and how late they are.
@@ -204,12 +228,39 @@ struct Added {
     entries: Entries,
     /// What windows look at beside the arguments of calls.
     values: Values,
+    /// The inputs, and that for each row of which rows leave.
+    inputs: Vec<AddedInput>,
+    at: usize,
+}
+
+/// An input, and where its columns start in the scope.
+struct AddedInput {
+    name: String,
+    first: usize,
 }
 
 impl Added {
     fn new(columns: usize, first: usize, names: &[(&str, &Node)], entries: Entries, values: Values) -> Added {
         let names = names.iter().map(|(name, _)| (*name).to_owned()).collect();
-        Added { columns, first, names, entries, values }
+        let inputs = vec![AddedInput { name: String::new(), first: 0 }];
+        Added { columns, first, names, entries, values, inputs, at: 0 }
+    }
+
+    /// The columns of the scope are those of these inputs.
+    fn of_inputs(&mut self, inputs: &[InputStream], at: usize) {
+        let mut first = 0;
+        let input = |input: &InputStream| {
+            let added = AddedInput { name: input.name.clone(), first };
+            first += input.columns.len();
+            added
+        };
+        (self.inputs, self.at) = (inputs.iter().map(input).collect(), at);
+    }
+
+    /// The input of a column of the scope; none of others.
+    fn input_of(&self, column: usize) -> Option<usize> {
+        let after = self.inputs.partition_point(|input| input.first <= column);
+        (column < self.columns).then(|| after.saturating_sub(1))
     }
 
     /// The added columns.
@@ -295,6 +346,8 @@ struct Plan {
     ttl: i64,
     /// What the content of windows means.
     fingerprint: String,
+    /// Columns of the input that are copied to those of each stream.
+    copies: [Vec<(usize, usize)>; 2],
 }
 
 /// A length of time for people.
@@ -313,8 +366,16 @@ impl BoltPlan for Plan {
         true
     }
 
-    fn reads(&self, _input: usize) -> Option<Vec<usize>> {
-        Some(self.added.reads(self.added.columns))
+    fn reads(&self, input: usize) -> Option<Vec<usize>> {
+        let added = &self.added;
+        let own = added.reads(added.columns).into_iter().filter(|column| added.input_of(*column) == Some(input));
+        let mut read: Vec<usize> = own.map(|column| column - added.inputs[input].first).collect();
+        if input == added.at {
+            read.extend(self.copies.iter().flatten().map(|(from, _)| *from));
+        }
+        read.sort_unstable();
+        read.dedup();
+        Some(read)
     }
 
     fn scratch(&self) -> usize {

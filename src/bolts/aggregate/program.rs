@@ -1,7 +1,7 @@
 //! What a row goes through, planned: which arguments and filters are evaluated, once each, and in which order.
 
 use super::Added;
-use crate::expr::{AggregateFunction, EntryStep, Expr};
+use crate::expr::{AggregateCall, AggregateFunction, EntryStep, Expr};
 use crate::tuple::DataType;
 use crate::window::{CallSpec, ValueSpec};
 
@@ -42,6 +42,15 @@ pub struct Program {
     seconds: Vec<Option<usize>>,
     /// The arguments that windows of values look at.
     values: Vec<Vec<usize>>,
+}
+
+/// The input whose rows a call looks at; none: those of all.
+pub fn call_stream(added: &Added, call: &AggregateCall) -> Option<usize> {
+    match &call.stream {
+        Some(name) => added.inputs.iter().position(|input| input.name == *name),
+        None if call.argument.is_none() && call.filter.is_none() => None,
+        None => Some(added.at),
+    }
 }
 
 /// The entry of what belongs to a window.
@@ -107,11 +116,31 @@ impl Program {
     /// How many flags a row of this plan has.
     pub fn size(plan: &Added) -> usize {
         let program = Program::new(plan);
-        program.arguments.len() + program.filters.len()
+        program.arguments.len() + program.filters.len() + plan.inputs.len()
     }
 
     pub fn filter_flag(&self, at: usize) -> u8 {
         (self.arguments.len() + at) as u8
+    }
+
+    /// The flag of rows that are not of an input.
+    pub fn foreign_flag(&self, input: usize) -> u8 {
+        (self.arguments.len() + self.filters.len() + input) as u8
+    }
+
+    /// The flags of a row of an input: that it is of none of the others.
+    pub fn foreign_flags(&self, inputs: usize, input: usize) -> u64 {
+        (0..inputs).filter(|other| *other != input && inputs > 1).map(|other| 1 << self.foreign_flag(other)).sum()
+    }
+
+    /// The input whose rows go through a step.
+    pub fn input_of(&self, added: &Added, part: &Part) -> usize {
+        let expr = match *part {
+            Part::Filter(at) => &self.filters[at].expr,
+            Part::Argument(at) => &self.arguments[at].expr,
+            Part::Entry(_) | Part::Call(_) => return added.at,
+        };
+        expr.columns().first().and_then(|column| added.input_of(*column)).unwrap_or(added.at)
     }
 
     /// What windows of values look at.
@@ -140,6 +169,9 @@ impl Program {
                 ty: call.argument.as_ref().map_or(DataType::Bigint, Expr::data_type),
                 null: null.map(|at| at as u8),
                 filtered: filter.map(|at| self.filter_flag(at)),
+                foreign: call_stream(plan, call)
+                    .filter(|_| plan.inputs.len() > 1)
+                    .map(|input| self.foreign_flag(input)),
                 second: self.seconds[at].as_ref().map(|at| self.value(at)),
                 parameter: call.parameter.clone(),
                 bound: call.bound.clone(),

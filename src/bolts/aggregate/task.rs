@@ -1,13 +1,13 @@
 //! One task: the steps of a row, and the state of keys.
 
 use super::Plan;
-use super::program::Program;
-use super::work::{self, Answers, Work};
+use super::program::{Argument, Program};
+use super::work::{self, Answers, Steps};
 use crate::bolts::failure_text;
 use crate::component::{Bolt, BoltBuild, ComponentError, Flow, Step};
 use crate::expr::EvalError;
 use crate::store::{Index, KeyReader, KeyRef, Life, LifeMeter, State};
-use crate::tuple::{Arena, Frame, RUN_TUPLES, Run, Slot};
+use crate::tuple::{Arena, DataType, Frame, RUN_TUPLES, Run, Slot, TextWord};
 use crate::window::{Overflow, Rolling};
 
 /// Expired keys are looked for at one place in so many tuples, and at so many places for each new key.
@@ -48,16 +48,15 @@ impl Answers for AtRow<'_> {
 
 /// One task of the bolt.
 pub struct Task {
-    key: KeyReader,
+    inputs: Vec<Input>,
     /// Whether keys are words.
     by_word: bool,
     index: Index,
     rolling: Rolling,
     ttl: i64,
-    work: Vec<Work>,
-    /// For each step the added column that it belongs to, for messages.
-    names: Vec<String>,
     arguments: Vec<u64>,
+    /// Arguments of which none is there.
+    no_arguments: Vec<u64>,
     /// Entries of the tuples of the run, none that was freed since.
     resolved: [Resolved; RUN_TUPLES],
     run: usize,
@@ -67,25 +66,58 @@ pub struct Task {
     lateness: Option<Slot>,
 }
 
+/// What rows of an input go through.
+struct Input {
+    key: KeyReader,
+    steps: Steps,
+    /// The flags that all of them have.
+    flags: u64,
+    /// Whether a row leaves for each.
+    leaves: bool,
+    /// What is copied to columns of each stream.
+    copies: [Vec<(Slot, Slot)>; 2],
+}
+
 impl Task {
     pub(super) fn new(plan: &Plan, build: &BoltBuild<'_>) -> Result<Task, ComponentError> {
         let added = &plan.added;
         let program = Program::new(added);
-        let slots = |number| added.slot(number, build, |column| build.inputs[0][column]);
-        let (work, names) = work::compile(&program, added, &slots);
-        let key = KeyReader::new(build.key.first().map_or(&[], |key| key));
+        let column = |column: usize| {
+            let input = added.input_of(column).unwrap_or(0);
+            build.inputs[input][column - added.inputs[input].first]
+        };
+        let steps = work::compile(&program, added, &|number| added.slot(number, build, column));
+        let inputs: Vec<Input> = steps
+            .into_iter()
+            .enumerate()
+            .map(|(input, steps)| Input {
+                key: KeyReader::new(build.key.get(input).map_or(&[], |key| key)),
+                steps,
+                flags: program.foreign_flags(added.inputs.len(), input),
+                leaves: input == added.at,
+                copies: [0, 1].map(|port: usize| {
+                    let slots = |(from, to): &(usize, usize)| (build.inputs[added.at][*from], build.outputs[port][*to]);
+                    plan.copies[port].iter().map(slots).collect()
+                }),
+            })
+            .collect();
+        let by_word = inputs.iter().all(|input| input.key.is_word());
+        let empty = |argument: &Argument| match argument.expr.data_type() {
+            DataType::Text => TextWord::EMPTY.0,
+            _ => 0,
+        };
+        let no_arguments: Vec<u64> = program.arguments.iter().map(empty).collect();
         let rolling = rolling(&program, plan);
         let life = build.life("windows", &plan.fingerprint, plan.ttl, rolling.keep())?;
         let rolling = if life.is_some() { rolling.durable() } else { rolling };
         Ok(Task {
-            by_word: key.is_word(),
-            index: Index::new(key.is_word()),
-            key,
+            by_word,
+            index: Index::new(by_word),
+            inputs,
             ttl: plan.ttl,
             rolling,
-            work,
-            names,
-            arguments: vec![0; program.arguments.len()],
+            arguments: no_arguments.clone(),
+            no_arguments,
             resolved: [UNRESOLVED; RUN_TUPLES],
             run: 0,
             until_sweep: SWEEP_EVERY,
@@ -96,9 +128,20 @@ impl Task {
 
     /// Takes a row through all steps: its flags, or the step that failed and why.
     #[inline]
-    fn compute(&mut self, entry: u32, frame: &mut Frame, step: &Step<'_>) -> Result<u64, (usize, EvalError)> {
+    fn compute(
+        &mut self,
+        input: usize,
+        entry: u32,
+        frame: &mut Frame,
+        step: &Step<'_>,
+    ) -> Result<u64, (usize, EvalError)> {
         let row = AtRow { rolling: &self.rolling, entry, time: frame.time() };
-        work::run(&self.work, frame, step.arena, &mut self.arguments, &row)
+        if self.inputs.len() > 1 {
+            // What rows of other inputs have given is not there.
+            self.arguments.copy_from_slice(&self.no_arguments);
+        }
+        let Input { steps, flags, .. } = &self.inputs[input];
+        work::run(&steps.work, *flags, frame, step.arena, &mut self.arguments, &row)
     }
 }
 
@@ -121,9 +164,9 @@ impl Task {
 
     /// The entry of a tuple's key, and whether it has just been made; none if the key is NULL.
     #[inline(always)]
-    fn entry(&mut self, frame: &Frame, resolved: Resolved) -> Option<(u32, bool)> {
+    fn entry(&mut self, input: usize, frame: &Frame, resolved: Resolved) -> Option<(u32, bool)> {
         if self.by_word {
-            let word = self.key.word(frame)?;
+            let word = self.inputs[input].key.word(frame)?;
             // An entry that was freed since has been taken out of what is resolved.
             if resolved.entry != NONE && resolved.word == word {
                 return Some((resolved.entry, false));
@@ -142,7 +185,7 @@ impl Task {
                 ),
             });
         }
-        let key = self.key.bytes(frame)?;
+        let key = self.inputs[input].key.bytes(frame)?;
         if resolved.entry != NONE && self.index.holds(resolved.entry, key) {
             return Some((resolved.entry, false));
         }
@@ -223,15 +266,15 @@ fn admit(
 }
 
 impl Bolt for Task {
-    fn resolve(&mut self, _input: usize, run: &Run) {
+    fn resolve(&mut self, input: usize, run: &Run) {
         self.run = run.len();
         let mut hashes = [0; RUN_TUPLES];
         for (index, (resolved, hash)) in self.resolved[..run.len()].iter_mut().zip(&mut hashes).enumerate() {
             let frame = run.frame(index);
             let found = if self.by_word {
-                self.key.word(frame).map(|word| (word, KeyRef::new(&word.to_le_bytes()).hash))
+                self.inputs[input].key.word(frame).map(|word| (word, KeyRef::new(&word.to_le_bytes()).hash))
             } else {
-                self.key.read(frame).map(|key| (key.hash, key.hash))
+                self.inputs[input].key.read(frame).map(|key| (key.hash, key.hash))
             };
             // What a NULL key finds is not looked at.
             let word;
@@ -258,10 +301,10 @@ impl Bolt for Task {
     }
 
     #[inline]
-    fn step(&mut self, _input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
+    fn step(&mut self, input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
         let time = frame.time();
         let resolved = if step.index < self.run { self.resolved[step.index] } else { UNRESOLVED };
-        let Some((entry, inserted)) = self.entry(frame, resolved) else {
+        let Some((entry, inserted)) = self.entry(input, frame, resolved) else {
             return step.error("null_key", "a column of the key is NULL");
         };
         if resolved.entry == NONE {
@@ -271,8 +314,14 @@ impl Bolt for Task {
         let expired = || self.ttl != i64::MAX && time.saturating_sub(self.rolling.newest(entry)) > self.ttl;
         let fresh = inserted || expired();
         if !fresh && self.rolling.is_late(entry, time) {
+            let late = self.rolling.newest(entry).saturating_sub(time);
+            let Input { leaves, copies: [_, copies], .. } = &self.inputs[input];
+            if !leaves {
+                return step.error("late", format!("it is {late} us older than the newest row of its key"));
+            }
+            copies.iter().for_each(|(from, to)| frame.copy(*from, *to));
             if let Some(slot) = self.lateness {
-                frame.set(slot, self.rolling.newest(entry).saturating_sub(time) as u64);
+                frame.set(slot, late as u64);
             }
             return Flow::Port(1);
         }
@@ -283,7 +332,7 @@ impl Bolt for Task {
             self.rolling.reset(entry);
         }
         self.rolling.begin(entry, time);
-        let flow = match self.compute(entry, frame, step) {
+        let flow = match self.compute(input, entry, frame, step) {
             Ok(flags) => {
                 self.rolling.commit(entry, time, &self.arguments, flags);
                 if let Some(life) = &mut self.life
@@ -291,14 +340,16 @@ impl Bolt for Task {
                 {
                     self.rolling.spill(entry, &mut life.lists());
                 }
-                Flow::Next
+                let Input { leaves, copies: [copies, _], .. } = &self.inputs[input];
+                copies.iter().for_each(|(from, to)| frame.copy(*from, *to));
+                if *leaves { Flow::Next } else { Flow::Skip }
             }
             Err((number, error)) => {
                 self.rolling.abort(entry);
                 if inserted {
                     self.free(entry);
                 }
-                step.error(error.reason, failure_text(&self.names[number], &error))
+                step.error(error.reason, failure_text(&self.inputs[input].steps.names[number], &error))
             }
         };
         self.sweep(step.watermark, inserted);

@@ -39,11 +39,20 @@ pub trait Answers {
     fn rows(&self, call: usize) -> u32;
 }
 
-/// The steps of a program, and for each the added column that it belongs to, for messages.
-pub fn compile(program: &Program, added: &Added, slots: &dyn Fn(usize) -> Slot) -> (Vec<Work>, Vec<String>) {
+/// Steps, and for each the added column that it belongs to, for messages.
+#[derive(Default)]
+pub struct Steps {
+    /// The steps.
+    pub work: Vec<Work>,
+    /// Their names.
+    pub names: Vec<String>,
+}
+
+/// The steps of a program, for rows of each input.
+pub fn compile(program: &Program, added: &Added, slots: &dyn Fn(usize) -> Slot) -> Vec<Steps> {
     let entries = added.entries.expressions.len();
-    let mut names = Vec::new();
-    let work = program.parts.iter().map(|part| {
+    let mut all: Vec<Steps> = added.inputs.iter().map(|_| Steps::default()).collect();
+    for part in &program.parts {
         let (work, entry) = match *part {
             Part::Entry(entry) => {
                 let source = Source::new(&added.entries.expressions[entry], slots);
@@ -69,22 +78,24 @@ pub fn compile(program: &Program, added: &Added, slots: &dyn Fn(usize) -> Slot) 
                 (work, call.entry)
             }
         };
-        names.push(added.names.get(entry).map_or_else(|| "window".to_owned(), |name| format!("add.{name}")));
-        work
-    });
-    (work.collect(), names)
+        let steps = &mut all[program.input_of(added, part)];
+        steps.work.push(work);
+        steps.names.push(added.names.get(entry).map_or_else(|| "window".to_owned(), |name| format!("add.{name}")));
+    }
+    all
 }
 
-/// Takes a row through steps: its flags, or the step that failed and why.
+/// Takes a row that has the flags `given` through steps: all its flags, or the step that failed and why.
 #[inline(always)]
 pub fn run(
     work: &[Work],
+    given: u64,
     frame: &mut Frame,
     arena: &Arena,
     arguments: &mut [u64],
     answers: &impl Answers,
 ) -> Result<u64, (usize, EvalError)> {
-    let mut flags = 0u64;
+    let mut flags = given;
     for (number, work) in work.iter().enumerate() {
         let failed = |error| (number, error);
         let value = |source: &Source, frame: &Frame| match source {

@@ -28,6 +28,7 @@ fn calls() -> Vec<CallSpec> {
         null: None,
         filtered,
         second: None,
+        foreign: None,
         parameter: Value::Null,
         bound: Value::Null,
     };

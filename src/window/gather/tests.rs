@@ -22,6 +22,7 @@ fn call(function: F, argument: usize, ty: DataType, parameter: Value) -> CallSpe
         ty,
         null: None,
         filtered: None,
+        foreign: None,
         second: two.then_some(ValueSpec { argument: 1, ty: DataType::Double, null: None }),
         bound: Value::Bigint(3),
         parameter,

@@ -82,6 +82,12 @@ pub fn check_entries(check: &BoltCheck<'_>) {
 pub fn plan(check: &BoltCheck<'_>, spec: ClosingSpec, named: &[(&Key, WindowSpec)]) -> Option<Plan> {
     let options = &check.options;
     let input = check.inputs.first()?;
+    if let Some(node) = options.node("at") {
+        let problem = Problem::error(format!("`{}` has an `at`, and its window closes", options.component));
+        let problem = problem.at(node.span).label("no row leaves for a row");
+        options.problem(problem.hint("leave `at` out: several inputs with the same columns are one stream"));
+        return None;
+    }
     let facts = Fact::all(Some(&spec));
     let names = Names::new(input, &facts);
     let key: &[usize] = check.key.first().map_or(&[], |key| key);

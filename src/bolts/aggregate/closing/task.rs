@@ -5,7 +5,7 @@
 
 use super::{Fact, Plan};
 use crate::bolts::aggregate::program::Program;
-use crate::bolts::aggregate::work::{self, Answers, Work};
+use crate::bolts::aggregate::work::{self, Answers, Steps, Work};
 use crate::bolts::{FOREVER, failure_text};
 use crate::component::{Bolt, BoltBuild, ComponentError, ERRORS, Flow, Step};
 use crate::store::{
@@ -68,12 +68,6 @@ impl Answers for AtEnd<'_> {
     }
 }
 
-/// Steps with their names, for messages.
-struct Steps {
-    work: Vec<Work>,
-    names: Vec<String>,
-}
-
 /// One task of the bolt.
 pub struct Task {
     key: KeyReader,
@@ -104,9 +98,9 @@ impl Task {
             None => build.inputs[0][column],
             Some(fact) => fact_slot(fact),
         };
-        let (work, names) = work::compile(&program, added, &|number| added.slot(number, build, column));
-        let (mut taking, mut leaving) = (Steps { work: vec![], names: vec![] }, Steps { work: vec![], names: vec![] });
-        for (work, name) in work.into_iter().zip(names) {
+        let steps = work::compile(&program, added, &|number| added.slot(number, build, column));
+        let (mut taking, mut leaving) = (Steps::default(), Steps::default());
+        for (work, name) in steps.into_iter().flat_map(|steps| steps.work.into_iter().zip(steps.names)) {
             let of_row = matches!(work, Work::Filter { .. } | Work::Argument { .. });
             let steps = if of_row { &mut taking } else { &mut leaving };
             steps.work.push(work);
@@ -208,7 +202,7 @@ impl Task {
             frame.set(*slot, word);
         }
         let answers = AtEnd(&self.windows.closing);
-        match work::run(&self.leaving.work, frame, step.arena, &mut self.arguments, &answers) {
+        match work::run(&self.leaving.work, 0, frame, step.arena, &mut self.arguments, &answers) {
             Ok(_) => true,
             Err((number, error)) => {
                 step.error(error.reason, failure_text(&self.leaving.names[number], &error));
@@ -239,7 +233,7 @@ impl Bolt for Task {
             return step.error("null_key", "a column of the key is NULL");
         };
         let nothing = AtEnd(&self.windows.closing);
-        let flags = match work::run(&self.taking.work, frame, step.arena, &mut self.arguments, &nothing) {
+        let flags = match work::run(&self.taking.work, 0, frame, step.arena, &mut self.arguments, &nothing) {
             Ok(flags) => flags,
             Err((number, error)) => {
                 return step.error(error.reason, failure_text(&self.taking.names[number], &error));
