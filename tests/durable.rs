@@ -173,3 +173,21 @@ fn what_is_delivered_when_committed_needs_a_data_directory() {
     assert_eq!(code, Some(1), "{errors}");
     assert!(errors.contains("needs a data directory") && errors.contains("--data-dir"), "{errors}");
 }
+
+#[test]
+fn rows_that_a_sink_has_refused_come_again_at_the_next_start() {
+    let folder = Folder::new();
+    let delivered = TOPOLOGY.replace("path    = \"seen.csv\"\ndeliver = \"committed\"", "path    = \"seen.csv\"");
+    assert_ne!(delivered, TOPOLOGY);
+    folder.file("readings.csv", HEADER.to_owned() + &rows(0..600));
+    folder.file("t.toml", delivered.replace("\"seen.csv\"", "\"/dev/full\""));
+    let run = ["run", "t.toml", "--jitter", "0s", "--threads", "1", "--data-dir", "data"];
+    let (code, errors) = fails(&folder, &run);
+    assert_eq!(code, Some(1), "{errors}");
+    assert!(errors.contains("cannot write `/dev/full`"), "{errors}");
+    folder.file("t.toml", delivered);
+    succeeds(&folder, &run);
+    let written = std::fs::read_to_string(folder.path().join("seen.csv")).unwrap();
+    let keyless = (0..600).filter(|n| n % 11 == 3 || n % 17 == 5).count();
+    assert_eq!(written.lines().count(), 1 + 600 - keyless);
+}

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules by layer; a module may import from its own layer's own module and from lower layers.
-const LAYERS: [(&str, u8); 19] = [
+const LAYERS: [(&str, u8); 22] = [
     ("tuple", 0),
     ("time", 0),
     ("ring", 0),
@@ -13,9 +13,12 @@ const LAYERS: [(&str, u8); 19] = [
     ("files", 0),
     ("expr", 1),
     ("window", 1),
+    ("pattern", 1),
     ("store", 1),
     ("log", 1),
     ("component", 2),
+    ("decoder", 2),
+    ("dead", 2),
     ("spouts", 3),
     ("bolts", 3),
     ("executor", 4),
@@ -26,8 +29,10 @@ const LAYERS: [(&str, u8); 19] = [
     ("sim", 7),
 ];
 
-/// Imports inside a layer that are meant: texts of times, clocks, and windows of aggregate calls over keyed slabs.
-const ALLOWED: [(&str, &str); 4] = [("tuple", "time"), ("latency", "time"), ("window", "expr"), ("window", "store")];
+/// Imports inside a layer that are meant: texts of times, clocks, windows of aggregate calls over keyed slabs, and records
+/// that become what a component is asked for.
+const ALLOWED: [(&str, &str); 5] =
+    [("tuple", "time"), ("latency", "time"), ("window", "expr"), ("window", "store"), ("decoder", "component")];
 
 fn sources() -> Vec<PathBuf> {
     let mut found = Vec::new();

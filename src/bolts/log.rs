@@ -9,17 +9,22 @@ use crate::component::{
     Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ComponentError, Flow, Keyed, OptionSpec, OutputStream, Sections,
     Step,
 };
+use crate::files::Files;
 use crate::log::{self, LogError, Owner, Retention, SyncPolicy, Topic, TopicOptions, Writer, WriterOptions};
-use crate::store::{Batch, Outlet, Prepare, Space, StoreError};
+use crate::store::{Batch, Outlet, Space, StoreError};
 use crate::tuple::{Cell, Column, DataType, Encoder, Format, Frame, Slot};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The kind `log`.
-pub struct Log;
+pub struct Log {
+    /// Where data directories are.
+    pub files: Arc<dyn Files>,
+}
 
 /// How often idle moments write at most: a system call for every row would cost more than the row.
 const PAUSE: Duration = Duration::from_millis(1);
@@ -94,6 +99,7 @@ key    = "card"
         let partitions = options.integer("partitions", 1).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         let retention = Retention { age: options.duration("retention"), bytes: options.size("retention_size") };
         Some(Box::new(Plan {
+            files: self.files.clone(),
             data_dir: check.data_dir.map(PathBuf::from),
             owner: format!("{}.{}", check.topology, check.name),
             topic: options.text("topic")?.to_owned(),
@@ -106,6 +112,7 @@ key    = "card"
 }
 
 struct Plan {
+    files: Arc<dyn Files>,
     data_dir: Option<PathBuf>,
     /// Topology and bolt.
     owner: String,
@@ -145,6 +152,7 @@ impl BoltPlan for Plan {
         let epochs = build.space.map(|space| Epochs {
             outlet: Outlet::new(space.clone()),
             note: format!("log/{}", build.name),
+            owed: None,
             waiting: VecDeque::new(),
         });
         let writers = self.writers(build, &topic)?;
@@ -164,6 +172,7 @@ impl BoltPlan for Plan {
             flushed: Instant::now(),
             now: wall(),
             index: usize::MAX,
+            refused: false,
             failure: None,
         }))
     }
@@ -171,7 +180,7 @@ impl BoltPlan for Plan {
 
 impl Plan {
     fn topic(&self, data_dir: &std::path::Path) -> Result<Topic, LogError> {
-        let log = log::Log::in_dir(data_dir);
+        let log = log::Log::of(self.files.clone(), data_dir);
         let partitions = match (self.partitions, log.topic(&self.topic)) {
             (Some(partitions), _) => partitions,
             (None, Ok(topic)) => topic.options().partitions,
@@ -226,6 +235,8 @@ fn wall() -> i64 {
 struct Epochs {
     outlet: Outlet,
     note: String,
+    /// An epoch that is over, with its ends, and could not be handed over since the disk refuses.
+    owed: Option<(u64, Vec<u64>)>,
     /// Ends of epochs that are not durable yet.
     waiting: VecDeque<(u64, Vec<u64>)>,
 }
@@ -248,6 +259,8 @@ struct Appending {
     now: i64,
     /// Index of the last row in its run.
     index: usize,
+    /// Whether the disk has refused a write that is tried again; rows gather meanwhile.
+    refused: bool,
     failure: Option<String>,
 }
 
@@ -258,37 +271,111 @@ impl Appending {
         self.writers.iter_mut().try_for_each(Writer::flush)
     }
 
-    /// The ends of an epoch and what makes them durable.
-    fn prepare(&mut self) -> Result<(Vec<u64>, Prepare), LogError> {
-        self.dirty = false;
+    /// Hands over the epoch that is over, once all of it has been written.
+    ///
+    /// # Errors
+    /// The disk refuses.
+    fn pay(&mut self) -> Result<(), LogError> {
+        let Some(epochs) = self.epochs.as_mut().filter(|epochs| epochs.owed.is_some()) else { return Ok(()) };
         let mut prepared = Vec::with_capacity(self.writers.len());
         for writer in &mut self.writers {
             prepared.push(writer.prepare()?);
         }
-        let ends = prepared.iter().map(log::Prepared::end).collect();
+        self.dirty = false;
+        let Some((epoch, ends)) = epochs.owed.take() else { return Ok(()) };
         let name = self.name.clone();
         let sync = move || prepared.into_iter().try_for_each(log::Prepared::sync).map_err(|e| outside(&name, &e));
-        Ok((ends, Box::new(sync)))
+        let mut batch = Batch::default();
+        let facts = Ends { topic: self.topic.name().to_owned(), ends: ends.clone() };
+        Space::put_note(&mut batch, &epochs.note, &facts);
+        epochs.waiting.push_back((epoch, ends));
+        epochs.outlet.hand_over(epoch, batch, Some(Box::new(sync)));
+        Ok(())
     }
 
     fn publish(&mut self, durable: u64) -> Result<(), LogError> {
         let Some(epochs) = &mut self.epochs else { return Ok(()) };
-        while let Some((_, ends)) = epochs.waiting.pop_front_if(|(epoch, _)| *epoch <= durable) {
+        while let Some((_, ends)) = epochs.waiting.front().filter(|(epoch, _)| *epoch <= durable) {
             for (writer, end) in self.writers.iter_mut().zip(ends) {
-                writer.publish(end)?;
+                writer.publish(*end)?;
             }
+            epochs.waiting.pop_front();
+        }
+        Ok(())
+    }
+
+    /// Where epochs say what is there, a write that the disk refuses is kept and tried again at idle moments.
+    ///
+    /// # Errors
+    /// It failed for good.
+    fn keep(&mut self, done: Result<(), LogError>) -> Result<(), ComponentError> {
+        let Err(error) = done else { return Ok(()) };
+        match &self.epochs {
+            Some(epochs) if self.writers.iter().all(|writer| writer.may_try_again(&error)) => {
+                self.refused = true;
+                epochs.outlet.space().refused(&who(&self.name), &said(&self.name, &error));
+                Ok(())
+            }
+            _ => Err(failed(&self.name, error)),
+        }
+    }
+
+    /// Tries again what the disk has refused.
+    fn try_again(&mut self) -> Result<(), ComponentError> {
+        let durable = self.epochs.as_ref().map_or(0, |epochs| epochs.outlet.space().durable());
+        self.refused = false;
+        let done = self.flush().and_then(|()| self.pay()).and_then(|()| self.publish(durable));
+        self.keep(done)?;
+        if let (false, Some(epochs)) = (self.refused, &self.epochs) {
+            epochs.outlet.space().accepted(&who(&self.name));
+        }
+        Ok(())
+    }
+
+    /// Gives the row to the writer of a partition.
+    fn append(&mut self, partition: usize, keyed: bool) -> Result<(), LogError> {
+        let (writer, now) = (&mut self.writers[partition], self.now);
+        let (key, row) = (keyed.then_some(self.key_text.as_bytes()), self.row.as_bytes());
+        if !self.refused {
+            match writer.append(key, row, now) {
+                Err(error) if self.epochs.is_some() && writer.may_try_again(&error) => {
+                    // A row cannot be given back.
+                    writer.append_unwritten(key, row, now)?;
+                    // It is no failure yet.
+                    let _ = self.keep(Err(error));
+                    return Ok(());
+                }
+                appended => return appended.map(|_| ()),
+            }
+        }
+        writer.append_unwritten(key, row, now)?;
+        if let Some(epochs) = &self.epochs {
+            epochs.outlet.changed(row.len());
         }
         Ok(())
     }
 }
 
-fn outside(name: &str, error: &LogError) -> StoreError {
-    let why = match error {
+fn why(error: &LogError) -> String {
+    match error {
         LogError::Io { doing, source } => format!("{doing}: {source}"),
         other => other.to_string(),
-    };
+    }
+}
+
+/// Who tries again, as [`Space::refused`] knows it.
+fn who(name: &str) -> String {
+    format!("bolts.{name}")
+}
+
+/// A refusal in words.
+fn said(name: &str, error: &LogError) -> String {
+    format!("the topic of bolts.{name} cannot be written: {}; make room on the disk or repair it", why(error))
+}
+
+fn outside(name: &str, error: &LogError) -> StoreError {
     let what = format!("the topic of bolts.{name} cannot be written");
-    StoreError::Outside { what, why, cure: "make room or check the disk, and start again" }
+    StoreError::Outside { what, why: why(error), cure: "make room or check the disk, and start again" }
 }
 
 /// Appends the texts of the key's columns, each behind its length where there are several; false if one is NULL.
@@ -318,15 +405,15 @@ impl Bolt for Appending {
         self.row.clear();
         let cells = self.columns.iter().map(|(slot, ty)| Cell::of_slot(frame, *slot, *ty));
         self.encoder.row(cells, &mut self.row);
-        let (partition, key) = match self.key.is_empty() {
+        let partition = match self.key.is_empty() {
             true => {
                 self.turn = (self.turn + 1) % self.writers.len();
-                (self.turn, None)
+                self.turn
             }
-            false => (self.topic.partition_of(self.key_text.as_bytes()) as usize, Some(self.key_text.as_bytes())),
+            false => self.topic.partition_of(self.key_text.as_bytes()) as usize,
         };
-        match self.writers[partition].append(key, self.row.as_bytes(), self.now) {
-            Ok(_) => {
+        match self.append(partition, !self.key.is_empty()) {
+            Ok(()) => {
                 self.rows += 1;
                 self.dirty = true;
                 Flow::Skip
@@ -341,43 +428,41 @@ impl Bolt for Appending {
     }
 
     fn barrier(&mut self, epoch: u64) {
-        if self.epochs.is_none() {
-            if let Err(error) = self.flush() {
-                self.failure.get_or_insert(error.to_string());
+        let ends = self.writers.iter().map(Writer::next_offset).collect();
+        let done = match &mut self.epochs {
+            Some(epochs) => {
+                epochs.owed = Some((epoch, ends));
+                self.pay()
             }
-            return;
-        }
-        let prepared = self.prepare();
-        let Some(epochs) = &mut self.epochs else { return };
-        let mut batch = Batch::default();
-        match prepared {
-            Ok((ends, sync)) => {
-                let facts = Ends { topic: self.topic.name().to_owned(), ends: ends.clone() };
-                Space::put_note(&mut batch, &epochs.note, &facts);
-                epochs.waiting.push_back((epoch, ends));
-                epochs.outlet.hand_over(epoch, batch, Some(sync));
-            }
-            Err(error) => {
+            None => self.flush(),
+        };
+        if let Err(error) = self.keep(done) {
+            if let Some(epochs) = &mut self.epochs {
                 // The epoch must not become durable without its records.
-                let error = outside(&self.name, &error);
-                epochs.outlet.hand_over(epoch, batch, Some(Box::new(move || Err(error))));
+                epochs.outlet.space().fail(StoreError::Refused(error.to_string()));
             }
+            self.failure.get_or_insert(error.to_string());
         }
     }
 
     fn committed(&mut self, epoch: u64) -> Result<bool, ComponentError> {
-        self.publish(epoch).map(|()| false).map_err(|e| failed(&self.name, e))
+        let done = self.publish(epoch);
+        self.keep(done).map(|()| false)
     }
 
     fn idle(&mut self) -> Result<(), ComponentError> {
         if let Some(failure) = &self.failure {
             return Err(ComponentError::new(failure.clone()));
         }
+        if self.refused {
+            return self.try_again();
+        }
         if !self.dirty || self.flushed.elapsed() < PAUSE {
             return Ok(());
         }
         self.flushed = Instant::now();
-        self.flush().map_err(|e| failed(&self.name, e))
+        let done = self.flush();
+        self.keep(done)
     }
 
     fn finish(&mut self, sections: &mut Sections) -> Result<(), ComponentError> {

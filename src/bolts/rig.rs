@@ -2,7 +2,7 @@
 
 use crate::component::{
     Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ColumnSource, ComponentError, ERRORS, Flow, InputStream, Key,
-    Node, NodeValue, Options, Sections, Step, Table, TextNode,
+    Node, NodeValue, Options, OutputStream, Sections, Step, Table, TextNode,
 };
 use crate::expr::{Environment, Param};
 use crate::problem::{FileId, Problem, Problems, Span};
@@ -160,6 +160,13 @@ impl Rig {
         texts(self.check(factory, toml).2)
     }
 
+    /// What a bolt without errors says of itself.
+    pub fn describe(&self, factory: &dyn BoltFactory, toml: &str) -> Vec<String> {
+        let (plan, _, problems) = self.check(factory, toml);
+        assert!(!problems.has_errors(), "{:?}", texts(problems));
+        plan.unwrap().describe()
+    }
+
     /// One task of a bolt without errors.
     pub fn driver(&self, factory: &dyn BoltFactory, toml: &str) -> Driver {
         self.try_driver(factory, toml).unwrap_or_else(|e| panic!("{}", chain(&e)))
@@ -225,30 +232,6 @@ pub fn chain(error: &ComponentError) -> String {
     }
 }
 
-/// A row that leaves, as a line.
-fn show(
-    plan: &dyn BoltPlan,
-    outputs: &[Vec<Slot>],
-    port: u8,
-    frame: &Frame,
-    failure: &mut Option<(&'static str, String)>,
-) -> String {
-    if port == ERRORS {
-        let (reason, text) = failure.take().expect("an error has a reason");
-        return format!("error {reason}: {text}");
-    }
-    let stream = &plan.outputs()[port as usize];
-    let mut line = format!("{}:", if port == 0 { "main" } else { stream.suffix });
-    for (slot, column) in outputs[port as usize].iter().zip(&stream.columns) {
-        line.push(' ');
-        match Cell::of_slot(frame, *slot, column.column.ty) {
-            Cell::Null => line.push_str("null"),
-            cell => cell.write(&mut line),
-        }
-    }
-    line
-}
-
 /// A task of a bolt and the frames it works on.
 pub struct Driver {
     plan: Box<dyn BoltPlan>,
@@ -267,7 +250,7 @@ impl Driver {
             let column = |c: &crate::component::OutputColumn| format!("{} {}", c.column.name, c.column.ty);
             stream.columns.iter().map(column).collect::<Vec<_>>().join(", ")
         };
-        self.plan.outputs().iter().map(|o| (o.suffix.to_owned(), columns(o))).collect()
+        self.plan.outputs().iter().map(|o| (o.suffix.to_string(), columns(o))).collect()
     }
 
     /// Where the columns of the main stream come from.
@@ -297,7 +280,8 @@ impl Driver {
         let mut step = Step { index: 0, watermark, arena: &arena, failure: &mut failure, deadline: &mut deadline };
         let mut ports = Vec::new();
         let mut lines = Vec::new();
-        let (plan, outputs) = (&*self.plan, &self.outputs);
+        let (outputs, slots) = (self.plan.outputs(), &self.outputs);
+        let show = |port: u8, frame: &Frame, failure: &mut _| line(outputs, slots, port, frame, failure);
         match self.bolt.step(input, frame, &mut step) {
             Flow::Next => ports.push(0),
             Flow::Port(port) => ports.push(port),
@@ -305,13 +289,13 @@ impl Driver {
             Flow::Skip => {}
             Flow::Many => {
                 while let Some(port) = self.bolt.next_row(frame, &mut step) {
-                    lines.push(show(plan, outputs, port, frame, step.failure));
+                    lines.push(show(port, frame, step.failure));
                     self.paths.push(frame.path());
                 }
             }
         }
         for port in ports {
-            lines.push(show(plan, outputs, port, frame, &mut failure));
+            lines.push(show(port, frame, &mut failure));
             self.paths.push(frame.path());
         }
         assert_eq!(frame.path(), 99, "what follows on other branches sees the tuple as it was");
@@ -339,12 +323,40 @@ impl Driver {
                 Some(Flow::Skip) => continue,
                 Some(Flow::Many) => {
                     while let Some(port) = self.bolt.next_row(frame, &mut step) {
-                        lines.push(show(&*self.plan, &self.outputs, port, frame, step.failure));
+                        lines.push(line(self.plan.outputs(), &self.outputs, port, frame, step.failure));
                     }
                     continue;
                 }
             };
-            lines.push(show(&*self.plan, &self.outputs, port, frame, &mut failure));
+            lines.push(line(self.plan.outputs(), &self.outputs, port, frame, &mut failure));
+        }
+    }
+
+    /// The deadline that it was built with.
+    pub fn deadline(&self) -> i64 {
+        self.bolt.deadline()
+    }
+
+    /// Time passes: what its timers led to, a line each as of [`Driver::feed`], behind the event time of the row.
+    pub fn pass(&mut self, watermark: i64) -> Vec<String> {
+        let arena = crate::tuple::Arena::new();
+        let (mut lines, mut failure, mut deadline) = (Vec::new(), None, i64::MAX);
+        loop {
+            self.run.clear();
+            let (frame, _) = self.run.push();
+            let index = crate::tuple::RUN_TUPLES;
+            let mut step = Step { index, watermark, arena: &arena, failure: &mut failure, deadline: &mut deadline };
+            match self.bolt.fire(frame, &mut step) {
+                None => return lines,
+                Some(Flow::Many) => {
+                    while let Some(port) = self.bolt.next_row(frame, &mut step) {
+                        let (outputs, slots) = (&self.plan.outputs(), &self.outputs);
+                        lines.push(format!("{} {}", frame.time(), line(outputs, slots, port, frame, step.failure)));
+                    }
+                }
+                Some(Flow::Skip) => {}
+                Some(flow) => panic!("{flow:?} is not what a timer of these bolts answers"),
+            }
         }
     }
 
@@ -359,4 +371,28 @@ impl Driver {
         self.bolt.finish(&mut sections)?;
         Ok(sections.sections)
     }
+}
+
+/// What leaves on a stream.
+fn line(
+    outputs: &[OutputStream],
+    slots: &[Vec<Slot>],
+    port: u8,
+    frame: &Frame,
+    failure: &mut Option<(&'static str, String)>,
+) -> String {
+    if port == ERRORS {
+        let (reason, text) = failure.take().expect("an error has a reason");
+        return format!("error {reason}: {text}");
+    }
+    let stream = &outputs[port as usize];
+    let mut line = format!("{}:", if stream.suffix.is_empty() { "main" } else { &stream.suffix });
+    for (slot, column) in slots[port as usize].iter().zip(&stream.columns) {
+        line.push(' ');
+        match Cell::of_slot(frame, *slot, column.column.ty) {
+            Cell::Null => line.push_str("null"),
+            cell => cell.write(&mut line),
+        }
+    }
+    line
 }

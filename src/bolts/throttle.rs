@@ -143,7 +143,7 @@ fn plan(check: &BoltCheck<'_>, limit: usize, per: i64, every: bool) -> Option<Bo
     let columns = check.inputs.first()?.columns.iter().enumerate();
     let columns = columns.map(|(at, c)| OutputColumn { column: c.clone(), source: ColumnSource::Input(at) });
     let columns: Vec<OutputColumn> = columns.collect();
-    let outputs = ["", "rejected"].map(|suffix| OutputStream { suffix, columns: columns.clone() });
+    let outputs = ["", "rejected"].map(|suffix| OutputStream::new(suffix, columns.clone()));
     Some(Box::new(Plan { outputs, limit, per, every }))
 }
 

@@ -80,13 +80,14 @@ fn summary(sum: &Sum) {
     let of = |count: fn(&Story) -> usize| sum.stories.iter().map(count).sum::<usize>();
     super::print(&format!(
         "{} simulations hold ({} entries compared exactly, the others by counts and invariants), {} fail\n\
-         {} processes killed, {} ended by a failing store, {} drained; {} epochs\n",
+         {} processes killed, {} ended by a failing store, {} drained, {} held up by writes that were refused; {} epochs\n",
         sum.stories.len(),
         of(|story| story.compared),
         sum.failures,
         of(|story| story.killed),
         of(|story| story.failed),
         of(|story| story.drained),
+        of(|story| story.refused),
         sum.stories.iter().map(|story| story.epochs).sum::<u64>(),
     ));
 }

@@ -1,4 +1,8 @@
 //! How an epoch becomes durable.
+//!
+//! A write that the disk refuses is kept and tried again after a pause, longer each time: no epoch is durable meanwhile,
+//! so none is asked for, and input stops when enough waits. A sync that fails, or a batch of which nobody knows whether it
+//! was written, is never tried again: it ends the topology, and the next start goes on from the last epoch.
 
 use crate::latency::Histogram;
 use crate::store::SegmentFacts;
@@ -6,6 +10,7 @@ use crate::store::{Batch, Closed, ClosedSplit, EpochFacts, HandOver, Message, Sp
 use crate::time::Clock;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
 
 /// What hearing a message came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,6 +70,43 @@ impl Gathered {
     }
 }
 
+/// The first pause before a write that was refused is tried again, and the longest, nanoseconds.
+const PAUSE_NS: u64 = 10_000_000;
+const PAUSE_MAX_NS: u64 = 2_000_000_000;
+/// Who tries, as [`Space::refused`] knows it.
+const WHO: &str = "the committer";
+
+/// An epoch of which everything has been heard, on its way to the disk.
+struct Writing {
+    gathered: Gathered,
+    started: u64,
+    /// How many of its chunks were written.
+    chunks: usize,
+    /// Whether all that its batch refers to is durable, and the batch is whole.
+    prepared: bool,
+    chunk_bytes: u64,
+    retired: Vec<u32>,
+    /// How often it was refused, and when it is tried again.
+    refused: u32,
+    again: u64,
+}
+
+/// Why an epoch was not written.
+enum Stopped {
+    /// The same may be tried again.
+    ForNow(StoreError),
+    ForGood(StoreError),
+}
+
+impl From<StoreError> for Stopped {
+    fn from(error: StoreError) -> Stopped {
+        match error {
+            StoreError::Unwritten { .. } => Stopped::ForNow(error),
+            _ => Stopped::ForGood(error),
+        }
+    }
+}
+
 /// Gathers what belongs to an epoch and writes it.
 pub struct Committer {
     space: Arc<Space>,
@@ -72,6 +114,8 @@ pub struct Committer {
     clock: Arc<dyn Clock>,
     pipelines: usize,
     gathered: Gathered,
+    /// The epoch that the disk has refused.
+    writing: Option<Box<Writing>>,
     meter: Arc<Mutex<CommitMeter>>,
     /// The event time before which nothing comes any more, as the last epoch knows it.
     frontier: i64,
@@ -93,6 +137,7 @@ impl Committer {
             clock,
             pipelines,
             gathered: Gathered::default(),
+            writing: None,
             meter: Arc::default(),
             failed: false,
         }
@@ -103,9 +148,12 @@ impl Committer {
         self.meter.clone()
     }
 
-    /// Hears one message, if one is there, and commits when it was the last of its epoch. Blocks for nothing but the
-    /// disk.
+    /// Hears one message, if one is there, and commits when it was the last of its epoch; tries again what the disk has
+    /// refused, when it is time. Blocks for nothing but the disk.
     pub fn step(&mut self) -> Heard {
+        if self.again_in() == Some(0) {
+            return self.try_again();
+        }
         match self.receiver.try_recv() {
             Ok(message) => self.hear(message),
             Err(mpsc::TryRecvError::Empty) => Heard::Nothing,
@@ -113,11 +161,29 @@ impl Committer {
         }
     }
 
-    /// The same, waiting for a message.
+    /// The same, waiting for a message or for that time.
     pub fn wait(&mut self) -> Heard {
-        match self.receiver.recv() {
+        let heard = match self.again_in() {
+            None => self.receiver.recv().map_err(|mpsc::RecvError| mpsc::RecvTimeoutError::Disconnected),
+            Some(0) => return self.try_again(),
+            Some(pause) => self.receiver.recv_timeout(Duration::from_nanos(pause)),
+        };
+        match heard {
             Ok(message) => self.hear(message),
-            Err(mpsc::RecvError) => Heard::Stop,
+            Err(mpsc::RecvTimeoutError::Timeout) => Heard::Nothing,
+            Err(mpsc::RecvTimeoutError::Disconnected) => Heard::Stop,
+        }
+    }
+
+    /// How long it is, nanoseconds, until what was refused is tried again; none: nothing was.
+    fn again_in(&self) -> Option<u64> {
+        self.writing.as_ref().map(|writing| writing.again.saturating_sub(self.clock.nanos()))
+    }
+
+    fn try_again(&mut self) -> Heard {
+        match self.writing.take() {
+            Some(writing) => self.write(writing),
+            None => Heard::Nothing,
         }
     }
 
@@ -134,15 +200,41 @@ impl Committer {
             return Heard::Something;
         }
         let gathered = std::mem::take(&mut self.gathered);
-        let epoch = gathered.epoch;
+        let started = self.clock.nanos();
+        self.write(Box::new(Writing {
+            gathered,
+            started,
+            chunks: 0,
+            prepared: false,
+            chunk_bytes: 0,
+            retired: Vec::new(),
+            refused: 0,
+            again: 0,
+        }))
+    }
+
+    fn write(&mut self, mut writing: Box<Writing>) -> Heard {
         // What an executor could not read it has taken for absent: nothing that follows from it may become durable.
         self.failed |= self.space.failure().is_some();
         if self.failed {
             return Heard::Something;
         }
-        match self.commit(gathered) {
-            Ok(()) => Heard::Durable(epoch),
-            Err(error) => {
+        match self.commit(&mut writing) {
+            Ok(()) => {
+                if writing.refused > 0 {
+                    self.space.accepted(WHO);
+                }
+                Heard::Durable(writing.gathered.epoch)
+            }
+            Err(Stopped::ForNow(error)) => {
+                self.space.refused(WHO, &error.to_string());
+                let pause = PAUSE_NS.saturating_mul(1 << writing.refused.min(30)).min(PAUSE_MAX_NS);
+                writing.again = self.clock.nanos().saturating_add(pause);
+                writing.refused += 1;
+                self.writing = Some(writing);
+                Heard::Something
+            }
+            Err(Stopped::ForGood(error)) => {
                 // Executors end the topology; what comes until then is heard and dropped.
                 self.failed = true;
                 self.space.fail(error);
@@ -170,55 +262,73 @@ impl Committer {
         self.gathered.prepares.extend(state.prepare);
     }
 
-    fn commit(&mut self, mut gathered: Gathered) -> Result<(), StoreError> {
-        let start = self.clock.nanos();
-        let mut last = Batch::default();
-        let chunk_bytes = self.prepare(&mut gathered, &mut last)?;
-        // The frontier never goes back, though a restarted pipeline may not know the time yet.
-        let frontier = gathered.frontier().unwrap_or(i64::MIN).max(self.frontier);
-        self.frontier = frontier;
-        let facts = EpochFacts { epoch: gathered.epoch, wall: self.clock.wall_micros(), frontier };
-        for split in &gathered.splits {
-            self.space.put_split(&mut last, &split.name, &split.facts);
+    /// Goes on with an epoch where it was refused.
+    fn commit(&mut self, writing: &mut Writing) -> Result<(), Stopped> {
+        let backend = self.space.backend();
+        while let Some(Written { segment, at, bytes, .. }) = writing.gathered.chunks.get(writing.chunks) {
+            backend.segment_write(*segment, *at, bytes)?;
+            writing.chunks += 1;
+            writing.chunk_bytes += bytes.len() as u64;
         }
-        let retired = self.space.retire_segments(&mut last, frontier);
-        self.space.put_epoch(&mut last, &facts);
-        gathered.batches.push(last);
-        self.space.backend().write(&gathered.batches)?;
-        self.space.backend().forget_before(frontier);
-        self.space.settled(gathered.epoch, gathered.changed_bytes);
-        for segment in retired {
-            self.space.backend().segment_remove(segment)?;
+        if !writing.prepared {
+            self.prepare(writing).map_err(Stopped::ForGood)?;
+            writing.prepared = true;
         }
-        let end = self.clock.nanos();
-        let mut meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner);
-        meter.epochs += 1;
-        meter.flow.record(end.saturating_sub(gathered.since));
-        meter.write.record(end.saturating_sub(start));
-        meter.operations += gathered.batches.iter().map(|batch| batch.len() as u64).sum::<u64>();
-        meter.batch_bytes += gathered.batches.iter().map(|batch| batch.size_bytes() as u64).sum::<u64>();
-        meter.chunk_bytes += chunk_bytes;
+        let backend = self.space.backend();
+        backend.write(&writing.gathered.batches)?;
+        backend.forget_before(self.frontier);
+        self.space.settled(writing.gathered.epoch, writing.gathered.changed_bytes);
+        for segment in &writing.retired {
+            // No epoch knows it any more: the next start removes what is left of it.
+            let _ = backend.segment_remove(*segment);
+        }
+        self.count(writing);
+        let batches = writing.gathered.batches.drain(..).map(Batch::into_memory);
+        let chunks = writing.gathered.chunks.drain(..).map(|chunk| chunk.bytes);
+        batches.chain(chunks).for_each(|memory| self.space.spares().give(memory));
         Ok(())
     }
 
-    /// Makes durable what the batch will refer to; bytes of chunks.
-    fn prepare(&self, gathered: &mut Gathered, last: &mut Batch) -> Result<u64, StoreError> {
-        let mut bytes = 0;
+    /// Makes durable what the batch will refer to, and completes the batch.
+    fn prepare(&mut self, writing: &mut Writing) -> Result<(), StoreError> {
+        let gathered = &mut writing.gathered;
+        let mut last = Batch::default();
         let mut segments = BTreeMap::new();
-        for Written { segment, at, bytes: written, newest, keep, component } in &gathered.chunks {
-            bytes += written.len() as u64;
-            self.space.backend().segment_write(*segment, *at, written)?;
+        let mut complete = Vec::new();
+        for Written { segment, at, bytes, newest, keep, component, complete: last } in &gathered.chunks {
             // The last part of a segment knows the latest time of all of it.
-            let end = at + written.len() as u64;
+            let end = at + bytes.len() as u64;
+            complete.extend(last.then_some(*segment));
             segments.insert(*segment, SegmentFacts { component: *component, bytes: end, newest: *newest, keep: *keep });
         }
         for (segment, facts) in segments {
             self.space.backend().segment_sync(segment)?;
-            self.space.put_segment(last, segment, facts);
+            self.space.put_segment(&mut last, segment, facts);
         }
+        complete.into_iter().for_each(|segment| self.space.complete_segment(segment));
         for prepare in gathered.prepares.drain(..) {
             prepare()?;
         }
-        Ok(bytes)
+        // The frontier never goes back, though a restarted pipeline may not know the time yet.
+        self.frontier = gathered.frontier().unwrap_or(i64::MIN).max(self.frontier);
+        for split in &gathered.splits {
+            self.space.put_split(&mut last, &split.name, &split.facts);
+        }
+        writing.retired = self.space.retire_segments(&mut last, self.frontier);
+        let facts = EpochFacts { epoch: gathered.epoch, wall: self.clock.wall_micros(), frontier: self.frontier };
+        self.space.put_epoch(&mut last, &facts);
+        gathered.batches.push(last);
+        Ok(())
+    }
+
+    fn count(&self, writing: &Writing) {
+        let (gathered, end) = (&writing.gathered, self.clock.nanos());
+        let mut meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner);
+        meter.epochs += 1;
+        meter.flow.record(end.saturating_sub(gathered.since));
+        meter.write.record(end.saturating_sub(writing.started));
+        meter.operations += gathered.batches.iter().map(|batch| batch.len() as u64).sum::<u64>();
+        meter.batch_bytes += gathered.batches.iter().map(|batch| batch.size_bytes() as u64).sum::<u64>();
+        meter.chunk_bytes += writing.chunk_bytes;
     }
 }

@@ -1,5 +1,7 @@
 use super::*;
-use crate::store::{Batch, Closed, ClosedSplit, MemoryStore, Outlet, Space, SplitFacts, StoreError};
+use crate::store::{
+    Batch, Closed, ClosedSplit, FaultyStore, MemoryStore, Outlet, Space, SplitFacts, StoreError, Weather,
+};
 use crate::time::ManualClock;
 use proptest::prelude::*;
 use std::sync::{Arc, Mutex, mpsc};
@@ -35,6 +37,28 @@ fn much_change_ends_an_epoch_early_and_holds_the_splits_while_one_flows() {
     assert!(coordinator.hold);
     coordinator.step(&Orders { undurable_bytes: 1500, ..orders(3, 2, 0) });
     assert!(!coordinator.hold);
+}
+
+#[test]
+fn a_large_epoch_that_took_long_makes_the_next_ones_longer_but_not_too_long() {
+    const MS: u64 = 1_000_000;
+    let pace = Pace { interval_ns: 100 * MS, changed_bytes_max: 64 << 20 };
+    let mut coordinator = Coordinator::new(pace, 0, 0);
+    let mut step = |at: u64, durable, megabytes: u64| {
+        coordinator.step(&Orders { undurable_bytes: megabytes << 20, ..orders(at * MS, at, durable) })
+    };
+    assert_eq!(step(100, 0, 0), Some(1));
+    assert_eq!(step(150, 0, 8), None);
+    assert_eq!(step(300, 1, 0), None);
+    assert_eq!(step(899, 1, 0), None);
+    assert_eq!(step(900, 1, 0), Some(2));
+    assert_eq!(step(1000, 1, 8), None);
+    // 700 ms: four times as long would be too long.
+    assert_eq!(step(1600, 2, 0), None);
+    assert_eq!(step(1800, 2, 0), Some(3));
+    // A small one, or one that was quick, brings the interval back.
+    assert_eq!(step(1850, 2, 1), None);
+    assert_eq!(step(2000, 3, 0), Some(4));
 }
 
 #[test]
@@ -150,4 +174,51 @@ fn an_epoch_is_not_committed_after_state_could_not_be_read() {
     assert_eq!(committer.step(), Heard::Something);
     let (sender, _receiver) = mpsc::channel();
     assert_eq!(Space::open(backend, 0, sender).unwrap().opened().epoch, 0);
+}
+
+#[test]
+fn a_write_that_the_disk_refuses_is_tried_again_after_pauses_that_grow() {
+    let (sender, receiver) = mpsc::channel();
+    let backend = Arc::new(FaultyStore::new(1));
+    let space = Arc::new(Space::open(backend.clone(), 0, sender).unwrap());
+    backend.restart(false, Weather { full_after: Some(0), room_after: Some(3), ..Weather::default() });
+    let clock = ManualClock::at(0);
+    let mut committer = Committer::new(space.clone(), receiver, 1, Arc::new(clock.clone()));
+    space.close(Closed { epoch: 1, pipeline: 0, splits: Vec::new() });
+    assert_eq!(committer.step(), Heard::Something);
+    assert_eq!((space.durable(), space.failure()), (0, None));
+    assert_eq!(
+        space.refusals(),
+        ["a batch cannot be written: no space left on device; make room on the disk or repair it"]
+    );
+    let (mut tries, mut end) = (Vec::new(), None);
+    for millis in 1..=100 {
+        clock.set(millis * 1000);
+        match committer.step() {
+            Heard::Nothing => {}
+            Heard::Something => tries.push(millis),
+            Heard::Durable(1) => end = Some(millis),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!((tries, end, backend.refused()), (vec![10, 30], Some(70), 3));
+    assert_eq!((space.durable(), space.refusals()), (1, Vec::new()));
+    let (sender, _receiver) = mpsc::channel();
+    assert_eq!(Space::open(backend, 0, sender).unwrap().opened().epoch, 1);
+}
+
+#[test]
+fn a_sync_that_failed_is_not_tried_again_whatever_it_says() {
+    let (sender, receiver) = mpsc::channel();
+    let backend = Arc::new(MemoryStore::new());
+    let space = Arc::new(Space::open(backend.clone(), 0, sender).unwrap());
+    let outlet = Outlet::new(space.clone());
+    let clock = ManualClock::at(0);
+    let mut committer = Committer::new(space.clone(), receiver, 0, Arc::new(clock.clone()));
+    let error = StoreError::Unwritten { what: "x".to_owned(), why: "full".to_owned() };
+    let refuse = error.clone();
+    outlet.hand_over(1, Batch::default(), Some(Box::new(move || Err(refuse))));
+    assert_eq!((committer.step(), space.failure()), (Heard::Something, Some(error)));
+    clock.set(100_000_000);
+    assert_eq!((committer.step(), space.is_refused(), space.durable()), (Heard::Nothing, false, 0));
 }

@@ -5,6 +5,7 @@ use crate::expr::Environment;
 use crate::problem::Span;
 use crate::store::{Life, LifeSpec, Space, State};
 use crate::tuple::{Arena, Column, DataType, Frame, Run, Slot};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// How a bolt with several inputs sees them.
@@ -160,10 +161,17 @@ pub trait BoltPlan: Send + Sync {
 /// An output stream of a bolt.
 #[derive(Clone, Debug)]
 pub struct OutputStream {
-    /// Empty for the main stream, else the word after the dot: `late`, `rejected`, `shadow`, ...
-    pub suffix: &'static str,
+    /// Empty for the main stream, else the word after the dot: `late`, `rejected`, `shadow`, or a name of the user's.
+    pub suffix: Cow<'static, str>,
     /// Its columns.
     pub columns: Vec<OutputColumn>,
+}
+
+impl OutputStream {
+    /// A stream; an empty suffix for the main one.
+    pub fn new(suffix: impl Into<Cow<'static, str>>, columns: Vec<OutputColumn>) -> OutputStream {
+        OutputStream { suffix: suffix.into(), columns }
+    }
 }
 
 /// A column of an output stream.
@@ -255,7 +263,8 @@ pub enum Flow {
 pub struct Step<'a> {
     /// Index of the tuple in the run that was last given to [`Bolt::resolve`]; one behind all runs if it was in none.
     pub index: usize,
-    /// No later tuple has an event time below it, in microseconds; `i64::MIN` while unknown.
+    /// No later tuple has an event time below it, in microseconds; `i64::MIN` while unknown, `i64::MAX` when all inputs
+    /// have ended: timers behind the last event fire then, and only then.
     pub watermark: i64,
     /// Memory for texts that must live until the run is over.
     pub arena: &'a Arena,

@@ -6,6 +6,9 @@
 //! 3. After a crash the sink puts the outside back to the last mark, and everything that was in a batch after that is
 //!    delivered again.
 //!
+//! What the outside refuses for now stays, and is tried again at idle moments. Until it has been taken the sink owes the
+//! epoch that is over, so that none becomes durable, and input stops when enough waits.
+//!
 //! So an outside that can be put back, such as a file that can be cut, has every row exactly once. Invariant: a row is
 //! in memory, in the store, or behind a mark that is in the store.
 
@@ -35,6 +38,10 @@ pub struct Outbox {
     delivered: Option<Mark>,
     /// Epochs whose rows are in the store and were delivered.
     stored: Vec<u64>,
+    /// The outside refuses; so many bytes were gathered when that was last looked at.
+    refused: Option<usize>,
+    /// The epoch that is over and was not handed over meanwhile: its rows, and what it waits for.
+    owed: Option<(u64, Vec<u8>, Option<Prepare>)>,
 }
 
 impl Outbox {
@@ -56,6 +63,8 @@ impl Outbox {
             waiting: waiting.into(),
             delivered: None,
             stored: Vec::new(),
+            refused: None,
+            owed: None,
         };
         Ok(Some((outbox, mark)))
     }
@@ -66,14 +75,55 @@ impl Outbox {
     }
 
     /// Where rows are put.
+    #[inline]
     pub fn filling(&mut self) -> &mut Vec<u8> {
+        if self.refused.is_some() {
+            self.count();
+        }
         &mut self.filling
+    }
+
+    /// Counts what has gathered while the outside refuses.
+    #[cold]
+    fn count(&mut self) {
+        let known = self.refused.replace(self.filling.len()).unwrap_or(0);
+        self.outlet.changed(self.filling.len().saturating_sub(known));
+    }
+
+    /// The outside refuses what was to be delivered, and it is to be tried again: [`Outbox::is_refused`].
+    pub fn refuse(&mut self, error: &str) {
+        self.outlet.space().refused(&format!("bolts.{}", self.component), error);
+        self.refused.get_or_insert(self.filling.len());
+    }
+
+    /// Whether the outside has refused something since the last [`Outbox::accept`].
+    pub fn is_refused(&self) -> bool {
+        self.refused.is_some()
+    }
+
+    /// The outside has taken what it had refused: what is owed is handed over.
+    pub fn accept(&mut self) {
+        self.refused = None;
+        if let Some((epoch, rows, synced)) = self.owed.take() {
+            self.hand_over(epoch, rows, synced);
+        }
+        self.outlet.space().accepted(&format!("bolts.{}", self.component));
     }
 
     /// Epoch `epoch` is over. `synced` makes durable what the last mark says.
     pub fn barrier(&mut self, epoch: u64, synced: Option<Prepare>) {
-        let mut batch = Batch::default();
         let rows = std::mem::take(&mut self.filling);
+        match &mut self.refused {
+            Some(known) => {
+                *known = 0;
+                self.owed = Some((epoch, rows, synced));
+            }
+            None => self.hand_over(epoch, rows, synced),
+        }
+    }
+
+    fn hand_over(&mut self, epoch: u64, rows: Vec<u8>, synced: Option<Prepare>) {
+        let mut batch = Batch::default();
         if !rows.is_empty() {
             Space::put_outbox(&mut batch, &self.component, epoch, &rows);
             self.waiting.push_back((epoch, rows));

@@ -9,6 +9,10 @@ use crate::component::{ComponentError, Intake, Polled, Reject, Spout};
 use crate::latency::Recorder;
 use crate::store::{ClosedSplit, SplitFacts};
 use crate::tuple::{Layout, Run, Slot};
+use std::collections::VecDeque;
+
+/// Records that became no tuple and wait for the first one, at most.
+const REJECTS_HELD: usize = 4096;
 
 /// A watermark that no deadline reaches: the input has ended.
 pub const ENDED: i64 = i64::MAX;
@@ -65,6 +69,8 @@ pub struct Split {
     pub id: u32,
     /// Whether it comes to an end by itself.
     pub finite: bool,
+    /// Whether a column of its records says their event time.
+    pub timed: bool,
     /// Records that became no tuple.
     pub rejects: Vec<Reject>,
     /// Side streams: name, targets, slots of their columns as in [`RejectColumn`].
@@ -75,6 +81,8 @@ pub struct Split {
     pub due_ns: u64,
     /// Position of the first record that was read and given back, since it was told to end; past all if there is none.
     pub given_back: u64,
+    /// Positions at which something is known to panic: after each an epoch becomes durable before more is read.
+    pub panics: VecDeque<u64>,
 }
 
 impl Split {
@@ -214,6 +222,20 @@ impl Input {
         matches!(&self.source, Source::Split(split) if !split.rejects.is_empty())
     }
 
+    /// Whether records that became no tuple wait for the first one, which tells where in time they stand: what is read
+    /// from a file years later must not be followed as if it had happened today.
+    #[inline]
+    pub fn withholds(&self) -> bool {
+        let Source::Split(split) = &self.source else { return false };
+        self.is_untold() && !self.has_tuples() && !self.ended && split.rejects.len() < REJECTS_HELD
+    }
+
+    /// Whether no tuple has told yet how far a split is that only its tuples can tell it of.
+    #[inline]
+    pub fn is_untold(&self) -> bool {
+        self.watermark == i64::MIN && matches!(&self.source, Source::Split(split) if split.finite && split.timed)
+    }
+
     /// Position of the next tuple of the run, or past all.
     pub fn next_position(&self) -> u64 {
         if self.has_tuples() { self.run.frame(self.next).position() } else { u64::MAX }
@@ -310,11 +332,20 @@ impl Input {
         (!unknown).then(|| self.watermark.saturating_add(self.disorder))
     }
 
+    /// The first event time that none of its tuples had, where it is at its end; none while nothing is known.
+    pub(super) fn behind_the_last(&self) -> Option<i64> {
+        match &self.source {
+            Source::Split(_) => self.newest().map(|time| time.saturating_add(1).min(ENDED - 1)),
+            // Its sender has said so.
+            Source::Channel(_) => (self.watermark != i64::MIN && self.watermark != ENDED).then_some(self.watermark),
+        }
+    }
+
     /// The event time of a record that became no tuple: as far as the split is known to be, else where its first tuple
     /// stands, else the time of arrival.
     pub fn time_of_reject(&self, wall: i64) -> i64 {
         match self.watermark {
-            i64::MIN if self.has_tuples() => self.run.frame(self.next).time(),
+            i64::MIN if self.has_tuples() => self.run.frame(self.next).time().saturating_sub(self.disorder),
             i64::MIN => wall,
             known => known,
         }

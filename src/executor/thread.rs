@@ -3,10 +3,10 @@
 use super::meter::{ExecutorMeter, TaskMeter};
 use super::pipeline::{Pipeline, Progress};
 use super::wait::{Parker, Pause, Wait};
-use super::{Input, Source};
+use super::{At, Culprit, Input, Source};
 use crate::component::{ComponentError, Sections, Teller};
 use crate::latency::Recorder;
-use crate::store::{LifeMeter, Space};
+use crate::store::{LifeMeter, Space, StoreError};
 use crate::time::Clock;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,6 +17,10 @@ const STALL_NS: u64 = 1_000_000;
 /// Longest sleep of an executor that has splits to look at, and of one that only has channels.
 const POLL: Duration = Duration::from_micros(500);
 const SLEEP: Duration = Duration::from_millis(100);
+
+/// The first pause before a write that the outside has refused is tried again, and the longest, nanoseconds.
+const PAUSE_NS: u64 = 10_000_000;
+const PAUSE_MAX_NS: u64 = 1_000_000_000;
 
 /// What all executors of a topology share: orders from outside. All orderings are relaxed but where said: each word is
 /// an order of its own, and results come back through `join` or a mutex.
@@ -143,6 +147,11 @@ pub struct Executor {
     busy: bool,
     /// The task (by pipeline) whose bolt was the first to be refused by the outside.
     refused: Option<(usize, usize)>,
+    /// The pipeline that was stepped last.
+    at: usize,
+    /// When what the outside refuses is tried again, and the pause after that; zero: nothing is refused.
+    again: u64,
+    again_pause: u64,
 }
 
 impl Executor {
@@ -176,7 +185,15 @@ impl Executor {
             began: 0,
             busy: false,
             refused: None,
+            at: 0,
+            again: 0,
+            again_pause: 0,
         }
+    }
+
+    /// What was running when a panic left it.
+    pub fn culprit(&self) -> Culprit {
+        self.pipelines[self.at].culprit()
     }
 
     /// One bounded step of each pipeline; also counts how long the last one took, which it was the end of. Never waits.
@@ -189,7 +206,8 @@ impl Executor {
         self.obey()?;
         let (mut some, mut ended, mut due) = (false, true, None::<u64>);
         let (mut failed, mut broken, mut stale) = (None, false, false);
-        for pipeline in &mut self.pipelines {
+        for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
+            self.at = p;
             if std::mem::take(&mut stale) {
                 now = self.clock.nanos();
             }
@@ -213,6 +231,12 @@ impl Executor {
         }
         if broken {
             self.idle()?;
+        }
+        if self.space.as_ref().is_some_and(|space| space.is_refused()) {
+            let again = self.try_again(now)?;
+            due = Some(due.map_or(again, |due| due.min(again)));
+        } else {
+            self.again_pause = 0;
         }
         if some {
             self.flushed = false;
@@ -248,7 +272,9 @@ impl Executor {
     fn idle(&mut self) -> Result<(), ComponentError> {
         let mut first = Ok(());
         for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
+            self.at = p;
             for (t, task) in pipeline.program.tasks.iter_mut().enumerate() {
+                pipeline.program.at = At { task: t as u16, node: u16::MAX };
                 let flushed = task.bolt.idle();
                 if flushed.is_err() {
                     self.refused.get_or_insert((p, t));
@@ -256,7 +282,30 @@ impl Executor {
                 }
             }
         }
-        first
+        first.inspect_err(|error| self.stop_commits(error))
+    }
+
+    /// What a sink has refused must not become durable as delivered: the next start brings it again.
+    #[cold]
+    fn stop_commits(&self, error: &ComponentError) {
+        if let Some(space) = &self.space {
+            space.fail(StoreError::Refused(error.to_string()));
+        }
+    }
+
+    /// The outside refuses something: bolts try again at an idle moment, after a pause that grows. When the next comes.
+    #[cold]
+    fn try_again(&mut self, now: u64) -> Result<u64, ComponentError> {
+        if self.again_pause == 0 {
+            (self.again_pause, self.again) = (PAUSE_NS, now.saturating_add(PAUSE_NS));
+        } else if now >= self.again {
+            self.again_pause = (self.again_pause * 2).min(PAUSE_MAX_NS);
+            self.again = now.saturating_add(self.again_pause);
+            // Before it: who sees that nothing is refused any more sees that something has happened.
+            self.seen.moved.fetch_add(1, Ordering::Relaxed);
+            self.idle()?;
+        }
+        Ok(self.again)
     }
 
     #[inline]
@@ -275,24 +324,27 @@ impl Executor {
             self.snapshot = snapshot;
             self.publish();
         }
-        if self.space.is_some() { self.obey_commits() } else { Ok(()) }
+        self.obey_commits()
     }
 
     /// What the committer has to say.
     fn obey_commits(&mut self) -> Result<(), ComponentError> {
-        if let Some(error) = self.space.as_ref().and_then(|space| space.failure()) {
+        let Some(space) = &self.space else { return Ok(()) };
+        if let Some(error) = space.failure() {
             // Nothing that happens from now on will be durable.
             self.control.abort.store(true, Ordering::Relaxed);
             return Err(ComponentError::new(error.to_string()));
         }
         let hold = self.control.hold.load(Ordering::Relaxed);
         self.pipelines.iter_mut().for_each(|p| p.hold = hold);
-        let durable = self.space.as_ref().map_or(0, |space| space.durable());
+        let durable = space.durable();
         if durable > self.durable {
             self.durable = durable;
             let mut news = false;
-            for task in self.pipelines.iter_mut().flat_map(|p| &mut p.program.tasks) {
-                news |= task.bolt.committed(durable)?;
+            for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
+                self.at = p;
+                let told = pipeline.program.committed(durable);
+                news |= told.inspect_err(|error| space.fail(StoreError::Refused(error.to_string())))?;
             }
             if news {
                 self.seen.moved.fetch_add(1, Ordering::Relaxed);
@@ -331,7 +383,7 @@ impl Executor {
             snapshot.timers.merge(&pipeline.timers);
             snapshot.decided.merge(&pipeline.decided);
             snapshot.sinks.extend(pipeline.sinks.iter().cloned());
-            snapshot.tasks.extend(pipeline.program.tasks.iter().map(|t| (t.component, t.meter.clone())));
+            snapshot.tasks.extend(pipeline.program.meters());
             for Input { source, .. } in &pipeline.inputs {
                 match source {
                     Source::Split(split) => {
@@ -389,12 +441,14 @@ impl Executor {
         self.wake_others();
         self.count_states();
         for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
+            self.at = p;
             for input in &mut pipeline.inputs {
                 let Source::Split(split) = &mut input.source else { continue };
                 split.spout.finish(sections);
                 sections.tellers.resize(sections.sections.len(), Teller::Spout(split.component));
             }
             for (t, task) in pipeline.program.tasks.iter_mut().enumerate() {
+                pipeline.program.at = At { task: t as u16, node: u16::MAX };
                 let finished = task.bolt.finish(sections);
                 sections.tellers.resize(sections.sections.len(), Teller::Bolt(task.component));
                 match finished {

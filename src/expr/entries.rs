@@ -8,8 +8,9 @@
 use super::aggregate::{AggregateCall, AggregateFunction, Entries, EntryStep};
 use super::node::Node;
 use super::resolve::{ColumnUse, Missing, Names, Resolver};
+use super::set::SetExpr;
 use super::source::{Source, problem};
-use super::{Checked, Expr, ExprError, Scope};
+use super::{Checked, Expr, ExprError, Scope, ScopeColumn};
 use crate::problem::nearest;
 use crate::tuple::{DataType, Value};
 use sqlparser::ast;
@@ -29,6 +30,29 @@ pub fn check_entries(
     scope: &Scope<'_>,
     aggregates: bool,
 ) -> Result<Checked<Entries>, Vec<(usize, ExprError)>> {
+    checked(entries, scope, aggregates, None)
+}
+
+/// The same for expressions over the rows of a match: only the first `bare` columns of the scope may be named without
+/// a stream, `first(x, n)` and `last(x, n)` count rows from an end, and `prev(x)` is a `lag`. A column whose name ends
+/// with `()` is called like a function.
+///
+/// # Errors
+/// All problems found, each with the index of its entry.
+pub fn check_row_entries(
+    entries: &[(&str, &str)],
+    scope: &Scope<'_>,
+    bare: usize,
+) -> Result<Checked<Entries>, Vec<(usize, ExprError)>> {
+    checked(entries, scope, true, Some(bare))
+}
+
+fn checked(
+    entries: &[(&str, &str)],
+    scope: &Scope<'_>,
+    aggregates: bool,
+    bare: Option<usize>,
+) -> Result<Checked<Entries>, Vec<(usize, ExprError)>> {
     let mut errors = Vec::new();
     let mut parsed = Vec::with_capacity(entries.len());
     for (index, (_, text)) in entries.iter().enumerate() {
@@ -40,24 +64,34 @@ pub fn check_entries(
             }
         });
     }
-    let mut names = EntryNames {
-        scope,
-        entries,
-        parsed: Rc::new(parsed),
-        aggregates,
-        states: vec![State::Waiting; entries.len()],
-        guesses: vec![None; entries.len()],
-        guessed: vec![false; entries.len()],
-        stack: Vec::new(),
-        calls: Vec::new(),
-        errors,
-    };
+    let mut names = EntryNames { aggregates, bare, errors, ..EntryNames::new(scope, entries, parsed) };
     for index in 0..entries.len() {
         if matches!(names.states[index], State::Waiting) {
             names.resolve(index, false);
         }
     }
     names.finish()
+}
+
+/// Checks a call that gives several rows, without aggregates.
+///
+/// # Errors
+/// All problems found.
+pub fn check_set(text: &str, scope: &Scope<'_>) -> Result<Checked<SetExpr>, Vec<ExprError>> {
+    let (source, expr) = Source::parse(text).map_err(|error| vec![error])?;
+    let mut names = EntryNames::new(scope, &[], Vec::new());
+    let mut resolver = Resolver::new(&source, &mut names, scope.environment, 0);
+    let set = resolver.set(&expr);
+    let (warnings, mut errors): (Vec<_>, Vec<_>) = resolver.errors.into_iter().partition(|error| error.warning);
+    match set {
+        Ok(value) if errors.is_empty() => {
+            Ok(Checked { value, warnings: warnings.into_iter().map(|warning| (0, warning)).collect() })
+        }
+        _ => {
+            errors.sort_by_key(|error| error.range.start);
+            Err(errors)
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -72,13 +106,15 @@ enum State {
     Broken,
 }
 
-type Parsed<'a> = Option<(Source<'a>, ast::Expr)>;
+pub(super) type Parsed<'a> = Option<(Source<'a>, ast::Expr)>;
 
-struct EntryNames<'a> {
+pub(super) struct EntryNames<'a> {
     scope: &'a Scope<'a>,
     entries: &'a [(&'a str, &'a str)],
     parsed: Rc<Vec<Parsed<'a>>>,
     aggregates: bool,
+    /// Over the rows of a match: how many columns may be named without a stream.
+    bare: Option<usize>,
     states: Vec<State>,
     /// The type that an open entry is believed to have.
     guesses: Vec<Option<DataType>>,
@@ -90,7 +126,28 @@ struct EntryNames<'a> {
     errors: Vec<(usize, ExprError)>,
 }
 
-impl EntryNames<'_> {
+impl<'a> EntryNames<'a> {
+    /// The names of these entries over a scope; without aggregates.
+    pub(super) fn new(
+        scope: &'a Scope<'a>,
+        entries: &'a [(&'a str, &'a str)],
+        parsed: Vec<Parsed<'a>>,
+    ) -> EntryNames<'a> {
+        EntryNames {
+            scope,
+            entries,
+            parsed: Rc::new(parsed),
+            aggregates: false,
+            bare: None,
+            states: vec![State::Waiting; entries.len()],
+            guesses: vec![None; entries.len()],
+            guessed: vec![false; entries.len()],
+            stack: Vec::new(),
+            calls: Vec::new(),
+            errors: Vec::new(),
+        }
+    }
+
     fn base(&self) -> usize {
         self.scope.columns.len()
     }
@@ -181,8 +238,14 @@ impl EntryNames<'_> {
         }
     }
 
+    /// The columns that a name without a stream may mean.
+    fn bare(&self) -> &[ScopeColumn<'_>] {
+        &self.scope.columns[..self.bare.unwrap_or(self.base())]
+    }
+
     fn scope_column(&self, stream: Option<&str>, name: &str) -> Result<Node, Missing> {
-        let columns = self.scope.columns.iter().enumerate();
+        let among = if stream.is_some() { self.scope.columns } else { self.bare() };
+        let columns = among.iter().enumerate();
         let found: Vec<usize> = columns
             .filter(|(_, c)| c.column.is(name) && stream.is_none_or(|stream| c.stream.eq_ignore_ascii_case(stream)))
             .map(|(index, _)| index)
@@ -211,7 +274,7 @@ impl EntryNames<'_> {
             return nearest(stream, streams).map(|stream| format!("{stream}.{name}"));
         }
         let entries = self.entries.iter().map(|(entry, _)| *entry).filter(|entry| !entry.is_empty());
-        nearest(name, columns.iter().map(|c| c.column.name.as_str()).chain(entries)).map(str::to_owned)
+        nearest(name, self.bare().iter().map(|c| c.column.name.as_str()).chain(entries)).map(str::to_owned)
     }
 
     fn finish(mut self) -> Result<Checked<Entries>, Vec<(usize, ExprError)>> {
@@ -301,6 +364,10 @@ impl Names for EntryNames<'_> {
 
     fn aggregates(&self) -> bool {
         self.aggregates
+    }
+
+    fn rows(&self) -> bool {
+        self.bare.is_some()
     }
 
     fn call(&mut self, call: AggregateCall) -> Node {

@@ -102,16 +102,19 @@ pub enum FunctionGroup {
     Time,
     /// Aggregates: over the rows of a window, in bolts of kind `aggregate`.
     Aggregate,
+    /// Sets: several rows of one, in `each` of bolts of kind `expand`.
+    Set,
 }
 
 impl FunctionGroup {
     /// All groups, in the order of the reference.
-    pub const ALL: [FunctionGroup; 5] = [
+    pub const ALL: [FunctionGroup; 6] = [
         FunctionGroup::Condition,
         FunctionGroup::Text,
         FunctionGroup::Math,
         FunctionGroup::Time,
         FunctionGroup::Aggregate,
+        FunctionGroup::Set,
     ];
 
     /// The heading.
@@ -122,6 +125,7 @@ impl FunctionGroup {
             FunctionGroup::Math => "Numbers",
             FunctionGroup::Time => "Time",
             FunctionGroup::Aggregate => "Aggregates",
+            FunctionGroup::Set => "Sets of rows, in `each` of a bolt of kind `expand`",
         }
     }
 }
@@ -132,6 +136,8 @@ impl FunctionDoc {
         let has = |word: &str| self.signature.contains(word);
         if super::special::aggregate(self.name).is_some() {
             FunctionGroup::Aggregate
+        } else if self.signature.ends_with(", each") {
+            FunctionGroup::Set
         } else if has(" timestamp") || has(" interval") {
             FunctionGroup::Time
         } else if has(" text") {
@@ -145,7 +151,7 @@ impl FunctionDoc {
 }
 
 /// All functions, in the order of the reference: scalar ones, then those with a syntax or treatment of their own, then
-/// aggregates.
+/// aggregates, then sets.
 pub fn functions() -> &'static [FunctionDoc] {
     static ALL: std::sync::LazyLock<Vec<FunctionDoc>> = std::sync::LazyLock::new(|| {
         let listed = FUNCTIONS.iter().filter(|f| !f.signature.is_empty()).map(|f| FunctionDoc {
@@ -153,7 +159,7 @@ pub fn functions() -> &'static [FunctionDoc] {
             signature: f.signature,
             doc: f.doc,
         });
-        listed.chain(super::special::DOCS.iter().copied()).collect()
+        listed.chain(super::special::DOCS.iter().copied()).chain(super::set::SETS.iter().copied()).collect()
     });
     &ALL
 }

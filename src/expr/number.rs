@@ -32,6 +32,14 @@ pub(crate) fn canonical_bits(value: f64) -> u64 {
     if value.is_nan() { f64::NAN.to_bits() } else { (value + 0.0).to_bits() }
 }
 
+/// A whole number whose order is that of [`order`]: equal values have equal ones, and nothing lies between neighbours.
+#[inline]
+pub(crate) fn order_key(value: f64) -> i64 {
+    let bits = canonical_bits(value) as i64;
+    // Negative numbers have the sign bit and grow downwards; NaN is above all others.
+    if bits < 0 { bits ^ i64::MAX } else { bits }
+}
+
 macro_rules! checked {
     ($name:ident, $method:ident, $doc:literal) => {
         #[doc = $doc]

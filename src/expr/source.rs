@@ -34,6 +34,21 @@ impl<'a> Source<'a> {
     /// # Errors
     /// What is wrong and where.
     pub(crate) fn parse(text: &'a str) -> Result<(Source<'a>, ast::Expr), ExprError> {
+        Source::parse_as(text, |parser| parser.parse_expr())
+    }
+
+    /// Parses a list such as that of ORDER BY.
+    ///
+    /// # Errors
+    /// What is wrong and where.
+    pub(crate) fn parse_order(text: &'a str) -> Result<(Source<'a>, Vec<ast::OrderByExpr>), ExprError> {
+        Source::parse_as(text, |parser| parser.parse_comma_separated(Parser::parse_order_by_expr))
+    }
+
+    fn parse_as<T>(
+        text: &'a str,
+        parse: impl FnOnce(&mut Parser<'_>) -> Result<T, ParserError>,
+    ) -> Result<(Source<'a>, T), ExprError> {
         let lines = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
         let mut source = Source { text, lines, tokens: Vec::new(), symmetric: Vec::new() };
         if text.trim().is_empty() {
@@ -54,7 +69,7 @@ impl<'a> Source<'a> {
             return Err(error);
         }
         let mut parser = Parser::new(&dialect).with_tokens_with_locations(tokens);
-        let parsed = parser.parse_expr().map_err(|error| source.parse_error(error, &parser))?;
+        let parsed = parse(&mut parser).map_err(|error| source.parse_error(error, &parser))?;
         match parser.peek_token() {
             TokenWithSpan { token: Token::EOF, .. } => Ok((source, parsed)),
             TokenWithSpan { token, span } => {
@@ -64,7 +79,7 @@ impl<'a> Source<'a> {
                 let mut error = problem(source.bytes(span), format!("unexpected `{token}` after the expression"));
                 if matches!(token, Token::Word(ref word) if word.keyword == Keyword::AS) {
                     error.hint = Some("the name stands before the `=`: add.name = \"expression\"".to_owned());
-                } else if token == Token::Eq && parsed.span().end.line > 0 {
+                } else if token == Token::Eq {
                     error.hint = Some("comparisons do not chain; join them with `and`".to_owned());
                 }
                 Err(error)

@@ -30,6 +30,8 @@ struct Tree {
     capacity: Option<u64>,
     /// Syncs until one fails.
     fail_sync: Option<u64>,
+    /// Syncs that have failed.
+    failed_syncs: u64,
 }
 
 #[derive(Debug, Default)]
@@ -99,6 +101,17 @@ impl MemoryFiles {
         hold(&self.tree).capacity = bytes;
     }
 
+    /// No failure waits any more, there is room, and none has been counted.
+    pub fn calm(&self) {
+        let mut tree = hold(&self.tree);
+        (tree.fail_sync, tree.capacity, tree.failed_syncs) = (None, None, 0);
+    }
+
+    /// How many syncs have failed since the last [`MemoryFiles::calm`].
+    pub fn failed_syncs(&self) -> u64 {
+        hold(&self.tree).failed_syncs
+    }
+
     /// Bytes of content.
     pub fn used(&self) -> u64 {
         hold(&self.tree).used()
@@ -129,6 +142,7 @@ impl Tree {
         match &mut self.fail_sync {
             Some(0) => {
                 self.fail_sync = None;
+                self.failed_syncs += 1;
                 true
             }
             Some(left) => {

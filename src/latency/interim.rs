@@ -22,6 +22,8 @@ pub struct Interim {
     pub decided: Summary,
     /// Sinks in the order of the file.
     pub sinks: Vec<InterimSink>,
+    /// Writes that the outside refuses now, each in words: no commit succeeds before they do.
+    pub refusals: Vec<String>,
 }
 
 /// A sink in a short report.
@@ -41,6 +43,7 @@ impl Interim {
         let seconds = self.elapsed_ns / 1_000_000_000;
         let mut line = format!("{:02}:{:02}:{:02}", seconds / 3600, seconds / 60 % 60, seconds % 60);
         let mut parts = vec![
+            if self.refusals.is_empty() { String::new() } else { "COMMITS WAIT".to_owned() },
             format!("{} records", count_text(self.records)),
             rate_text(self.records_since, self.since_ns),
             match self.errors {

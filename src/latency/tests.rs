@@ -375,8 +375,11 @@ fn a_short_report_is_one_line() {
         errors: 0,
         decided: summary(4_978_065, 210, 1300, 3_400_000),
         sinks: vec![InterimSink { id: "alerts".to_owned(), rows: 512, latency: summary(512, 420, 14_000, 90_000) }],
+        refusals: Vec::new(),
     };
     let line = "00:00:05  4,978,065 records  995,613/s  decided p99 1.3 us p99.9 5.2 us  alerts 512 p99 14 us";
     assert_eq!(interim.render(120), line);
     assert_eq!(interim.render(60), "00:00:05  4,978,065 records  995,613/s");
+    let waits = Interim { refusals: vec!["x cannot be written: no space left on device".to_owned()], ..interim };
+    assert_eq!(waits.render(50), "00:00:05  COMMITS WAIT  4,978,065 records");
 }

@@ -84,7 +84,12 @@ struct Meta {
 impl Log {
     /// The log in a data directory of the machine. Nothing is made or read yet.
     pub fn in_dir(data_dir: &Path) -> Log {
-        Log::with_files(Arc::new(DiskFiles), data_dir.join(FOLDER))
+        Log::of(Arc::new(DiskFiles), data_dir)
+    }
+
+    /// The same in a tree of files.
+    pub fn of(files: Arc<dyn Files>, data_dir: &Path) -> Log {
+        Log::with_files(files, data_dir.join(FOLDER))
     }
 
     /// A log in this folder of a tree of files.

@@ -188,16 +188,28 @@ impl Writer {
     /// It is too long, or a write that became necessary failed: then the record was not taken, and may be offered again.
     pub fn append(&mut self, key: Option<&[u8]>, value: &[u8], time: i64) -> Result<u64, LogError> {
         self.alive()?;
-        let size = record::HEADER_BYTES + key.map_or(0, <[u8]>::len).saturating_add(value.len());
-        if size > record::HEADER_BYTES + MAX_RECORD_BYTES {
-            return Err(LogError::TooLong { bytes: size - record::HEADER_BYTES, max: MAX_RECORD_BYTES });
-        }
+        let size = size_of(key, value)?;
         if !self.group.is_empty() && self.group.len() + size > GROUP_BYTES {
             self.flush()?;
         }
         if self.index.bytes > 0 && self.index.bytes + size as u64 > self.topic.segment_bytes {
             self.roll()?;
         }
+        self.take(key, value, time, size)
+    }
+
+    /// Appends a record to the group and writes nothing, however much has gathered: for who cannot give it back though
+    /// the disk refuses.
+    ///
+    /// # Errors
+    /// It is too long, or the writer has ended.
+    pub fn append_unwritten(&mut self, key: Option<&[u8]>, value: &[u8], time: i64) -> Result<u64, LogError> {
+        self.alive()?;
+        let size = size_of(key, value)?;
+        self.take(key, value, time, size)
+    }
+
+    fn take(&mut self, key: Option<&[u8]>, value: &[u8], time: i64, size: usize) -> Result<u64, LogError> {
         let time = time.max(self.last_time);
         record::encode(key, value, time, &mut self.group)?;
         self.index.add(size, time);
@@ -250,6 +262,15 @@ impl Writer {
     /// The disk refuses; it may be tried again.
     pub fn prepare(&mut self) -> Result<Prepared, LogError> {
         self.write_group()?;
+        self.prepare_written()
+    }
+
+    /// The same for what has been written, without the group.
+    ///
+    /// # Errors
+    /// The writer has ended.
+    pub fn prepare_written(&mut self) -> Result<Prepared, LogError> {
+        self.alive()?;
         let (file, later) = (self.file.clone(), self.later.clone());
         let path = segment::path(&self.folder, self.base);
         Ok(Prepared { file, path, end: self.written.offset, later })
@@ -367,6 +388,11 @@ impl Writer {
         self.synced.max(self.later.synced.load(Ordering::Relaxed))
     }
 
+    /// Whether what failed so may be tried again: the disk has refused a write, and no sync has failed.
+    pub fn may_try_again(&self, error: &LogError) -> bool {
+        matches!(error, LogError::Io { .. }) && self.alive().is_ok()
+    }
+
     /// Bytes of a torn tail that were cut off when it was opened.
     pub fn cut_bytes(&self) -> u64 {
         self.cut_bytes
@@ -474,6 +500,15 @@ impl Writer {
         let (near, time) = self.near;
         self.end.write(&End { visible: self.visible, synced: self.synced, near, time })
     }
+}
+
+/// Bytes of a record in a segment.
+fn size_of(key: Option<&[u8]>, value: &[u8]) -> Result<usize, LogError> {
+    let size = key.map_or(0, <[u8]>::len).saturating_add(value.len());
+    if size > MAX_RECORD_BYTES {
+        return Err(LogError::TooLong { bytes: size, max: MAX_RECORD_BYTES });
+    }
+    Ok(record::HEADER_BYTES + size)
 }
 
 impl Drop for Writer {

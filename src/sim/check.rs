@@ -1,8 +1,10 @@
 //! The promises that are checked: whenever a process begins, and at the end.
 
-use super::cases::Case;
+use super::cases::{Case, Complete};
 use super::contents::{Contents, contents, difference};
+use super::ground::Ground;
 use super::ledger::{Seen, rows};
+use super::topic::Told;
 use crate::config::Checked;
 use crate::store::{Space, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
@@ -18,6 +20,8 @@ pub struct Witness {
     positions: BTreeMap<String, u64>,
     /// Ledgers to which rows of a key come in the order of their split.
     ordered: Vec<String>,
+    /// What readers of the topic have seen.
+    told: Told,
 }
 
 impl Witness {
@@ -28,11 +32,11 @@ impl Witness {
         Witness { ordered: one.map(|bolt| bolt.id.clone()).collect(), ..Witness::default() }
     }
 
-    /// What a new process finds is one whole epoch, and no older one than was promised.
+    /// What a new process finds is one whole epoch, and no older one than was promised. `ended`: nothing more comes.
     ///
     /// # Errors
     /// A promise is broken, in words.
-    pub fn look(&mut self, case: &Case, space: &Space) -> Result<(), String> {
+    pub fn look(&mut self, case: &Case, space: &Space, ground: &Ground, ended: bool) -> Result<(), String> {
         let opened = space.opened();
         if opened.epoch < self.durable || opened.epoch > self.asked {
             return Err(format!(
@@ -56,7 +60,17 @@ impl Witness {
         ledgers.iter().try_for_each(|(name, ledger)| unique(name, ledger))?;
         let in_order = ledgers.iter().filter(|(name, _)| self.ordered.contains(name));
         in_order.into_iter().try_for_each(|(name, ledger)| ordered(name, ledger))?;
-        case.complete.iter().try_for_each(|group| whole(group, &ledgers, space))
+        case.complete.iter().try_for_each(|group| whole(group, &ledgers, space))?;
+        let of = |name: &str| ledgers.get(name).into_iter().flat_map(BTreeMap::values).flatten().copied().collect();
+        let passed: Vec<Seen> = of("passed");
+        if case.name == "outbox" {
+            ground.service.look(space, &passed, ended)?;
+        }
+        if case.partitions.is_some() {
+            let read: Vec<Seen> = of("read");
+            self.told.look(&ground.files, space, &passed, &read, ended)?;
+        }
+        Ok(())
     }
 }
 
@@ -108,12 +122,14 @@ fn ordered(name: &str, ledger: &Rows) -> Result<(), String> {
 }
 
 /// All records before the positions of the epoch, and no others, lie in the ledgers of a group, each once.
-fn whole(group: &[&str], ledgers: &BTreeMap<String, Rows>, space: &Space) -> Result<(), String> {
+fn whole(group: &Complete, ledgers: &BTreeMap<String, Rows>, space: &Space) -> Result<(), String> {
     let mut found: BTreeMap<u32, BTreeMap<u64, usize>> = BTreeMap::new();
+    let Complete { spout, ledgers: group } = group;
     for row in group.iter().filter_map(|name| ledgers.get(*name)).flat_map(|ledger| ledger.values().flatten()) {
         *found.entry(row.split).or_default().entry(row.position).or_default() += 1;
     }
-    for (name, facts) in space.splits() {
+    let own = |name: &str| spout.is_none_or(|spout| name.split_once('/').is_some_and(|(of, _)| of == spout));
+    for (name, facts) in space.splits().into_iter().filter(|(name, _)| own(name)) {
         let of_split = found.remove(&facts.id).unwrap_or_default();
         let wrong = (0..facts.position).find(|position| of_split.get(position) != Some(&1));
         if let Some(position) = wrong {
@@ -143,7 +159,11 @@ pub fn same_end(case: &Case, found: &Space, wanted: &Space, undecided: &BTreeSet
     let now = found.opened().frontier.max(wanted.opened().frontier);
     let read = |space: &Space| contents(space, now).map_err(unreadable);
     let (here, there) = (read(found)?, read(wanted)?);
-    let positions = |space: &Space| space.splits().into_iter().map(|(name, s)| (name, s.position)).collect::<Vec<_>>();
+    let together = |name: &str| !case.apart.iter().any(|apart| name.split('/').next() == Some(apart));
+    let positions = |space: &Space| {
+        let splits = space.splits().into_iter().filter(|(name, _)| together(name));
+        splits.map(|(name, s)| (name, s.position)).collect::<Vec<_>>()
+    };
     if positions(found) != positions(wanted) {
         return Err(format!("splits were read up to {:?} instead of {:?}", positions(found), positions(wanted)));
     }
@@ -151,7 +171,8 @@ pub fn same_end(case: &Case, found: &Space, wanted: &Space, undecided: &BTreeSet
         return Err(format!("there is state of {:?} instead of {:?}", here.keys(), there.keys()));
     }
     let component = |name: &String| name.rsplit_once('/').map_or(name.clone(), |(component, _)| component.to_owned());
-    let decided: Vec<_> = here.iter().filter(|(name, _)| !undecided.contains(&component(name))).collect();
+    let decides = |name: &String| together(name) && !undecided.contains(&component(name));
+    let decided: Vec<_> = here.iter().filter(|(name, _)| decides(name)).collect();
     let differ: Vec<String> = decided.iter().filter_map(|(name, h)| difference(name, h, &there[*name])).collect();
     if !differ.is_empty() {
         return Err(differ.join("\n  "));
@@ -159,7 +180,10 @@ pub fn same_end(case: &Case, found: &Space, wanted: &Space, undecided: &BTreeSet
     let compared = decided.iter().map(|(_, handle)| handle.entries.len()).sum();
     let (here, there) = (ledgers(&here)?, ledgers(&there)?);
     // Rows that are no more than passed on are the same whoever passes them.
-    for group in case.complete.iter().filter(|_| case.passes_on) {
+    for Complete { ledgers: group, .. } in case.complete.iter().filter(|_| case.passes_on) {
+        if group.iter().any(|name| !together(name)) {
+            continue;
+        }
         let rows = |of: &BTreeMap<String, Rows>| {
             let ledgers = group.iter().filter_map(|name| of.get(*name));
             let mut rows: Vec<Seen> = ledgers.flat_map(|ledger| ledger.values().flatten().copied()).collect();

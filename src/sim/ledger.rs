@@ -49,6 +49,19 @@ pub fn rows(mut content: &[u8]) -> Option<Vec<Seen>> {
     Vec::read(&mut content)
 }
 
+/// A hash of columns.
+pub fn sum_of(frame: &Frame, columns: &[(Slot, DataType)]) -> u64 {
+    let mut sum = Xxh3::new();
+    for (slot, ty) in columns {
+        match (frame.get(*slot), ty) {
+            (None, _) => sum.update(b"null"),
+            (Some(_), DataType::Text) => sum.update(frame.text(*slot).as_bytes()),
+            (Some(word), _) => sum.update(&word.to_le_bytes()),
+        }
+    }
+    sum.digest()
+}
+
 /// The factory.
 pub struct Ledger;
 
@@ -107,17 +120,10 @@ struct Task {
 
 impl Bolt for Task {
     fn step(&mut self, _input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
-        let mut sum = Xxh3::new();
-        for (slot, ty) in &self.columns {
-            match (frame.get(*slot), ty) {
-                (None, _) => sum.update(b"null"),
-                (Some(_), DataType::Text) => sum.update(frame.text(*slot).as_bytes()),
-                (Some(word), _) => sum.update(&word.to_le_bytes()),
-            }
-        }
+        let sum = sum_of(frame, &self.columns);
         let (split, position, path, time) = (frame.split(), frame.position(), frame.path(), frame.time());
         let Some(key) = self.key.read(frame) else { return step.error("null_key", "a column of the key is NULL") };
-        self.seen.at(key, time).push(Seen { split, position, path, time, sum: sum.digest() });
+        self.seen.at(key, time).push(Seen { split, position, path, time, sum });
         Flow::Skip
     }
 

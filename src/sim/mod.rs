@@ -4,11 +4,14 @@
 //! the seed draws, some executors are held up, time leaps, records come in bursts; then the process is killed between
 //! any two steps or inside a commit, or the store fails, or it is asked to stop; and the next life begins with what is
 //! durable, on another number of executors. Memory for state is nothing or little: entries leave it at every chance.
+//! Disks run full and have room again, writes and syncs fail, a service outside refuses and repeats ([`ground`]).
 //! At the end all is compared with an undisturbed run.
 //!
 //! The promises, checked whenever a life begins: what is found is one whole epoch, never an older one than was told;
 //! each record before the positions of that epoch is counted once and no other; rows have ids of their own; the order
-//! per key is that of the split. At the end of a life without a fault the books balance.
+//! per key is that of the split. At the end of a life without a fault the books balance. A topic has neither gaps nor
+//! repeats ([`topic`]), and what goes outside comes there once and in order, or at least once ([`service`]). A write that
+//! may be tried again ends no process.
 //!
 //! Owns the order of steps and the weather; the code that is driven is that which runs. Invariant: a seed gives the same
 //! simulation every time.
@@ -16,27 +19,35 @@
 mod cases;
 mod check;
 mod contents;
+mod ground;
 mod ledger;
 mod process;
 mod random;
 mod records;
+mod service;
 #[cfg(test)]
 mod tests;
+mod topic;
 
 pub use contents::{Contents, Handle, contents, difference};
 pub use random::Random;
 
+use crate::bolts;
 use crate::commit::Pace;
 use crate::config::{self, Checked};
+use crate::files::Files;
 use crate::problem::{Problems, Sources};
-use crate::store::{FaultyStore, Space, Weather};
+use crate::spouts;
+use crate::store::{FaultyStore, Space};
 use crate::time::ManualClock;
 use crate::topology::{self, Entry};
 use cases::{Case, RECORDS_MAX, case};
 use check::{Witness, same_end};
+use ground::{Ground, Storm};
 use ledger::Ledger;
 use process::{End, Habits, Process};
 use records::{Records, Supply};
+use service::ServiceFactory;
 use std::collections::BTreeSet;
 use std::sync::{Arc, mpsc};
 
@@ -58,6 +69,8 @@ pub struct Story {
     pub failed: usize,
     /// See `killed`.
     pub drained: usize,
+    /// Lives in which writes were refused, and nothing else.
+    pub refused: usize,
     /// Epochs that became durable.
     pub epochs: u64,
     /// Entries of state that were compared exactly; others by counts and invariants.
@@ -94,12 +107,12 @@ pub fn simulate(seed: u64) -> Result<Story, Box<Failure>> {
     let first = if case.resumes && random.one_in(3) { count / 2 } else { count };
     let supply = Supply::new(numbers, first, random.number());
     let wrong = |what: String| Box::new(Failure { seed, case: name, what, lives: Vec::new() });
-    let checked = checked(&case, &supply).map_err(wrong)?;
-    let entries = topology::entries(&checked).map_err(|error| wrong(error.to_string()))?;
+    let ground = Ground::new(random.number());
+    let (checked, entries) = prepared(&case, &supply, &ground).map_err(wrong)?;
     let mut simulation = Simulation {
         story: Story { seed, case: name, ..Story::default() },
         lives: Vec::new(),
-        store: Arc::new(FaultyStore::new(random.number())),
+        ground,
         clock: ManualClock::at(MORNING),
         witness: Witness::new(&case, &checked),
         case,
@@ -114,12 +127,21 @@ pub fn simulate(seed: u64) -> Result<Story, Box<Failure>> {
     }
 }
 
-fn checked(case: &Case, supply: &Supply) -> Result<Checked, String> {
+/// The topology of a case over a ground.
+fn prepared(case: &Case, supply: &Supply, ground: &Ground) -> Result<(Checked, Vec<Entry>), String> {
+    if let Some(partitions) = case.partitions {
+        topic::make(&ground.files, partitions).map_err(|error| error.to_string())?;
+    }
+    let files: Arc<dyn Files> = Arc::new(ground.files.clone());
+    let registry = crate::registry().spout(Records(supply.clone())).bolt(Ledger);
+    let registry = registry.bolt(ServiceFactory(ground.service.clone()));
+    let registry = registry.bolt(bolts::Log { files: files.clone() }).spout(spouts::LogFactory { files });
     let (mut sources, problems) = (Sources::new(), Problems::new());
     let model = config::load_text("sim.toml", &case.text, &mut sources, &problems);
-    let registry = crate::registry().spout(Records(supply.clone())).bolt(Ledger);
     let checked = config::check(&model, &registry, &problems);
-    checked.ok_or_else(|| sources.render(&problems.into_sorted(), false))
+    let checked = checked.ok_or_else(|| sources.render(&problems.into_sorted(), false))?;
+    let entries = topology::entries(&checked).map_err(|error| error.to_string())?;
+    Ok((checked, entries))
 }
 
 struct Simulation {
@@ -127,7 +149,7 @@ struct Simulation {
     checked: Checked,
     entries: Vec<Entry>,
     supply: Supply,
-    store: Arc<FaultyStore>,
+    ground: Ground,
     clock: ManualClock,
     random: Random,
     witness: Witness,
@@ -148,11 +170,14 @@ impl Simulation {
                     break;
                 }
             }
-            self.supply.grow(count);
+            let grown = self.supply.grow(count);
+            if grown && self.case.shuffles {
+                self.story.undecided.extend(self.checked.bolts.iter().map(|bolt| bolt.id.clone()));
+            }
         }
-        self.store.restart(false, Weather::default());
-        let found = open(&self.store)?;
-        self.witness.look(&self.case, &found)?;
+        self.ground.restart(false, &Storm::none(), &mut self.random);
+        let found = open(&self.ground.store)?;
+        self.witness.look(&self.case, &found, &self.ground, true)?;
         self.story.epochs = found.opened().epoch;
         let wanted = self.undisturbed(&found)?;
         self.story.compared = same_end(&self.case, &found, &wanted, &self.story.undecided)?;
@@ -162,17 +187,18 @@ impl Simulation {
     /// One life, and what is found after it.
     fn life(&mut self, disturbed: bool) -> Result<End, String> {
         let habits = self.habits(disturbed);
-        let weather = if disturbed { self.weather() } else { Weather::default() };
-        self.store.restart(false, weather);
-        self.lives.push(format!("{habits:?}, {weather:?}"));
-        let started = Process::start(&self.checked, &self.entries, &self.store, &self.clock, &habits, &[]);
+        let storm = if disturbed { Storm::draw(&mut self.random) } else { Storm::none() };
+        self.ground.restart(false, &storm, &mut self.random);
+        self.lives.push(format!("{habits:?}, {storm:?}"));
+        let started = Process::start(&self.checked, &self.entries, &self.ground, &self.clock, &habits, &[]);
         let end = match started {
-            Err(error) if self.store.troubles() == 0 => return Err(format!("a process does not start: {error}")),
-            Err(_) if self.store.is_dead() => End::Killed,
+            Err(error) if self.ground.failures() == 0 => return Err(format!("a process does not start: {error}")),
+            Err(_) if self.ground.store.is_dead() => End::Killed,
             Err(error) => End::Failed(error),
             Ok(mut process) => {
                 self.story.undecided.extend(process.undecided());
-                let end = process.live(&habits, &mut self.random);
+                let end = process.live(&habits, &storm, &mut self.random);
+                self.story.refused += usize::from(self.ground.store.refused() > 0 && self.ground.troubles() == 0);
                 self.witness.durable = process.durable;
                 self.witness.asked = process.asked;
                 end?
@@ -196,8 +222,8 @@ impl Simulation {
             }
             End::Finished => false,
         };
-        self.store.restart(power_off, Weather::default());
-        self.witness.look(&self.case, &open(&self.store)?)?;
+        self.ground.restart(power_off, &Storm::none(), &mut self.random);
+        self.witness.look(&self.case, &open(&self.ground.store)?, &self.ground, false)?;
         Ok(end)
     }
 
@@ -209,20 +235,10 @@ impl Simulation {
         };
         Habits {
             threads: 1 + random.below(4),
-            memory_bytes: *random.choice(&[0, 0, 2_000, 1 << 30]),
+            memory_bytes: *random.choice(&[0, 0, 100, 2_000, 1 << 30]),
             pace,
             killed_at: (disturbed && random.one_in(2)).then(|| random.below(4_000)),
             drained_at: (disturbed && random.one_in(5)).then(|| random.below(4_000)),
-        }
-    }
-
-    fn weather(&mut self) -> Weather {
-        let random = &mut self.random;
-        Weather {
-            dies_after: random.one_in(2).then(|| random.below(60) as u64),
-            fails_one_in: *random.choice(&[0, 0, 0, 0, 30]),
-            unreadable_one_in: *random.choice(&[0, 0, 0, 0, 300]),
-            full_after: random.one_in(6).then(|| random.below(60) as u64),
         }
     }
 
@@ -238,15 +254,17 @@ impl Simulation {
             killed_at: None,
             drained_at: None,
         };
-        let store = Arc::new(FaultyStore::new(0));
+        let ground = Ground::new(0);
+        let (checked, entries) = prepared(&self.case, &self.supply, &ground)?;
         let clock = ManualClock::at(MORNING);
-        let mut process = Process::start(&self.checked, &self.entries, &store, &clock, &habits, &names)?;
+        let mut process = Process::start(&checked, &entries, &ground, &clock, &habits, &names)?;
         self.story.undecided.extend(process.undecided());
-        let end = process.live(&habits, &mut self.random).map_err(|what| format!("undisturbed: {what}"))?;
+        let end =
+            process.live(&habits, &Storm::none(), &mut self.random).map_err(|what| format!("undisturbed: {what}"))?;
         if end != End::Finished {
             return Err(format!("an undisturbed run ended so: {end:?}"));
         }
-        open(&store)
+        open(&ground.store)
     }
 }
 

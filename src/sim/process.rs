@@ -1,16 +1,19 @@
 //! One life of a process: executors, committer and coordinator over a store and a clock, stepped in an order that a
 //! seed decides, until all is done or something ends it.
 
+use super::ground::{Ground, Storm};
 use super::random::Random;
 use crate::commit::{Committer, Coordinator, Heard, Orders, Pace};
 use crate::config::Checked;
 use crate::executor::{Control, Executor, Progress, Wait};
-use crate::store::{FaultyStore, Space};
+use crate::store::Space;
 use crate::time::{Clock, ManualClock};
 use crate::topology::{self, CoreBudget, Entry, Facts, Parts, Plan};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 
+/// Room for files on a disk that is nearly full, bytes.
+const ROOM_BYTES: usize = 400;
 /// Steps after which a topology is taken to run for ever.
 const STEPS_MAX: usize = 1_000_000;
 
@@ -52,7 +55,7 @@ pub struct Process<'a> {
     coordinator: Coordinator,
     /// Its view of the store.
     pub space: Arc<Space>,
-    store: Arc<FaultyStore>,
+    ground: &'a Ground,
     control: Arc<Control>,
     clock: ManualClock,
     /// Executors that have come to their end.
@@ -73,13 +76,14 @@ impl<'a> Process<'a> {
     pub fn start(
         checked: &'a Checked,
         entries: &'a [Entry],
-        store: &Arc<FaultyStore>,
+        ground: &'a Ground,
         clock: &ManualClock,
         habits: &Habits,
         split_names: &[String],
     ) -> Result<Process<'a>, String> {
         let (sender, receiver) = mpsc::channel();
-        let space = Space::open(store.clone(), habits.memory_bytes, sender).map_err(|error| error.to_string())?;
+        let space =
+            Space::open(ground.store.clone(), habits.memory_bytes, sender).map_err(|error| error.to_string())?;
         let space = Arc::new(space);
         for name in split_names {
             space.split_id(name).map_err(|error| error.to_string())?;
@@ -96,6 +100,7 @@ impl<'a> Process<'a> {
             ring_capacity_tuples: checked.runtime.ring_capacity_tuples,
             sample: checked.runtime.sample,
             space: Some(space.clone()),
+            letters: None,
         };
         let executors = topology::assemble(&plan, &parts).map_err(|error| error.to_string())?;
         let committer = Committer::new(space.clone(), receiver, plan.pipelines.len(), shared);
@@ -112,7 +117,7 @@ impl<'a> Process<'a> {
             executors,
             committer,
             space,
-            store: store.clone(),
+            ground,
             control,
             clock: clock.clone(),
             asked: durable,
@@ -128,19 +133,27 @@ impl<'a> Process<'a> {
     /// Lives until something ends it.
     ///
     /// # Errors
-    /// It fails though the store does not, or never comes to an end.
-    pub fn live(&mut self, habits: &Habits, random: &mut Random) -> Result<End, String> {
+    /// It fails though nothing has but writes that may be tried again, or never comes to an end.
+    pub fn live(&mut self, habits: &Habits, storm: &Storm, random: &mut Random) -> Result<End, String> {
         for step in 0..STEPS_MAX {
-            if habits.killed_at == Some(step) || self.store.is_dead() {
+            if habits.killed_at == Some(step) || self.ground.store.is_dead() {
                 return Ok(End::Killed);
+            }
+            if let Some(full) = &storm.full {
+                if full.start == step {
+                    let room = random.below(ROOM_BYTES) as u64;
+                    self.ground.files.set_capacity(Some(self.ground.files.used() + room));
+                } else if full.end == step {
+                    self.ground.files.set_capacity(None);
+                }
             }
             if habits.drained_at == Some(step) {
                 self.control.drain.store(true, Ordering::Relaxed);
             }
             if let Err(error) = self.step(step, random) {
-                return match self.store.troubles() {
-                    _ if self.store.is_dead() => Ok(End::Killed),
-                    0 => Err(format!("the process failed over a store that did not: {error}")),
+                return match self.ground.troubles() {
+                    _ if self.ground.store.is_dead() => Ok(End::Killed),
+                    0 => Err(format!("the process failed, and nothing else but writes that are tried again: {error}")),
                     _ => Ok(End::Failed(error)),
                 };
             }
@@ -192,7 +205,7 @@ impl<'a> Process<'a> {
 
     fn coordinate(&mut self) -> Result<(), String> {
         let durable = self.space.durable();
-        let ended = self.control.have_ended(durable);
+        let ended = !self.space.is_refused() && self.control.have_ended(durable);
         let (moved, undurable_bytes) = (self.control.moved_sum(), self.space.undurable_bytes());
         let orders = Orders { now: self.clock.nanos(), moved, durable, undurable_bytes, ended };
         let asked = self.coordinator.step(&orders);
@@ -239,6 +252,7 @@ impl<'a> Process<'a> {
     fn picture(&self) -> String {
         let pipelines = self.executors.iter().flat_map(|executor| &executor.pipelines);
         let barriers: Vec<String> = pipelines.map(|p| format!("pipeline {}: epoch {}", p.id, p.barrier())).collect();
-        format!("epoch {} asked for, {} durable; {}", self.asked, self.durable, barriers.join(", "))
+        let refusals = self.space.refusals().join("; ");
+        format!("epoch {} asked for, {} durable; {}; {refusals}", self.asked, self.durable, barriers.join(", "))
     }
 }

@@ -18,6 +18,11 @@ const STEP_MICROS: i64 = 1000;
 /// One record in so many is broken.
 const BROKEN_ONE_IN: usize = 16;
 
+/// Position of the record that has this event time, where none goes back.
+pub fn position_at(time: i64) -> u64 {
+    ((time - START) / STEP_MICROS) as u64
+}
+
 /// What spouts and their simulation share.
 #[derive(Clone)]
 pub struct Supply {
@@ -40,10 +45,10 @@ impl Supply {
         }
     }
 
-    /// Each split has so many records from now on.
-    pub fn grow(&self, count: u64) {
+    /// Each split has so many records from now on; whether it had less.
+    pub fn grow(&self, count: u64) -> bool {
         // Relaxed: one thread steps a simulation.
-        self.count.store(count, Ordering::Relaxed);
+        self.count.swap(count, Ordering::Relaxed) < count
     }
 
     fn below(&self, n: usize) -> usize {
@@ -127,6 +132,7 @@ impl SpoutPlan for Plan {
             slots: build.columns.to_vec(),
             keys: self.keys,
             jitter: self.jitter,
+            live: self.live,
         }))
     }
 }
@@ -139,6 +145,7 @@ struct Split {
     slots: Vec<Slot>,
     keys: usize,
     jitter: i64,
+    live: bool,
 }
 
 impl Split {
@@ -147,11 +154,21 @@ impl Split {
         let mut random = Random::new(self.salt ^ self.position.wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let position = self.position;
         self.position += 1;
-        // The first is not, nor the first that comes later: a broken record with none before it has its place among the
-        // records of other splits by its arrival alone.
-        if position > 0 && position != self.supply.first && random.one_in(BROKEN_ONE_IN) {
+        // The first that comes later is not: with none before it in this life it has its place among the records of other
+        // splits by its arrival alone; nor are the first two of a source whose records do not tell the time of a broken
+        // one before them: a live one, or one that has nothing else at first.
+        let first = self.supply.first;
+        let lonely = position == first || position == 1 || position == 0 && (self.live || first < 2);
+        if !lonely && random.one_in(BROKEN_ONE_IN) {
             let (text, record) = (format!("record {position} is broken"), "?".repeat(random.below(40)));
-            intake.rejects.push(Reject { stream: "errors", reason: "bad_value", position, text, record });
+            intake.rejects.push(Reject {
+                stream: "errors",
+                reason: "bad_value",
+                position,
+                text,
+                record,
+                raw: Default::default(),
+            });
             return;
         }
         let back = random.below(self.jitter as usize + 1) as i64;

@@ -11,6 +11,7 @@ fn the_promises_hold_through_crashes_failures_and_other_numbers_of_executors() {
     assert!(sum(|story| story.killed) > 100, "too few processes were killed to mean anything");
     assert!(sum(|story| story.failed) > 20, "too few stores failed to mean anything");
     assert!(sum(|story| story.drained) > 10, "too few processes were asked to stop to mean anything");
+    assert!(sum(|story| story.refused) > 20, "too few writes were refused to mean anything");
     assert!(sum(|story| story.compared) > 1000, "too few entries were compared exactly to mean anything");
 }
 

@@ -4,9 +4,9 @@
 //! blocks go back to it. Invariant: the executor never waits for the thread, an end is only what the thread says is one,
 //! and a failure comes behind the bytes that were read before it.
 
-use super::decoder::{Read, Source};
 use super::file::describe_io;
 use crate::component::ComponentError;
+use crate::decoder::{Read, Source};
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 

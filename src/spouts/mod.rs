@@ -1,39 +1,39 @@
-//! Where tuples come from: one file for each kind of spout, and the decoding of records that they share.
+//! Where tuples come from: one file for each kind of spout; [`crate::decoder`] makes tuples of their records.
 //!
-//! Owns the kinds `file`, `stdin`, `generate`, `log` and `tcp` and the reader of reference tables. Never knows the graph, executors or the config
-//! file's layout. Invariant: a spout never waits: what is not there yet is asked for again at the next poll.
+//! Owns the kinds `file`, `stdin`, `generate`, `timer`, `log` and `tcp` and the reader of reference tables. Never knows
+//! the graph, executors or the config file's layout. Invariant: a spout never waits: what is not there yet is asked for again at the next poll.
 
 mod blocks;
-pub mod decoder;
-pub mod fields;
 mod file;
-#[cfg(test)]
-mod fixture;
 pub mod generate;
 mod log;
-mod numbered;
 mod records;
 mod stdin;
 mod table;
 mod tcp;
+mod timer;
 
 pub use file::FileFactory;
 pub use log::LogFactory;
 pub use stdin::StdinFactory;
-pub use table::FileTableFactory;
+pub use table::ReferenceTables;
 pub use tcp::TcpFactory;
+pub use timer::Timer;
 
 use crate::component::{OptionSpec, Registry};
+use crate::files::DiskFiles;
+use std::sync::Arc;
 
 /// Adds all kinds of spouts, and what reads reference tables.
 pub fn register(registry: Registry) -> Registry {
     registry
         .spout(FileFactory)
         .spout(StdinFactory)
-        .spout(LogFactory)
+        .spout(LogFactory { files: Arc::new(DiskFiles) })
         .spout(TcpFactory)
         .spout(generate::Generate)
-        .table(FileTableFactory)
+        .spout(Timer)
+        .table(ReferenceTables)
 }
 
 /// One list of options out of two; `N` is the sum of their lengths.

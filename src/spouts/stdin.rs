@@ -4,10 +4,10 @@
 //! with what is then written to it.
 
 use super::blocks::Blocks;
-use super::decoder::{DecoderCheck, DecoderPlan, Feed, Pace, RECORD_OPTIONS};
 use super::joined;
 use super::records::{Origin, Records, check_pace};
 use crate::component::{ComponentError, OptionSpec, SplitName, SpoutBuild, SpoutCheck, SpoutFactory, SpoutPlan};
+use crate::decoder::{DecoderCheck, DecoderPlan, Feed, Pace, RECORD_OPTIONS};
 use std::io;
 
 const OWN: [OptionSpec; 2] = [

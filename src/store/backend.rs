@@ -17,6 +17,14 @@ pub enum StoreError {
         /// What is safe to do.
         cure: &'static str,
     },
+    /// The outside refuses a write. Nothing of it counts as done, and the same write may be tried again.
+    #[error("{what}: {why}; make room on the disk or repair it")]
+    Unwritten {
+        /// What was to be written, with the path.
+        what: String,
+        /// What the system said.
+        why: String,
+    },
     /// What was read is not what was written.
     #[error(
         "{what} is damaged: {why}; restore the data directory from a copy, or remove it to begin anew from the sources"
@@ -54,6 +62,17 @@ pub enum Operation<'a> {
 }
 
 impl Batch {
+    /// No operations yet, in memory that was used before.
+    pub fn within(mut memory: Vec<u8>) -> Batch {
+        memory.clear();
+        Batch { bytes: memory, operations: 0 }
+    }
+
+    /// Its memory, to be used again.
+    pub fn into_memory(self) -> Vec<u8> {
+        self.bytes
+    }
+
     /// The key has this value.
     pub fn put(&mut self, key: &[u8], value: &[u8]) {
         self.put_with(|out| out.extend_from_slice(key), |out| out.extend_from_slice(value));
@@ -85,15 +104,23 @@ impl Batch {
 
     /// The operations, in their order.
     pub fn operations(&self) -> impl Iterator<Item = Operation<'_>> {
-        let mut rest = &self.bytes[..];
+        let mut next = 0;
         std::iter::from_fn(move || {
-            let (head, body) = rest.split_first_chunk::<OPERATION>()?;
-            let length = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]) as usize;
-            let (key, body) = body.split_at(length(1));
-            let (value, body) = body.split_at(length(5));
-            rest = body;
-            Some(if head[0] == PUT { Operation::Put(key, value) } else { Operation::Delete(key) })
+            let (operation, end) = self.operation_at(next)?;
+            next = end;
+            Some(operation)
         })
+    }
+
+    /// The operation that begins at a place, the first at 0, and the place of the next; none at the end.
+    #[inline]
+    pub fn operation_at(&self, at: usize) -> Option<(Operation<'_>, usize)> {
+        let (head, body) = self.bytes.get(at..)?.split_first_chunk::<OPERATION>()?;
+        let length = |at: usize| u32::from_le_bytes([head[at], head[at + 1], head[at + 2], head[at + 3]]) as usize;
+        let (key, rest) = body.split_at_checked(length(1))?;
+        let value = rest.get(..length(5))?;
+        let end = at + OPERATION + key.len() + value.len();
+        Some((if head[0] == PUT { Operation::Put(key, value) } else { Operation::Delete(key) }, end))
     }
 
     /// Makes room for so many bytes of operations.
@@ -147,12 +174,18 @@ pub trait Backend: Send + Sync {
     /// It cannot be read.
     fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError>;
 
-    /// The values of some keys, in their order.
+    /// Gives the values of those of some keys that have one, with their place among the keys, which ascend and are all
+    /// different.
     ///
     /// # Errors
     /// One of them cannot be read.
-    fn multi_get(&self, keys: &[Vec<u8>]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        keys.iter().map(|key| self.get(key)).collect()
+    fn multi_get(&self, keys: &[&[u8]], each: &mut dyn FnMut(usize, &[u8])) -> Result<(), StoreError> {
+        for (index, key) in keys.iter().enumerate() {
+            if let Some(value) = self.get(key)? {
+                each(index, &value);
+            }
+        }
+        Ok(())
     }
 
     /// Gives the pairs with keys in `[from, to)`, ascending, as one moment knew them, until `each` says false.
@@ -164,20 +197,21 @@ pub trait Backend: Send + Sync {
     /// Makes batches durable, all or none, in this order. When it returns they are.
     ///
     /// # Errors
-    /// They are not: nothing of them can be seen, now or after a restart, or it is not known whether they can.
+    /// They are not: nothing of them can be seen, now or after a restart, or it is not known whether they can. After
+    /// [`StoreError::Unwritten`] the same batches may be given again, and then it is known.
     fn write(&self, batches: &[Batch]) -> Result<(), StoreError>;
 
     /// Writes bytes at the end of a segment, which is made if there is none; not durable before
     /// [`Backend::segment_sync`].
     ///
     /// # Errors
-    /// They could not be written.
+    /// They could not be written; after [`StoreError::Unwritten`] the same bytes may be given again.
     fn segment_write(&self, segment: u32, at: u64, bytes: &[u8]) -> Result<(), StoreError>;
 
     /// Makes what was written to a segment durable.
     ///
     /// # Errors
-    /// It may not be durable, and a second try would not tell.
+    /// It may not be durable, and a second try would not tell: never [`StoreError::Unwritten`].
     fn segment_sync(&self, segment: u32) -> Result<(), StoreError>;
 
     /// Reads bytes of a segment; false if the segment is not there or shorter.

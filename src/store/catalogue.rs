@@ -5,7 +5,9 @@
 
 use super::KeyRef;
 use super::backend::{Backend, StoreError};
-use super::space::{self, EpochFacts, Expiry, HandleFacts, Place, SplitFacts};
+use super::facts::{EpochFacts, HandleFacts, Place, SplitFacts};
+use super::layout::{self, Expiry};
+use super::records;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -36,11 +38,11 @@ impl Catalogue {
     /// # Errors
     /// It cannot be read, is damaged, or was written by a newer version of the program.
     pub fn open(backend: Arc<dyn Backend>) -> Result<Catalogue, StoreError> {
-        space::known_format(&*backend)?;
+        records::known_format(&*backend)?;
         Ok(Catalogue {
-            epoch: space::last_epoch(&*backend)?,
-            handles: space::read_all(&*backend, "handle/")?,
-            splits: space::read_all(&*backend, "split/")?,
+            epoch: records::last_epoch(&*backend)?,
+            handles: records::read_all(&*backend, "handle/")?,
+            splits: records::read_all(&*backend, "split/")?,
             backend,
         })
     }
@@ -80,8 +82,8 @@ impl Catalogue {
         key: KeyRef<'_>,
         read: impl FnOnce(Stored<'_>) -> T,
     ) -> Result<Option<T>, StoreError> {
-        let mut full = Vec::with_capacity(space::KEY_HEAD + key.bytes.len());
-        space::state_key(key.shard(), place, &mut full);
+        let mut full = Vec::with_capacity(layout::KEY_HEAD + key.bytes.len());
+        layout::state_key(key.shard(), place, &mut full);
         full.extend_from_slice(key.bytes);
         let Some(value) = self.backend.get(&full)? else { return Ok(None) };
         Ok(Some(read(stored(&full, &value)?)))
@@ -94,7 +96,7 @@ impl Catalogue {
     pub fn scan(&self, place: Place, each: &mut dyn FnMut(Stored<'_>) -> bool) -> Result<(), StoreError> {
         let (mut failed, mut on) = (None, true);
         for shard in 0..=u8::MAX {
-            let (from, to) = space::state_range(shard, place);
+            let (from, to) = layout::state_range(shard, place);
             self.backend.scan(&from, &to, &mut |key, value| {
                 on = match stored(key, value) {
                     Ok(stored) => each(stored),
@@ -121,10 +123,10 @@ impl HandleFacts {
 }
 
 fn stored<'a>(key: &'a [u8], value: &'a [u8]) -> Result<Stored<'a>, StoreError> {
-    let content = space::content(value, || "the value of a key".to_owned())?;
-    let expires = match space::expiry(key, value) {
+    let content = layout::content(value, || "the value of a key".to_owned())?;
+    let expires = match layout::expiry(key, value) {
         Expiry::Never => i64::MAX,
         Expiry::At(time) => time,
     };
-    Ok(Stored { key: &key[space::KEY_HEAD..], expires, content, bytes: key.len() + value.len() })
+    Ok(Stored { key: &key[layout::KEY_HEAD..], expires, content, bytes: key.len() + value.len() })
 }

@@ -4,13 +4,14 @@
 //! - Bytes of segments are durable when they were synced. When the power goes, each write since then is kept, lost, or
 //!   torn (a part of it, then anything); when only the process dies, the system keeps them.
 //! - A sync that failed is never made good by a later one.
-//! - Changes and reads may fail, and the disk may be full, which leaves a write to a segment half done.
+//! - Changes and reads may fail. The disk may be full, which leaves a write to a segment half done, and may have room
+//!   again. A write that failed may be tried again; what failed of a batch may have happened all the same.
 //! - Expired state is forgotten at any time, as by a compaction.
 //!
 //! Owns the disk, which outlives the process. Invariant: after its death a process changes and reads nothing any more.
 
 use super::backend::{Backend, Batch, Operation, StoreError};
-use super::space::{Expiry, expiry};
+use super::layout::{Expiry, expiry};
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -19,12 +20,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 pub struct Weather {
     /// The process dies in the change after so many more; none: it does not.
     pub dies_after: Option<u64>,
-    /// One change in so many fails; zero: none.
+    /// One write in so many fails; zero: none.
     pub fails_one_in: u32,
+    /// One sync in so many fails; zero: none.
+    pub unsynced_one_in: u32,
     /// One read in so many fails; zero: none.
     pub unreadable_one_in: u32,
-    /// The disk is full after so many more changes; none: never.
+    /// The disk is full after so many more writes; none: never.
     pub full_after: Option<u64>,
+    /// It has room again after so many writes that it refused; none: never.
+    pub room_after: Option<u64>,
 }
 
 /// A disk and what it does to a process.
@@ -41,6 +46,7 @@ struct Inner {
     weather: Weather,
     dead: bool,
     troubles: u64,
+    refused: u64,
     changes: u64,
     forget: i64,
     random: u64,
@@ -71,6 +77,14 @@ impl Segment {
     }
 }
 
+/// What a change does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Change {
+    Write,
+    Sync,
+    Remove,
+}
+
 /// How a change comes out.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Outcome {
@@ -85,6 +99,18 @@ const CURE: &str = "start again";
 
 fn outside(what: &str, why: &str) -> StoreError {
     StoreError::Outside { what: what.to_owned(), why: why.to_owned(), cure: CURE }
+}
+
+/// Counts down; whether nothing was left.
+fn is_over(left: &mut Option<u64>) -> bool {
+    match left {
+        Some(0) => true,
+        Some(more) => {
+            *more -= 1;
+            false
+        }
+        None => false,
+    }
 }
 
 impl Inner {
@@ -102,7 +128,7 @@ impl Inner {
     }
 
     /// A change begins: how it is to come out.
-    fn fate(&mut self) -> Outcome {
+    fn fate(&mut self, change: Change) -> Outcome {
         if self.dead {
             return Outcome::Refused;
         }
@@ -111,32 +137,46 @@ impl Inner {
             self.compact();
         }
         let either = if self.below(2) == 0 { Outcome::Refused } else { Outcome::Misreported };
-        let counted = |left: &mut Option<u64>| match left {
-            Some(0) => true,
-            Some(more) => {
-                *more -= 1;
-                false
-            }
-            None => false,
-        };
-        if counted(&mut self.weather.dies_after) {
+        if is_over(&mut self.weather.dies_after) {
             self.dead = true;
             self.troubles += 1;
             return either;
         }
-        let full = counted(&mut self.weather.full_after);
-        if full || self.one_in(self.weather.fails_one_in) {
+        let full = change == Change::Write && self.is_full();
+        let one_in = match change {
+            Change::Write => self.weather.fails_one_in,
+            Change::Sync => self.weather.unsynced_one_in,
+            Change::Remove => self.weather.fails_one_in.max(self.weather.unsynced_one_in),
+        };
+        if full || self.one_in(one_in) {
             self.troubles += 1;
-            return if full { Outcome::Refused } else { either };
+            self.refused += u64::from(change == Change::Write);
+            return either;
         }
         Outcome::Done
     }
 
-    fn refusal(&self, what: &str) -> StoreError {
-        match (self.dead, self.weather.full_after) {
-            (true, _) => outside(what, "the process is dead"),
-            (false, Some(0)) => outside(what, "no space left on device"),
-            (false, _) => outside(what, "input/output error"),
+    /// Whether there is no room for a write.
+    fn is_full(&mut self) -> bool {
+        if !is_over(&mut self.weather.full_after) {
+            return false;
+        }
+        if is_over(&mut self.weather.room_after) {
+            (self.weather.full_after, self.weather.room_after) = (None, None);
+            return false;
+        }
+        true
+    }
+
+    fn refusal(&self, what: &str, change: Change) -> StoreError {
+        let why = match (self.dead, self.weather.full_after) {
+            (true, _) => return outside(what, "the process is dead"),
+            (false, Some(0)) if change == Change::Write => "no space left on device",
+            (false, _) => "input/output error",
+        };
+        match change {
+            Change::Write => StoreError::Unwritten { what: what.to_owned(), why: why.to_owned() },
+            Change::Sync | Change::Remove => outside(what, why),
         }
     }
 
@@ -146,7 +186,7 @@ impl Inner {
             self.troubles += 1;
             return Err(outside("the store cannot be read", "input/output error"));
         }
-        if self.dead { Err(self.refusal("the store cannot be read")) } else { Ok(()) }
+        if self.dead { Err(outside("the store cannot be read", "the process is dead")) } else { Ok(()) }
     }
 
     /// Forgets some of what has expired.
@@ -210,7 +250,8 @@ impl FaultyStore {
         if power_off {
             inner.power_off();
         }
-        (inner.dead, inner.troubles, inner.changes, inner.weather) = (false, 0, 0, weather);
+        (inner.dead, inner.weather) = (false, weather);
+        (inner.troubles, inner.refused, inner.changes) = (0, 0, 0);
     }
 
     /// Whether the process has died in a call.
@@ -221,6 +262,11 @@ impl FaultyStore {
     /// How many calls have failed since the process began.
     pub fn troubles(&self) -> u64 {
         self.inner().troubles
+    }
+
+    /// How many writes have failed since the process began, each of which may be tried again.
+    pub fn refused(&self) -> u64 {
+        self.inner().refused
     }
 
     /// How many changes were asked for since the process began.
@@ -250,7 +296,7 @@ impl Backend for FaultyStore {
 
     fn write(&self, batches: &[Batch]) -> Result<(), StoreError> {
         let mut inner = self.inner();
-        let fate = inner.fate();
+        let fate = inner.fate(Change::Write);
         if fate != Outcome::Refused {
             for operation in batches.iter().flat_map(Batch::operations) {
                 match operation {
@@ -259,13 +305,13 @@ impl Backend for FaultyStore {
                 };
             }
         }
-        if fate == Outcome::Done { Ok(()) } else { Err(inner.refusal("a batch cannot be written")) }
+        if fate == Outcome::Done { Ok(()) } else { Err(inner.refusal("a batch cannot be written", Change::Write)) }
     }
 
     fn segment_write(&self, segment: u32, at: u64, bytes: &[u8]) -> Result<(), StoreError> {
         let mut inner = self.inner();
         let dead = inner.dead;
-        let fate = inner.fate();
+        let fate = inner.fate(Change::Write);
         let length = match fate {
             Outcome::Refused if dead => 0,
             Outcome::Refused => inner.below(bytes.len() as u64 + 1) as usize,
@@ -276,20 +322,20 @@ impl Backend for FaultyStore {
             Segment::write(&mut held.seen, at as usize, &bytes[..length]);
             held.unsynced.push((at as usize, length));
         }
-        if fate == Outcome::Done { Ok(()) } else { Err(inner.refusal("a segment cannot be written")) }
+        if fate == Outcome::Done { Ok(()) } else { Err(inner.refusal("a segment cannot be written", Change::Write)) }
     }
 
     fn segment_sync(&self, segment: u32) -> Result<(), StoreError> {
         let mut inner = self.inner();
         let dead = inner.dead;
-        let fate = inner.fate();
+        let fate = inner.fate(Change::Sync);
         if let Some(held) = inner.segments.get_mut(&segment).filter(|_| !dead) {
             match fate {
                 Outcome::Done | Outcome::Misreported => held.sync(),
                 Outcome::Refused => held.doomed.append(&mut held.unsynced),
             }
         }
-        if fate == Outcome::Done { Ok(()) } else { Err(inner.refusal("a segment cannot be synced")) }
+        if fate == Outcome::Done { Ok(()) } else { Err(inner.refusal("a segment cannot be synced", Change::Sync)) }
     }
 
     fn segment_read(&self, segment: u32, at: u64, into: &mut [u8]) -> Result<bool, StoreError> {
@@ -304,13 +350,13 @@ impl Backend for FaultyStore {
 
     fn segment_remove(&self, segment: u32) -> Result<(), StoreError> {
         let mut inner = self.inner();
-        let fate = inner.fate();
+        let fate = inner.fate(Change::Remove);
         if fate != Outcome::Refused
             && let Some(held) = inner.segments.remove(&segment)
         {
             inner.removed.insert(segment, held);
         }
-        if fate == Outcome::Done { Ok(()) } else { Err(inner.refusal("a segment cannot be removed")) }
+        if fate == Outcome::Done { Ok(()) } else { Err(inner.refusal("a segment cannot be removed", Change::Remove)) }
     }
 
     fn segments(&self) -> Result<Vec<u32>, StoreError> {
@@ -381,7 +427,7 @@ mod tests {
     fn a_sync_that_failed_is_not_made_good_by_a_later_one() {
         let mut lost = 0;
         for seed in 0..100 {
-            let store = stormy(Weather { full_after: Some(1), ..Weather::default() }, seed);
+            let store = stormy(Weather { unsynced_one_in: 1, ..Weather::default() }, seed);
             store.segment_write(1, 0, b"bytes").unwrap();
             assert!(store.segment_sync(1).is_err());
             store.restart(false, Weather::default());
@@ -391,5 +437,19 @@ mod tests {
             lost += usize::from(!store.segment_read(1, 0, &mut bytes).unwrap() || &bytes != b"bytes");
         }
         assert!(lost > 20, "{lost}");
+    }
+
+    #[test]
+    fn a_full_disk_refuses_writes_until_it_has_room_and_nothing_else() {
+        let store = stormy(Weather { full_after: Some(1), room_after: Some(2), ..Weather::default() }, 1);
+        let mut batch = Batch::default();
+        batch.put(b"a", b"1");
+        store.segment_write(1, 0, b"fits").unwrap();
+        for _ in 0..2 {
+            assert!(matches!(store.write(&[batch.clone()]), Err(StoreError::Unwritten { .. })));
+            store.segment_sync(1).unwrap();
+        }
+        store.write(&[batch]).unwrap();
+        assert_eq!((store.refused(), store.get(b"a").unwrap()), (2, Some(b"1".to_vec())));
     }
 }

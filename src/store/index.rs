@@ -129,6 +129,12 @@ impl Index {
         }
     }
 
+    /// Asks for the key of an entry; purely a hint.
+    #[inline(always)]
+    pub fn prefetch_key(&self, entry: u32) {
+        prefetch_value(self.metas.get(entry));
+    }
+
     /// Appends the canonical bytes of the key of an entry; the hash of the key. Nothing for an entry without one.
     pub fn key(&self, entry: u32, out: &mut Vec<u8>) -> u64 {
         let meta = self.metas.get(entry);

@@ -3,7 +3,7 @@
 use super::backend::StoreError;
 use super::life::{Content, Life, LifeMeter, ListsOf};
 use super::space::Space;
-use super::{Codec, Index, KeyRef, Slab, State};
+use super::{Approach, Codec, Index, KeyRef, Slab, State, prefetch_value};
 
 /// A value for each key.
 pub struct Keyed<T> {
@@ -68,6 +68,14 @@ impl<T: Codec> Content for Cells<T> {
         self.cells.get(entry).touched
     }
 
+    fn approach(&self, entry: u32, at: Approach) -> Approach {
+        if at != Approach::Far {
+            return Approach::Near;
+        }
+        prefetch_value(self.cells.get(entry));
+        Approach::Words
+    }
+
     fn used_bytes(&self, entries: usize) -> usize {
         Index::bytes_of(entries) + entries * (size_of::<Cell<T>>() + 8) + self.heap_bytes
     }
@@ -106,6 +114,32 @@ impl<T: Codec> Keyed<T> {
         &mut cell.value
     }
 
+    /// A run of tuples begins.
+    #[inline]
+    pub fn begin_run(&mut self) {
+        if let Some(life) = &mut self.life {
+            life.begin_run();
+        }
+    }
+
+    /// A tuple of the run will ask for this key.
+    #[inline]
+    pub fn want(&mut self, key: KeyRef<'_>) {
+        if let Some(life) = &mut self.life
+            && self.index.find(key).is_none()
+        {
+            life.want(key);
+        }
+    }
+
+    /// Reads what is wanted and not in memory with one call to the store.
+    #[inline]
+    pub fn fetch(&mut self) {
+        if let Some(life) = &mut self.life {
+            life.fetch();
+        }
+    }
+
     /// The value of a key at event time `time`, which does not touch it; none for a key without one, or an expired one.
     pub fn get(&mut self, key: KeyRef<'_>, time: i64) -> Option<&T> {
         let entry = match self.index.find(key) {
@@ -122,6 +156,17 @@ impl<T: Codec> Keyed<T> {
         };
         let cell = self.cells.cells.get(entry);
         (time.saturating_sub(cell.touched) <= self.ttl).then_some(&cell.value)
+    }
+
+    /// The value of a key at event time `time`, to be changed without touching the key; none for a key without one, or an
+    /// expired one.
+    pub fn known(&mut self, key: KeyRef<'_>, time: i64) -> Option<&mut T> {
+        self.get(key, time)?;
+        let entry = self.index.find(key)?;
+        if let Some(life) = &mut self.life {
+            life.change(entry, &self.index, &mut self.cells);
+        }
+        Some(&mut self.cells.cells.get_mut(entry).value)
     }
 
     /// The entry of a key, and whether it is a new one.

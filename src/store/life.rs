@@ -6,21 +6,28 @@
 //! 1. Before an entry is changed for the first time in an epoch it goes on the list of dirty entries
 //!    ([`Life::change`]).
 //! 2. At the barrier the list is put aside ([`Life::barrier`]): nothing is copied, so the pause does not grow with it.
-//! 3. Then entries of the list are encoded a few at a time ([`Life::hand_over`]), and one that is about to be changed
-//!    before its turn, just before that. What was encoded is the state at the barrier, therefore.
+//! 3. Then entries of the list are encoded a few at a time ([`Life::hand_over`]), in no order: each when what it looks at
+//!    has come near ([`Ahead`]); and one that is about to be changed before its turn, just before that. What was encoded is the state at the barrier, therefore.
 //! 4. When the list is done, one [`HandOver`] goes to the committer.
 //!
 //! Invariants: an entry leaves memory only when the epoch of its last change is durable; an entry that is not in memory
 //! is wholly in the store, unless it was removed, which is remembered until that is durable.
 
+use super::ahead::{Ahead, Approach, Came};
 use super::backend::{Batch, StoreError};
+use super::facts::{Message, Place};
+use super::fetch::Fetched;
+use super::layout;
 use super::lists::{Lists, Written};
-use super::space::{self, Message, Place, Space};
+use super::space::Space;
 use super::timers::Line;
-use super::{Index, KeyRef, Slab};
+use super::{Index, Slab};
+use std::cell::Cell;
 use std::collections::HashSet;
 use std::ops::Range;
 use std::sync::{Arc, mpsc};
+
+mod misses;
 
 /// What the entries of a handle hold, to be written and read.
 pub trait Content {
@@ -39,10 +46,10 @@ pub trait Content {
     /// The event time that an entry was last used at, from which its time to live counts.
     fn touched(&self, entry: u32) -> i64;
 
-    /// Asks for what [`Content::encode`] will look at: first for the entry itself, then, when that is near, for what it
-    /// points to; purely a hint.
-    fn prefetch(&self, entry: u32, near: bool) {
-        let _ = (entry, near);
+    /// Asks for what [`Content::encode`] will look at, one step of the way; purely a hint.
+    fn approach(&self, entry: u32, at: Approach) -> Approach {
+        let _ = (entry, at);
+        Approach::Near
     }
 
     /// Memory that so many entries take, with all that belongs to them, bytes.
@@ -84,19 +91,29 @@ pub struct Outlet {
     space: Arc<Space>,
     task: u32,
     sender: mpsc::Sender<Message>,
+    /// What [`Outlet::changed`] has counted since the last hand-over.
+    changed: Cell<u64>,
 }
 
 impl Outlet {
     /// An outlet of this space.
     pub fn new(space: Arc<Space>) -> Outlet {
         let (task, sender) = space.join();
-        Outlet { space, task, sender }
+        Outlet { space, task, sender, changed: Cell::new(0) }
+    }
+
+    /// So many bytes wait in the component, until the next hand-over, for an outside that refuses them: enough of them
+    /// stop the input.
+    pub fn changed(&self, bytes: usize) {
+        self.space.changed(bytes as u64);
+        self.changed.set(self.changed.get() + bytes as u64);
     }
 
     /// Gives what belongs to epoch `epoch`.
     pub fn hand_over(&self, epoch: u64, batch: Batch, prepare: Option<Prepare>) {
-        let changed_bytes = batch.size_bytes() as u64;
-        self.space.changed(changed_bytes);
+        let size = batch.size_bytes() as u64;
+        self.space.changed(size);
+        let changed_bytes = size + self.changed.take();
         let hand_over = HandOver { task: self.task, epoch, batch, last: true, chunks: None, changed_bytes, prepare };
         // A committer that is gone has failed, and said so.
         let _ = self.sender.send(Message::State(hand_over));
@@ -165,6 +182,7 @@ pub struct Life {
     /// Dirty entries of the epoch that is being handed over, and how far that is.
     handing: Vec<u32>,
     handed: usize,
+    ahead: Ahead,
     open: bool,
     batch: Batch,
     /// Removals of the current epoch.
@@ -176,6 +194,7 @@ pub struct Life {
     changed_before: u64,
     told: u64,
     bytes: Vec<u8>,
+    fetched: Fetched,
     meter: LifeMeter,
     clock: quanta::Clock,
 }
@@ -186,15 +205,15 @@ const TELL_EVERY: u64 = 64;
 const CHANGE_BYTES: u64 = 64;
 /// Changes are sent in parts of so many bytes, roughly.
 const PART_BYTES: usize = 256 << 10;
-/// So many entries before their turn memory is asked for what they point to, and twice as many for themselves.
-const AHEAD: usize = 4;
+/// Steps towards entries for each that may be encoded: one with a long list takes many.
+const STEPS: usize = 16;
 /// Entries looked at when room is to be made.
 const LOOKED_AT: usize = 16;
 
 impl Life {
     /// The life of a handle in this space.
     pub fn new(space: Arc<Space>, spec: LifeSpec) -> Life {
-        let (task, sender) = space.join();
+        let (task, sender) = space.join_with_entries();
         Life {
             epoch: space.durable() + 1,
             lists: Lists::new(spec.place, spec.keep),
@@ -207,6 +226,7 @@ impl Life {
             dirty: Vec::new(),
             handing: Vec::new(),
             handed: 0,
+            ahead: Ahead::new(),
             open: false,
             batch: Batch::default(),
             removals: Batch::default(),
@@ -216,6 +236,7 @@ impl Life {
             changed_before: 0,
             told: 0,
             bytes: Vec::new(),
+            fetched: Fetched::default(),
             meter: LifeMeter::default(),
             clock: quanta::Clock::new(),
         }
@@ -231,59 +252,6 @@ impl Life {
     /// What is left of a life for a handle that keeps no entries.
     pub(super) fn into_line(self) -> Line {
         Line { space: self.space, place: self.spec.place, task: self.task, sender: self.sender, shards: self.shards }
-    }
-
-    /// The entry of a key that is not in memory and is used at event time `time`: read back, or new and empty. `true` if
-    /// it is new, or has expired.
-    #[inline(never)]
-    pub fn admit(&mut self, key: KeyRef<'_>, time: i64, index: &mut Index, content: &mut impl Content) -> (u32, bool) {
-        let start = self.clock.raw();
-        let value = match self.read(key) {
-            Ok(value) => value,
-            Err(error) => {
-                self.space.fail(error);
-                None
-            }
-        };
-        let entry = index.insert(key);
-        content.reset(entry);
-        self.stamps.reach(entry);
-        *self.stamps.get_mut(entry) = Stamp { epoch: 0, pending: false, recent: true };
-        let expired = |value: &Vec<u8>| space::expires(value).is_some_and(|at| at < time);
-        let Some(value) = value.filter(|value| !expired(value)) else {
-            self.meter.absent += 1;
-            return (entry, true);
-        };
-        if let Err(error) = self.decode(entry, &value, content) {
-            self.space.fail(error);
-            content.reset(entry);
-            return (entry, true);
-        }
-        self.meter.loads += 1;
-        self.meter.load_ns += self.clock.delta_as_nanos(start, self.clock.raw());
-        (entry, false)
-    }
-
-    fn decode(&mut self, entry: u32, value: &[u8], content: &mut impl Content) -> Result<(), StoreError> {
-        let bytes = space::content(value, || "the value of a key".to_owned())?;
-        content.decode(entry, bytes, &self.space)
-    }
-
-    fn read(&mut self, key: KeyRef<'_>) -> Result<Option<Vec<u8>>, StoreError> {
-        if self.is_removed(key.bytes) {
-            return Ok(None);
-        }
-        self.bytes.clear();
-        space::state_key(key.shard(), self.spec.place, &mut self.bytes);
-        self.bytes.extend_from_slice(key.bytes);
-        self.space.backend().get(&self.bytes)
-    }
-
-    fn is_removed(&mut self, key: &[u8]) -> bool {
-        if !self.removed_before.is_empty() && !self.open && self.space.durable() + 1 >= self.epoch {
-            self.removed_before.clear();
-        }
-        self.removed.contains(key) || self.removed_before.contains(key)
     }
 
     /// An entry is about to be changed.
@@ -338,7 +306,7 @@ impl Life {
         let mut key = Vec::new();
         let hash = index.key(entry, &mut key);
         self.bytes.clear();
-        space::state_key((hash >> 56) as u8, self.spec.place, &mut self.bytes);
+        layout::state_key((hash >> 56) as u8, self.spec.place, &mut self.bytes);
         self.bytes.extend_from_slice(&key);
         self.removals.delete(&self.bytes);
         self.removed.insert(key.into());
@@ -388,7 +356,6 @@ impl Life {
     pub fn barrier(&mut self, epoch: u64) {
         debug_assert!(!self.open, "an epoch ends only after the one before is durable");
         self.tell();
-        self.lists.begin_epoch(&self.space);
         std::mem::swap(&mut self.dirty, &mut self.handing);
         self.batch = std::mem::take(&mut self.removals);
         self.removed_before = std::mem::take(&mut self.removed);
@@ -403,24 +370,22 @@ impl Life {
         if !self.open {
             return false;
         }
-        let end = self.handing.len().min(self.handed + budget);
-        while self.handed < end {
-            let entry = self.handing[self.handed];
-            self.handed += 1;
-            if let Some(far) = self.handing.get(self.handed + 2 * AHEAD) {
-                self.prefetch(*far);
-                content.prefetch(*far, false);
+        let (mut encoded, mut steps) = (0, budget * STEPS);
+        loop {
+            if encoded == budget || steps == 0 {
+                return true;
             }
-            if let Some(next) = self.handing.get(self.handed + AHEAD) {
-                content.prefetch(*next, true);
+            steps -= 1;
+            match self.nearer(index, content) {
+                Came::Near(entry) => {
+                    if self.is_due(entry) {
+                        self.encode(entry, index, content);
+                        encoded += 1;
+                    }
+                }
+                Came::Nearer => {}
+                Came::Over => break,
             }
-            let stamp = self.stamps.get(entry);
-            if stamp.pending && u64::from(stamp.epoch) + 1 == u64::from(self.epoch as u32) {
-                self.encode(entry, index, content);
-            }
-        }
-        if self.handed < self.handing.len() {
-            return true;
         }
         self.handing.clear();
         self.open = false;
@@ -428,11 +393,42 @@ impl Life {
         false
     }
 
+    /// Whether an entry has changed in the epoch that is over and was not encoded since.
+    #[inline(always)]
+    fn is_due(&self, entry: u32) -> bool {
+        let stamp = self.stamps.get(entry);
+        stamp.pending && stamp.epoch.wrapping_add(1) == self.epoch as u32
+    }
+
+    /// A step towards an entry that is to be encoded.
+    #[inline]
+    fn nearer(&mut self, index: &Index, content: &impl Content) -> Came {
+        let (handing, handed, stamps) = (&self.handing, &mut self.handed, &self.stamps);
+        let next = || {
+            let entry = handing.get(*handed).copied();
+            *handed += usize::from(entry.is_some());
+            entry
+        };
+        self.ahead.step(next, |entry, at| {
+            if at == Approach::Far {
+                super::slab::prefetch_value(stamps.get(entry));
+                index.prefetch_key(entry);
+                content.approach(entry, at);
+                return Approach::Words;
+            }
+            // What was encoded meanwhile, because it was to change again, need not come any nearer.
+            if stamps.get(entry).pending { content.approach(entry, at) } else { Approach::Near }
+        })
+    }
+
     /// Sends what has been encoded: a large epoch goes in parts, so that no piece of memory has to grow and be copied.
     fn send(&mut self, last: bool) {
         self.meter.written += self.batch.len() as u64;
         let batch = std::mem::take(&mut self.batch);
         let chunks = self.lists.take();
+        if chunks.is_some() {
+            self.lists.write_in(self.space.spares().take());
+        }
         let (task, epoch) = (self.task, self.epoch - 1);
         let changed_bytes = if last { self.changed_before } else { 0 };
         let hand_over = HandOver { task, epoch, batch, last, chunks, changed_bytes, prepare: None };
@@ -446,24 +442,25 @@ impl Life {
         self.stamps.get_mut(entry).pending = false;
         let mut key = std::mem::take(&mut self.bytes);
         key.clear();
-        key.resize(space::KEY_HEAD, 0);
+        key.resize(layout::KEY_HEAD, 0);
         let hash = index.key(entry, &mut key);
         let expires = content.touched(entry).saturating_add(self.spec.ttl);
         let expires = if self.spec.ttl == i64::MAX { i64::MAX } else { expires };
         let (lists, space) = (&mut self.lists, &*self.space);
         self.batch.put_with(
             |out| {
-                space::state_key((hash >> 56) as u8, self.spec.place, out);
-                out.extend_from_slice(&key[space::KEY_HEAD..]);
+                layout::state_key((hash >> 56) as u8, self.spec.place, out);
+                out.extend_from_slice(&key[layout::KEY_HEAD..]);
             },
             |out| {
-                space::value_head(expires, out);
+                layout::value_head(expires, out);
                 content.encode(entry, &mut ListsOf { lists, space }, out);
             },
         );
         self.bytes = key;
         if self.batch.size_bytes() + self.lists.pending_bytes() >= PART_BYTES {
             self.send(false);
+            self.batch = Batch::within(self.space.spares().take());
             self.batch.reserve(PART_BYTES + PART_BYTES / 4);
         }
     }

@@ -81,6 +81,8 @@ pub struct Written {
     pub keep: i64,
     /// The component.
     pub component: u32,
+    /// Whether nothing more comes for the segment.
+    pub complete: bool,
 }
 
 /// The chunks that one handle of one task writes.
@@ -100,24 +102,26 @@ impl Lists {
         Lists { component: place.component, keep, segment: None, at: 0, bytes: Vec::new(), newest: i64::MIN }
     }
 
-    /// An epoch begins, and all before it are durable: a segment that was dropped meanwhile, because nothing in it was
-    /// needed any more, is not written on.
-    pub fn begin_epoch(&mut self, space: &Space) {
-        if self.at > 0 && self.segment.is_some_and(|segment| space.segment_bytes(segment).is_none()) {
-            (self.segment, self.at, self.newest) = (None, 0, i64::MIN);
-        }
-    }
-
     /// Writes a chunk; where it is.
     pub fn append(&mut self, space: &Space, chunk: &ChunkHead, payload: impl FnOnce(&mut Vec<u8>)) -> Pointer {
+        self.append_with(space, |out| {
+            payload(out);
+            *chunk
+        })
+    }
+
+    /// Writes a chunk whose items are appended by `payload`, which then says what stands before them; where it is.
+    pub fn append_with(&mut self, space: &Space, payload: impl FnOnce(&mut Vec<u8>) -> ChunkHead) -> Pointer {
         let segment = *self.segment.get_or_insert_with(|| space.new_segment());
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(&[0; 4]);
-        self.bytes.extend_from_slice(&chunk.newest.to_le_bytes());
-        chunk.previous.write(&mut self.bytes);
-        self.bytes.extend_from_slice(&chunk.items.to_le_bytes());
-        self.bytes.extend_from_slice(&chunk.replaced.to_le_bytes());
-        payload(&mut self.bytes);
+        self.bytes.extend_from_slice(&[0; HEAD]);
+        let chunk = payload(&mut self.bytes);
+        let head = &mut self.bytes[start..start + HEAD];
+        head[4..12].copy_from_slice(&chunk.newest.to_le_bytes());
+        let Pointer { segment: previous, at, length } = chunk.previous;
+        for (place, word) in head[12..].chunks_exact_mut(4).zip([previous, at, length, chunk.items, chunk.replaced]) {
+            place.copy_from_slice(&word.to_le_bytes());
+        }
         let crc = crc32fast::hash(&self.bytes[start + 4..]);
         self.bytes[start..start + 4].copy_from_slice(&crc.to_le_bytes());
         self.newest = self.newest.max(chunk.newest);
@@ -127,6 +131,12 @@ impl Lists {
     /// Bytes that were written since the last call of [`Lists::take`].
     pub fn pending_bytes(&self) -> usize {
         self.bytes.len()
+    }
+
+    /// What comes next is written in this memory; nothing was since [`Lists::take`].
+    pub fn write_in(&mut self, memory: Vec<u8>) {
+        debug_assert!(self.bytes.is_empty(), "nothing is thrown away");
+        self.bytes = memory;
     }
 
     /// What was written since the last call.
@@ -142,11 +152,11 @@ impl Lists {
             newest: self.newest,
             keep: self.keep,
             component: self.component,
+            complete: self.at + bytes.len() >= SEGMENT_BYTES,
             bytes,
         };
         self.at += written.bytes.len();
-        self.bytes.reserve(written.bytes.len());
-        if self.at >= SEGMENT_BYTES {
+        if written.complete {
             (self.segment, self.at, self.newest) = (None, 0, i64::MIN);
         }
         Some(written)

@@ -6,20 +6,27 @@
 //! its own measurements: time is the event time of tuples. Never decides when an epoch ends. Invariant: a live key has
 //! exactly one entry, a live entry exactly one key.
 
+mod ahead;
 mod backend;
 mod catalogue;
 mod codec;
+mod facts;
 mod faulty;
+mod fetch;
 mod index;
 mod keyed;
+mod layout;
 mod life;
 pub mod lists;
 mod lock;
 mod pages;
 mod reader;
+mod records;
+mod reset;
 mod rocks;
 mod slab;
 mod space;
+mod spare;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -27,9 +34,11 @@ mod timers;
 mod trail;
 mod unhash;
 
+pub use ahead::Approach;
 pub use backend::{Backend, Batch, MemoryStore, Operation, StoreError, StoreStats};
 pub use catalogue::{Catalogue, Stored};
 pub use codec::Codec;
+pub use facts::{Closed, ClosedSplit, EpochFacts, HandleFacts, Message, Place, SegmentFacts, SplitFacts};
 pub use faulty::{FaultyStore, Weather};
 pub use index::Index;
 pub use keyed::Keyed;
@@ -37,9 +46,10 @@ pub use life::{Content, HandOver, Life, LifeMeter, LifeSpec, ListsOf, Outlet, Pr
 pub use lists::Written;
 pub use lock::DirLock;
 pub use reader::{KeyReader, KeyRef, KeyWriter, key_bytes, key_values};
+pub use reset::reset;
 pub use rocks::Rocks;
 pub use slab::{Slab, Words, prefetch, prefetch_value};
-pub use space::{Closed, ClosedSplit, EpochFacts, HandleFacts, Message, Place, SegmentFacts, Space, SplitFacts};
+pub use space::Space;
 pub use timers::{Timers, timer_parts};
 pub use trail::Trail;
 

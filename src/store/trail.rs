@@ -6,13 +6,21 @@
 //! a chunk holds of them is passed over when it is read. Items that left the list at its older end need no word: whoever
 //! reads a list stops at what is too old.
 //!
+//! The bytes of fresh items are made when an item is inserted, since it is near then: looked up again at the end of an
+//! epoch, each is a miss of the cache, and asking for chains of them ahead of time still cost as much as all the rest of
+//! an entry. Only merging, and an item that came late, look items up again.
+//!
 //! Source of the merging: tiered compaction of log-structured merge trees.
 
 use super::backend::StoreError;
 use super::codec::Codec;
 use super::life::ListsOf;
 use super::lists::{self, ChunkHead, Pointer};
+use super::slab::prefetch_value;
 use super::space::Space;
+
+#[cfg(test)]
+mod tests;
 
 /// So many fresh items stay in the value.
 const INLINE: u32 = 4;
@@ -21,6 +29,66 @@ const TIER: usize = 16;
 /// Chunks are not merged into larger ones than this, and so many fresh items become one at once: what is done in one go
 /// stays short, however long the list.
 const CHUNK_ITEMS: u32 = 256;
+const LONG: u32 = 128;
+
+/// Bytes that lie in the trail itself, so that it takes two lines, and those of them that lie in the first.
+const SHORT: usize = 79;
+const LINE: usize = 24;
+
+/// Bytes of items, in place as long as they are few.
+#[derive(Debug)]
+struct Bytes {
+    long: Option<Box<Vec<u8>>>,
+    length: u8,
+    short: [u8; SHORT],
+}
+
+impl Default for Bytes {
+    fn default() -> Bytes {
+        Bytes { long: None, length: 0, short: [0; SHORT] }
+    }
+}
+
+impl Bytes {
+    #[inline(always)]
+    fn get(&self) -> &[u8] {
+        match &self.long {
+            None => &self.short[..usize::from(self.length)],
+            Some(long) => long,
+        }
+    }
+
+    #[inline(always)]
+    fn push(&mut self, item: &[u8]) {
+        let start = usize::from(self.length);
+        match self.short.get_mut(start..start + item.len()) {
+            Some(place) if self.long.is_none() => {
+                place.copy_from_slice(item);
+                self.length += item.len() as u8;
+            }
+            _ => self.push_long(item),
+        }
+    }
+
+    #[inline(never)]
+    fn push_long(&mut self, item: &[u8]) {
+        let long = self.long.get_or_insert_with(|| {
+            let mut long = Vec::with_capacity(2 * SHORT + item.len());
+            long.extend_from_slice(&self.short[..usize::from(self.length)]);
+            Box::new(long)
+        });
+        long.extend_from_slice(item);
+    }
+
+    /// No bytes; those of a list that was long for once give their memory back.
+    fn clear(&mut self) {
+        self.length = 0;
+        match &mut self.long {
+            Some(long) if long.len() > SHORT => long.clear(),
+            _ => self.long = None,
+        }
+    }
+}
 
 /// A chunk of the list.
 #[derive(Clone, Copy, Debug)]
@@ -40,33 +108,54 @@ impl Level {
 }
 
 /// Where the items of a list are.
+///
+/// What a key needs when it is written lies here, in two lines side by side; no item is looked up again for it.
 #[derive(Debug, Default)]
+#[repr(align(64))]
 pub struct Trail {
-    /// Number of the newest items that no chunk has.
-    fresh: u32,
     /// Chunks, oldest first.
     levels: Vec<Level>,
+    /// Number of the newest items that no chunk has.
+    fresh: u32,
+    /// What it takes beside its own size, as it was noted last.
+    weighed: u32,
+    /// Whether their bytes have to be made anew, since an item came among them or among older ones.
+    stale: bool,
+    /// Their bytes.
+    bytes: Bytes,
 }
 
-/// Writes up to so many of the newest items of a list, oldest of them first; how many, and the time of the newest.
+/// Writes up to so many of the newest items of a list, oldest of them first, the first as the first of its kind; how many,
+/// and the time of the newest.
 pub type Writer<'a> = dyn FnMut(u32, &mut Vec<u8>) -> (u32, i64) + 'a;
 
 /// Reads so many items from the front of some bytes.
 pub type Block<'a, T> = dyn FnMut(u32, &mut &[u8]) -> Option<Vec<T>> + 'a;
 
+// Two lines, whatever the order in which its parts lie.
+const _: () = assert!(size_of::<Trail>() == 128);
+
 impl Trail {
-    /// An item was put into the list, `after` items before its newer end.
+    /// An item was put into the list, `after` items before its newer end; `item` gives its bytes, told whether it is the
+    /// first of the fresh ones.
     #[inline(always)]
-    pub fn insert(&mut self, after: u32) {
-        if after <= self.fresh {
-            self.fresh += 1;
-        } else {
-            self.insert_among_written(after);
+    pub fn insert<'a>(&mut self, after: u32, item: impl FnOnce(bool) -> &'a [u8]) {
+        if after > 0 {
+            return self.insert_among_others(after);
         }
+        if !self.stale {
+            self.bytes.push(item(self.fresh == 0));
+        }
+        self.fresh += 1;
     }
 
     #[cold]
-    fn insert_among_written(&mut self, after: u32) {
+    fn insert_among_others(&mut self, after: u32) {
+        self.stale = true;
+        if after <= self.fresh {
+            self.fresh += 1;
+            return;
+        }
         let mut again = after - self.fresh;
         self.fresh = after + 1;
         while let Some(top) = self.levels.last_mut()
@@ -81,29 +170,47 @@ impl Trail {
         }
     }
 
-    /// Appends what the store keeps of the list: `[newest chunk | items of it that do not count u32 | fresh items u32 |
-    /// fresh items]`.
-    pub fn encode(&mut self, life: &mut ListsOf<'_>, out: &mut Vec<u8>, items: &mut Writer<'_>) {
-        if self.fresh > INLINE {
-            self.spill(life, items);
-        }
-        let at = out.len();
-        self.head().write(out);
-        self.passed_over().write(out);
-        self.fresh.write(out);
-        if self.fresh > 0 {
-            let (written, _) = items(self.fresh, out);
+    /// Makes the bytes of the fresh items anew if they have to be.
+    #[inline]
+    fn renew(&mut self, items: &mut Writer<'_>) {
+        if self.stale {
+            let mut bytes = Vec::new();
+            let (written, _) = items(self.fresh, &mut bytes);
             if written < self.fresh {
                 // Nothing older is left in the list.
                 self.levels.clear();
                 self.fresh = written;
-                let mut head = Vec::with_capacity(20);
-                Pointer::NONE.write(&mut head);
-                0u32.write(&mut head);
-                written.write(&mut head);
-                out[at..at + head.len()].copy_from_slice(&head);
             }
+            self.bytes.clear();
+            self.bytes.push(&bytes);
+            self.stale = false;
         }
+    }
+
+    /// Appends what the store keeps of the list: `[newest chunk | items of it that do not count u32 | fresh items u32 |
+    /// fresh items]`; `newest` is the time of its newest item.
+    pub fn encode(&mut self, life: &mut ListsOf<'_>, newest: i64, out: &mut Vec<u8>, items: &mut Writer<'_>) {
+        self.renew(items);
+        if self.fresh > INLINE {
+            self.spill(life, newest, items);
+        }
+        self.head().write(out);
+        self.passed_over().write(out);
+        self.fresh.write(out);
+        out.extend_from_slice(self.bytes.get());
+    }
+
+    /// No items; the sum of all trails no longer has what this one took.
+    pub fn clear(&mut self, sum: &mut usize) {
+        *sum -= self.weighed as usize;
+        *self = Trail::default();
+    }
+
+    /// Notes in a sum of all trails what this one takes beside its own size.
+    pub fn weigh(&mut self, sum: &mut usize) {
+        let long = self.bytes.long.as_ref().map_or(0, |long| size_of::<Vec<u8>>() + long.capacity());
+        let bytes = u32::try_from(self.levels.capacity() * size_of::<Level>() + long).unwrap_or(u32::MAX);
+        *sum = *sum + bytes as usize - std::mem::replace(&mut self.weighed, bytes) as usize;
     }
 
     fn head(&self) -> Pointer {
@@ -117,34 +224,75 @@ impl Trail {
     /// Whether there are so many fresh items that they should become a chunk before the epoch ends.
     #[inline(always)]
     pub fn is_long(&self) -> bool {
-        self.fresh >= CHUNK_ITEMS
+        self.fresh >= LONG
     }
 
-    /// Fresh items become a chunk, together with chunks of its size if there are enough.
-    pub fn spill(&mut self, life: &mut ListsOf<'_>, items: &mut Writer<'_>) {
-        let mut count = self.fresh;
+    /// Asks for all of it; purely a hint.
+    #[inline(always)]
+    pub fn prefetch(&self) {
+        prefetch_value(self);
+        prefetch_value(&self.bytes.short[LINE]);
+    }
+
+    /// Asks for what it points to, when it is near itself; purely a hint.
+    #[inline(always)]
+    pub fn prefetch_more(&self) {
+        if let Some(last) = self.levels.last() {
+            prefetch_value(last);
+        }
+        if let Some(long) = &self.bytes.long {
+            prefetch_value(&**long);
+        }
+    }
+
+    /// How many of the newest items [`Trail::encode`] will ask for.
+    #[inline]
+    pub fn rows_wanted(&self) -> u32 {
+        let merged = if self.fresh > INLINE { self.merged().0 } else { self.fresh };
+        if self.stale || merged > self.fresh { merged } else { 0 }
+    }
+
+    /// How many of the newest items become a chunk next, and how many levels stay as they are.
+    fn merged(&self) -> (u32, usize) {
+        let (mut count, mut rest) = (self.fresh, self.levels.len());
         loop {
             let class = Level::class(count);
-            let same = self.levels.iter().rev().take_while(|level| Level::class(level.items) <= class).count();
+            let same = self.levels[..rest].iter().rev().take_while(|level| Level::class(level.items) <= class).count();
             if same + 1 < TIER {
-                break;
+                return (count, rest);
             }
-            let rest = self.levels.len() - same;
-            let merged = count + self.levels[rest..].iter().map(|level| level.items).sum::<u32>();
+            let merged = count + self.levels[rest - same..rest].iter().map(|level| level.items).sum::<u32>();
             if merged > CHUNK_ITEMS {
-                break;
+                return (count, rest);
             }
-            count += self.levels.drain(rest..).map(|level| level.items).sum::<u32>();
+            (count, rest) = (merged, rest - same);
         }
-        let mut payload = Vec::new();
-        let (written, newest) = items(count, &mut payload);
-        if written < count {
-            self.levels.clear();
-        }
-        let head = ChunkHead { previous: self.head(), items: written, replaced: self.passed_over(), newest };
-        let pointer = life.lists.append(life.space, &head, |out| out.extend_from_slice(&payload));
+    }
+
+    /// Fresh items become a chunk, together with chunks of its size if there are enough; `newest` is the time of the
+    /// newest.
+    pub fn spill(&mut self, life: &mut ListsOf<'_>, newest: i64, items: &mut Writer<'_>) {
+        self.renew(items);
+        let (count, rest) = self.merged();
+        let Trail { levels, bytes, fresh, .. } = self;
+        let mut written = *fresh;
+        levels.truncate(rest);
+        let pointer = life.lists.append_with(life.space, |out| {
+            if count == *fresh {
+                out.extend_from_slice(bytes.get());
+            } else {
+                (written, _) = items(count, out);
+                if written < count {
+                    levels.clear();
+                }
+            }
+            let previous = levels.last().map_or(Pointer::NONE, |level| level.pointer);
+            let replaced = levels.last().map_or(0, |level| level.held - level.items);
+            ChunkHead { previous, items: written, replaced, newest }
+        });
         self.levels.push(Level { pointer, items: written, held: written });
         self.fresh = 0;
+        self.bytes.clear();
     }
 
     /// Reads a list that was written, as far back as `bound`: `block` reads so many items from the front of some bytes.
@@ -162,7 +310,10 @@ impl Trail {
         let mut pointer = Pointer::read(from).ok_or_else(damaged)?;
         let mut passed_over = u32::read(from).ok_or_else(damaged)?;
         let fresh = u32::read(from).ok_or_else(damaged)?;
+        let before = *from;
         let mut blocks = vec![block(fresh, from).ok_or_else(damaged)?];
+        let mut bytes = Bytes::default();
+        bytes.push(&before[..before.len() - from.len()]);
         let mut levels = Vec::new();
         while let Some(chunk) = lists::read(space, pointer)? {
             if chunk.newest < bound {
@@ -175,6 +326,6 @@ impl Trail {
             (pointer, passed_over) = (chunk.previous, chunk.replaced);
         }
         levels.reverse();
-        Ok((Trail { fresh, levels }, blocks.into_iter().rev().flatten().collect()))
+        Ok((Trail { fresh, levels, stale: false, weighed: 0, bytes }, blocks.into_iter().rev().flatten().collect()))
     }
 }

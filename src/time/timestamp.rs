@@ -12,7 +12,7 @@ const SECOND: i64 = 1_000_000;
 const MINUTE: i64 = 60 * SECOND;
 const HOUR: i64 = 60 * MINUTE;
 
-/// Parses a timestamp as PostgreSQL reads it and RFC 3339 writes it: `2024-01-02`, `2024-01-02 03:04`,
+/// Parses a timestamp as PostgreSQL reads it and RFC 3339 writes it: `2024-01-02`, `20240102`, `2024-01-02 03:04`,
 /// `2024-01-02 03:04:05.678`, `2024-01-02T03:04:05Z`, `2024-01-02 03:04:05+02`, `2024-01-02 03:04:05 Europe/Berlin`;
 /// UTC without an offset. Years 0001 to 9999.
 ///
@@ -119,12 +119,23 @@ fn no_such_time(text: &str) -> String {
     format!("`{text}` is not a timestamp: there is no such day or time of day")
 }
 
-/// None: not of the form; inner none: of the form, but there is no such day or time.
-fn loose_parts(text: &str) -> Option<Option<(i64, &str)>> {
-    let b = text.as_bytes();
+/// Year, month and day as `2024-01-02` or `20240102`, and where they end.
+fn date(b: &[u8]) -> Option<(i64, i64, i64, usize)> {
+    let whole = |end: usize| b.get(end).is_none_or(|c| !c.is_ascii_digit());
+    if let Some((packed, 8)) = number(b, 0, 8)
+        && whole(8)
+    {
+        return Some((packed / 10_000, packed / 100 % 100, packed % 100, 8));
+    }
     let (year, at) = number(b, 0, 4).filter(|(_, end)| *end == 4 && b.get(4) == Some(&b'-'))?;
     let (month, at) = number(b, at + 1, 2).filter(|(_, end)| b.get(*end) == Some(&b'-'))?;
-    let (day, at) = number(b, at + 1, 2).filter(|(_, end)| b.get(*end).is_none_or(|c| !c.is_ascii_digit()))?;
+    let (day, at) = number(b, at + 1, 2).filter(|(_, end)| whole(*end))?;
+    Some((year, month, day, at))
+}
+
+/// None: not of the form; inner none: of the form, but there is no such day or time.
+fn loose_parts(text: &str) -> Option<Option<(i64, &str)>> {
+    let (year, month, day, at) = date(text.as_bytes())?;
     let valid = (1..=9999).contains(&year)
         && (1..=12).contains(&month)
         && (1..=i64::from(civil::days_in_month(year, month as u32))).contains(&day);

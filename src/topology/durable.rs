@@ -1,21 +1,26 @@
 //! A running topology whose state outlives it: the store is opened, the committer has a thread, the coordinator is
 //! asked by the housekeeping thread.
 
+use super::panics::Known;
 use super::plan::Plan;
 use super::running::RunError;
 use crate::commit::{CommitMeter, Committer, Coordinator, Heard, Orders, Pace};
 use crate::component::ComponentError;
-use crate::config::Checked;
+use crate::config::{Checked, DeadLetters};
+use crate::dead::{Desk, DeskSpec, Replayed};
 use crate::executor::Control;
-use crate::store::{Backend, DirLock, Message, Rocks, Space, StoreError, StoreStats};
+use crate::log::Log;
+use crate::store::{self, Backend, Catalogue, DirLock, Message, Rocks, Space, StoreError, StoreStats};
 use crate::time::Clock;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
-/// An epoch ends before its time when so many bytes have changed.
-const CHANGED_BYTES: u64 = 64 << 20;
+/// An epoch ends before its time when so many bytes have changed: what it takes until it is durable, some three times as
+/// much, comes on top of the memory of state.
+const CHANGED_BYTES: u64 = 40 << 20;
 
 /// The folder of a topology in a data directory.
 pub fn state_folder(data_dir: &Path, topology: &str) -> PathBuf {
@@ -56,20 +61,54 @@ impl Durable {
         let folder = state_folder(data_dir, &checked.name);
         let lock = DirLock::take(&folder)?;
         let backend = Arc::new(Rocks::open(&folder)?);
-        let (sender, receiver) = mpsc::channel();
-        let memory = usize::try_from(checked.runtime.state_memory_bytes).unwrap_or(usize::MAX);
-        let space = Arc::new(Space::open(backend.clone(), memory, sender)?);
         for component in reset {
-            if !space.reset(component)? {
-                let known: Vec<String> =
-                    space.handles().keys().filter_map(|name| Some(name.rsplit_once('/')?.0.to_owned())).collect();
+            if !store::reset(&*backend, component)? {
                 return Err(StoreError::Refused(format!(
                     "--reset-state {component}: there is no state of that name; there is state of: {}",
-                    known.join(", ")
+                    known_components(backend)?
                 )));
             }
         }
+        let (sender, receiver) = mpsc::channel();
+        let memory = usize::try_from(checked.runtime.state_memory_bytes).unwrap_or(usize::MAX);
+        let space = Arc::new(Space::open(backend.clone(), memory, sender)?);
         Ok(Some(Durable { space, backend, receiver, lock }))
+    }
+
+    /// The panics that are not behind the topology.
+    ///
+    /// # Errors
+    /// Their notes cannot be read.
+    pub(super) fn panics(&self, checked: &Checked) -> Result<Known, ComponentError> {
+        let data_dir = checked.runtime.data_dir.as_deref().unwrap_or(Path::new("."));
+        Known::open(&state_folder(data_dir, &checked.name), &self.space)
+    }
+
+    /// Where dead letters go, if they are kept; tuples of the splits in `replayed` are letters themselves.
+    ///
+    /// # Errors
+    /// The topic cannot be written.
+    pub(super) fn desk(
+        &self,
+        checked: &Checked,
+        replayed: Vec<Replayed>,
+        now: i64,
+    ) -> Result<Option<Desk>, ComponentError> {
+        let (Some(data_dir), Some(dead)) = (&checked.runtime.data_dir, &checked.runtime.dead_letters) else {
+            return Ok(None);
+        };
+        if checked.unread().next().is_none() {
+            return Ok(None);
+        }
+        let DeadLetters { topic, retention } = dead.clone();
+        let spec = DeskSpec { topology: checked.name.clone(), topic, retention };
+        let topic = spec.topic.clone();
+        let desk = Desk::open(Log::in_dir(data_dir), spec, self.space.clone(), now);
+        let mut desk = desk.map_err(|error| {
+            ComponentError::new(format!("the topic `{topic}` of dead letters cannot be opened: {error}"))
+        })?;
+        desk.replaying(replayed);
+        Ok(Some(desk))
     }
 
     /// Starts the committer.
@@ -104,8 +143,19 @@ impl Durable {
             changed_bytes_max: CHANGED_BYTES,
         };
         let coordinator = Coordinator::new(pace, space.durable(), clock.nanos());
-        Ok(Commits { coordinator, space, backend, meter, thread, _lock: lock })
+        Ok(Commits { coordinator, space, backend, meter, thread, refusals: Vec::new(), _lock: lock })
     }
+}
+
+/// The components that there is state of, spouts with how far they were read included.
+fn known_components(backend: Arc<dyn Backend>) -> Result<String, StoreError> {
+    let catalogue = Catalogue::open(backend)?;
+    let of =
+        |name: &String, parts: Option<(&str, &str)>| parts.map_or(name.clone(), |(component, _)| component.to_owned());
+    let handles = catalogue.handles().keys().map(|name| of(name, name.rsplit_once('/')));
+    let splits = catalogue.splits().keys().map(|name| of(name, name.split_once('/')));
+    let known: BTreeSet<String> = handles.chain(splits).collect();
+    Ok(known.into_iter().collect::<Vec<_>>().join(", "))
 }
 
 /// Epochs while a topology runs.
@@ -115,12 +165,23 @@ pub struct Commits {
     backend: Arc<Rocks>,
     meter: Arc<Mutex<CommitMeter>>,
     thread: JoinHandle<()>,
+    /// What the outside refused when it was last asked.
+    refusals: Vec<String>,
     _lock: DirLock,
 }
 
 impl Commits {
     /// Asks the coordinator and passes on what it says.
     pub fn keep(&mut self, control: &Control, now: u64) {
+        if self.thread.is_finished() {
+            // It ends when it is told to, which is later: it has panicked, and no epoch would ever be durable again.
+            self.space.fail(StoreError::Refused(
+                "the thread for commits has ended by itself; this is a bug of Sferic; nothing of the last epoch is lost, \
+                 start again to go on from there"
+                    .to_owned(),
+            ));
+            control.wake_all();
+        }
         let durable = self.space.durable();
         // First: what an executor did before its end is in the sum that is asked for after it.
         let ended = control.have_ended(durable);
@@ -135,6 +196,32 @@ impl Commits {
         if self.coordinator.finished && !control.finish.swap(true, Ordering::Relaxed) {
             control.wake_all();
         }
+    }
+
+    /// What the outside refuses now, and holds up commits with.
+    pub fn refusals(&self) -> &[String] {
+        &self.refusals
+    }
+
+    /// What there is to say of writes that the outside refuses: when one is, and when all are taken again.
+    pub fn news(&mut self) -> Vec<String> {
+        if !self.space.is_refused() && self.refusals.is_empty() {
+            return Vec::new();
+        }
+        let known = std::mem::replace(&mut self.refusals, self.space.refusals());
+        let new = self.refusals.iter().filter(|refusal| !known.contains(refusal));
+        let mut news: Vec<String> = new
+            .map(|refusal| {
+                format!(
+                    "commits wait: {refusal}; it is tried again until it succeeds, input stops when much waits, and nothing \
+                     is lost, also if the process is stopped"
+                )
+            })
+            .collect();
+        if self.refusals.is_empty() {
+            news.push("commits go on: what was refused has been written".to_owned());
+        }
+        news
     }
 
     /// Ends the committer; what there is to say of it.

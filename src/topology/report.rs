@@ -78,7 +78,7 @@ fn components(facts: &Facts<'_>) -> Vec<ComponentReport> {
         let meter = meters.get(&n).unwrap_or(&empty);
         let declared = bolt.plan.outputs();
         let name = |suffix: &str| if suffix.is_empty() { bolt.id.clone() } else { format!("{}.{suffix}", bolt.id) };
-        let out = declared.iter().zip(&meter.tuples_out).map(|(o, n)| (name(o.suffix), *n)).collect();
+        let out = declared.iter().zip(&meter.tuples_out).map(|(o, n)| (name(&o.suffix), *n)).collect();
         ComponentReport {
             id: bolt.id.clone(),
             kind: bolt.kind.clone(),
@@ -215,6 +215,7 @@ pub fn interim(facts: &Facts<'_>, before: &mut Before) -> Interim {
         errors: spout_errors + components.iter().map(ComponentReport::failed).sum::<u64>(),
         decided: ages.since(&before.decided).summary(),
         sinks,
+        refusals: Vec::new(),
     };
     *before = Before { elapsed_ns: facts.elapsed_ns, records, decided: ages, sinks: sink_ages };
     interim

@@ -6,7 +6,11 @@
 //! arrival are as few as the windows say and are written whole.
 
 use super::{NEWEST, Rolling};
-use crate::store::{Codec, Content, Index, ListsOf, Slab, Space, StoreError, Trail};
+use crate::store::{Approach, Codec, Content, Index, ListsOf, Slab, Space, StoreError, Trail};
+
+/// The lists of a key, as steps towards them name them.
+const TIMED: u8 = 0;
+const ARRIVED: u8 = 1;
 
 fn damaged() -> StoreError {
     StoreError::Damaged { what: "the windows of a key".to_owned(), why: "they are cut".to_owned() }
@@ -15,7 +19,7 @@ fn damaged() -> StoreError {
 impl Rolling {
     /// The same windows, whose content can be written.
     pub fn durable(mut self) -> Rolling {
-        self.trails = Some(Slab::new());
+        self.trails = self.timed.is_some().then(Slab::new);
         self
     }
 
@@ -29,7 +33,17 @@ impl Rolling {
     pub fn spill(&mut self, entry: u32, life: &mut ListsOf<'_>) {
         if let (Some(track), Some(trails)) = (&self.timed, &mut self.trails) {
             let state = self.state.get(entry);
-            trails.get_mut(entry).spill(life, &mut |count, out| track.write_rows(state, count, out));
+            let newest = state[NEWEST] as i64;
+            trails.get_mut(entry).spill(life, newest, &mut |count, out| track.write_rows(state, count, out));
+        }
+    }
+
+    /// The first step towards the rows by arrival.
+    fn approach_arrived(&self, entry: u32) -> Approach {
+        let state = self.state.get(entry);
+        match self.arrived.as_ref().and_then(|track| track.rows_from(state, track.arrived(state))) {
+            Some((item, left)) => Approach::Item { list: ARRIVED, item, left },
+            None => Approach::Near,
         }
     }
 
@@ -45,7 +59,8 @@ impl Content for Rolling {
         state[NEWEST].write(out);
         if let (Some(track), Some(trails)) = (&self.timed, &mut self.trails) {
             let trail = trails.get_mut(entry);
-            trail.encode(life, out, &mut |count, out| track.write_rows(state, count, out));
+            trail.encode(life, state[NEWEST] as i64, out, &mut |count, out| track.write_rows(state, count, out));
+            trail.weigh(&mut self.trail_bytes);
             track.write_results(state, out);
         }
         if let Some(track) = &self.arrived {
@@ -69,7 +84,10 @@ impl Content for Rolling {
             let bound = newest.saturating_sub(track.keep().unwrap_or(0));
             let (trail, rows) = Trail::decode(from, space, bound, &mut |count, from| track.read_rows(count, from))?;
             track.restore(state, entry, &rows, from)?;
-            *trails.get_mut(entry) = trail;
+            let place = trails.get_mut(entry);
+            place.clear(&mut self.trail_bytes);
+            *place = trail;
+            place.weigh(&mut self.trail_bytes);
         }
         if let Some(track) = &mut self.arrived {
             let count = u32::read(from).ok_or_else(damaged)?;
@@ -97,15 +115,50 @@ impl Content for Rolling {
         self.newest(entry)
     }
 
-    fn prefetch(&self, entry: u32, near: bool) {
-        if near { self.prefetch_rows(entry) } else { self.prefetch_state(entry) }
+    fn approach(&self, entry: u32, at: Approach) -> Approach {
+        let (timed, arrived) = (self.timed.as_ref().zip(self.trails.as_ref()), self.arrived.as_ref());
+        match at {
+            Approach::Far => {
+                self.prefetch_state(entry);
+                Approach::Words
+            }
+            Approach::Words => {
+                if let Some((_, trails)) = timed {
+                    trails.get(entry).prefetch_more();
+                }
+                Approach::Heads
+            }
+            Approach::Heads => {
+                let state = self.state.get(entry);
+                let by_time = timed.map(|(track, trails)| track.rows_from(state, trails.get(entry).rows_wanted()));
+                by_time.flatten().map_or_else(
+                    || self.approach_arrived(entry),
+                    |(item, left)| Approach::Item { list: TIMED, item, left },
+                )
+            }
+            Approach::Item { list: TIMED, item, left } => {
+                match timed.and_then(|(track, _)| track.row_before(self.state.get(entry), item, left)) {
+                    Some((item, left)) => Approach::Item { list: TIMED, item, left },
+                    None => self.approach_arrived(entry),
+                }
+            }
+            Approach::Item { list, item, left } => {
+                match arrived.and_then(|track| track.row_before(self.state.get(entry), item, left)) {
+                    Some((item, left)) => Approach::Item { list, item, left },
+                    None => Approach::Near,
+                }
+            }
+            Approach::Near => Approach::Near,
+        }
     }
 
     fn used_bytes(&self, entries: usize) -> usize {
         let (bytes, _) = self.bytes();
         let rows = [&self.timed, &self.arrived].map(|track| track.as_ref().map_or(0, |track| track.used_bytes()));
+        let trail = if self.trails.is_some() { size_of::<Trail>() } else { 0 };
         Index::bytes_of(entries)
-            + entries * (bytes + size_of::<Trail>() + 8)
+            + entries * (bytes + trail + 8)
+            + self.trail_bytes
             + rows[0]
             + rows[1]
             + self.latest.iter().map(|latest| latest.used_bytes()).sum::<usize>()

@@ -14,6 +14,7 @@ mod accumulate;
 mod call;
 pub mod closing;
 mod exact;
+mod fold;
 mod gather;
 mod grid;
 mod kept;
@@ -26,6 +27,7 @@ mod tests;
 mod track;
 mod whole;
 
+pub use fold::Fold;
 pub use grid::{Grid, PaneTime, Unit};
 pub use rolling::Rolling;
 
@@ -101,6 +103,25 @@ pub struct CallSpec {
     pub parameter: Value,
     /// Most values of a list, if it says so.
     pub bound: Value,
+}
+
+impl CallSpec {
+    /// A call of a function over values of a type, which looks at nothing yet.
+    pub fn new(function: AggregateFunction, ty: DataType) -> CallSpec {
+        CallSpec {
+            function,
+            distinct: false,
+            window: 0,
+            argument: None,
+            ty,
+            null: None,
+            filtered: None,
+            foreign: None,
+            second: None,
+            parameter: Value::Null,
+            bound: Value::Null,
+        }
+    }
 }
 
 /// Why a call has no result: it is outside of its type.

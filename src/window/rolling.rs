@@ -7,7 +7,7 @@ use super::run::RunWindow;
 use super::track::{Order, Track};
 use super::whole::Whole;
 use super::{CallSpec, Length, NEWEST, Overflow, ValueSpec, WindowSpec};
-use crate::store::{Slab, Trail, Words, prefetch, prefetch_value};
+use crate::store::{Slab, Trail, Words, prefetch};
 use crate::tuple::Arena;
 
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +33,10 @@ pub struct Rolling {
     pub(super) latest: Vec<LatestWindow>,
     /// Where the rows by time of each key are in the store; none if the windows live in memory only.
     pub(super) trails: Option<Slab<Trail>>,
+    /// What those take beside their own size, bytes.
+    pub(super) trail_bytes: usize,
+    /// The bytes of a row.
+    row: Vec<u8>,
     calls: Vec<Place>,
     lateness: i64,
 }
@@ -103,8 +107,19 @@ impl Rolling {
                 }
             }
         }
-        let state = Words::new(next);
-        Rolling { state, timed, arrived, whole, runs, latest, trails: None, calls: places, lateness }
+        Rolling {
+            state: Words::new(next),
+            timed,
+            arrived,
+            whole,
+            runs,
+            latest,
+            trails: None,
+            trail_bytes: 0,
+            row: Vec::new(),
+            calls: places,
+            lateness,
+        }
     }
 
     /// Bytes of state for a key, and for each row that is kept in windows of time and of rows; what `distinct`, least
@@ -128,7 +143,8 @@ impl Rolling {
         state[NEWEST] = i64::MIN as u64;
         if let Some(trails) = &mut self.trails {
             trails.reach(entry);
-            *trails.get_mut(entry) = Trail::default();
+            let trail = trails.get_mut(entry);
+            trail.clear(&mut self.trail_bytes);
         }
     }
 
@@ -144,7 +160,7 @@ impl Rolling {
         if self.state.has(entry) {
             prefetch(self.state.get(entry));
             if let Some(trails) = self.trails.as_ref().filter(|trails| trails.has(entry)) {
-                prefetch_value(trails.get(entry));
+                trails.get(entry).prefetch();
             }
         }
     }
@@ -155,6 +171,9 @@ impl Rolling {
         if self.state.has(entry) {
             let state = self.state.get(entry);
             self.timed.iter().chain(&self.arrived).for_each(|track| track.prefetch_rows(state));
+            if let Some(trails) = self.trails.as_ref().filter(|trails| trails.has(entry)) {
+                trails.get(entry).prefetch_more();
+            }
         }
     }
 
@@ -231,7 +250,12 @@ impl Rolling {
         if let Some(track) = &mut self.timed {
             let after = track.commit(state, entry, row);
             if let Some(trails) = &mut self.trails {
-                trails.get_mut(entry).insert(after);
+                let (newest, bytes) = (state[NEWEST] as i64, &mut self.row);
+                trails.get_mut(entry).insert(after, |first| {
+                    bytes.clear();
+                    track.write_newest(state, if first { 0 } else { newest }, bytes);
+                    bytes
+                });
             }
         }
         if let Some(track) = &mut self.arrived {

@@ -1,6 +1,6 @@
 use super::*;
 use crate::store::lists::Lists;
-use crate::store::{Batch, Content, ListsOf, MemoryStore, SegmentFacts, Space};
+use crate::store::{Approach, Batch, Content, ListsOf, MemoryStore, SegmentFacts, Space};
 use crate::tuple::{Arena, TextWord};
 use AggregateFunction as F;
 use proptest::prelude::*;
@@ -409,7 +409,12 @@ impl Kept {
     }
 
     fn write(&mut self, rolling: &mut Rolling, entry: u32) {
-        let mut value = Vec::new();
+        let (mut value, mut at, mut steps) = (Vec::new(), Approach::Far, 0);
+        while at != Approach::Near {
+            at = rolling.approach(entry, at);
+            steps += 1;
+            assert!(steps < 1000, "the way to an entry has an end");
+        }
         rolling.encode(entry, &mut ListsOf { lists: &mut self.lists, space: &self.space }, &mut value);
         if let Some(written) = self.lists.take() {
             self.space.backend().segment_write(written.segment, written.at, &written.bytes).unwrap();

@@ -168,3 +168,60 @@ fn all_trips_of_a_car_at_once() {
         }
     }
 }
+
+#[test]
+fn taxis_that_are_too_fast() {
+    for (path, answer) in family("iot/beijing-taxi-") {
+        let report = run(&Folder::new(), "taxi.toml", "2", &[format!("traces={path}")]);
+        assert_eq!(component(&report, "spouts", "traces")["tuples"], answer["rows"], "{path}");
+        assert_eq!(fired(&report, "hits", "too_fast"), answer["speed_over_120"], "{path}");
+    }
+}
+
+#[test]
+fn logins_of_a_server() {
+    for (path, answer) in family("logs/sshd-auth-") {
+        let report = run(&Folder::new(), "security.toml", "2", &[format!("auth={path}")]);
+        assert_eq!(fired(&report, "hits", "brute_force"), answer["bruteforce_alerts"], "{path}");
+        assert_eq!(fired(&report, "hits", "success_after_failures"), answer["success_after_failures"], "{path}");
+        assert_eq!(section(&report, "table sources")["rows"], answer["bruteforce_ips"], "{path}");
+    }
+}
+
+#[test]
+fn bars_of_a_price() {
+    for (path, answer) in family("market/btcusd-").into_iter().filter(|(_, answer)| answer.get("vwap_close").is_some())
+    {
+        let report = run(&Folder::new(), "prices.toml", "1", &[format!("bars={path}")]);
+        assert_eq!(component(&report, "spouts", "bars")["tuples"], answer["rows"], "{path}");
+        assert_eq!(fired(&report, "hits", "move"), answer["move_ge_0.5pct_in_60s"], "{path}");
+        assert_eq!(fired(&report, "hits", "vshape"), answer["v_shape"], "{path}");
+        let last = &section(&report, "table latest")["shown"][0];
+        let (vwap, wanted) =
+            (last["vwap"].as_f64().expect("a number"), answer["vwap_close"].as_f64().expect("a number"));
+        assert!((vwap - wanted).abs() < 1e-6, "{vwap}, not {wanted}, of {path}");
+    }
+}
+
+#[test]
+fn paths_of_states_that_are_unlikely() {
+    for (path, answer) in family("fraud/markov-") {
+        let folder = Folder::new();
+        let shipped = std::fs::read_to_string(topologies().join("markov.toml")).expect("it is there");
+        let conf = topologies().join("conf/markov-model.csv");
+        folder.file(
+            "markov.toml",
+            shipped
+                .replace("conf/markov-model.csv", conf.to_str().expect("UTF-8"))
+                .replace("${MARKOV_ALERTS:-alerts.csv}", "alerts.csv"),
+        );
+        let report = run(&folder, "markov.toml", "1", &[format!("payments={path}")]);
+        assert_eq!(fired(&report, "hits", "unlikely"), answer["alerts"], "{path}");
+        let quality = &section(&report, "quality quality");
+        assert_eq!(quality["all"]["true"], answer["alerts_on_fraud_rows"], "{quality}");
+        let alerts = std::fs::read_to_string(folder.path().join("alerts.csv")).expect("alerts");
+        let first: Vec<_> = alerts.lines().skip(1).take(5).map(|line| line.split(',').nth(1)).collect();
+        let wanted = answer["first_5_alerts"].as_array().expect("alerts");
+        assert_eq!(first, wanted.iter().map(|alert| alert[1].as_str()).collect::<Vec<_>>());
+    }
+}

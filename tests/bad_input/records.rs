@@ -145,3 +145,43 @@ fn what_divides_by_zero_says_which_expression_it_was() {
     let expected = |what: &str| ("division_by_zero".into(), format!("{what}: division by zero").into());
     assert_eq!(said, [expected("where"), expected("having")]);
 }
+
+/// What was recorded years ago has its place there, also where so many records are broken at first that they are read
+/// before any good one.
+#[test]
+fn broken_records_before_the_first_good_one_are_as_old_as_that_is() {
+    const COUNTED: &str = r#"
+[runtime]
+pin = false
+[spouts.s]
+kind   = "file"
+path   = "in.csv"
+format = "csv"
+time   = "ts"
+fields.ts = "timestamp not null"
+fields.x  = "double"
+[bolts.counted]
+kind  = "aggregate"
+from  = "s.errors"
+key   = "reason"
+add.n = "count(*) over '1h'"
+[bolts.out]
+kind = "file"
+from = "counted"
+path = "out.ndjson"
+[bolts.late]
+kind = "file"
+from = "counted.late"
+path = "late.ndjson"
+[bolts.good]
+kind = "null"
+from = "s"
+"#;
+    let folder = Folder::new();
+    let input = format!("ts,x\n{}2024-01-01,1\n2024-01-01,no\n", "2024-01-01,no\n".repeat(100));
+    folder.file("counted.toml", COUNTED).file("in.csv", input);
+    folder.run(&["run", "counted.toml", "--jitter", "0s", "--format", "json"]).good();
+    let counts: Vec<u64> = rows(&folder, "out.ndjson").iter().filter_map(|row| row["n"].as_u64()).collect();
+    assert_eq!(counts, (1..=101).collect::<Vec<u64>>());
+    assert_eq!(folder.read("late.ndjson"), "");
+}

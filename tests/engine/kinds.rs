@@ -108,7 +108,7 @@ impl Spout for HandSplit {
             if word == "broken" {
                 let text = format!("row {seq} is broken");
                 let (stream, reason, position) = ("errors", "bad_value", self.read - 1);
-                intake.rejects.push(Reject { stream, reason, position, text, record: word });
+                intake.rejects.push(Reject { stream, reason, position, text, record: word, raw: Default::default() });
                 continue;
             }
             let (frame, arena) = intake.run.push();
@@ -171,7 +171,7 @@ impl BoltFactory for Logged {
                 names.iter().map(|n| computed(Column::new(*n, DataType::Bigint).not_null())).collect()
             }
         };
-        let streams = vec![OutputStream { suffix: "", columns: columns_out }];
+        let streams = vec![OutputStream::new("", columns_out)];
         Some(Box::new(LoggedPlan {
             kind: self.kind,
             world: self.world.clone(),

@@ -182,7 +182,7 @@ fn plan(check: &BoltCheck<'_>, own: WindowSpec, named: &[(&Key, WindowSpec)], va
     let several = check.inputs.len() > 1;
     let mut main: Vec<OutputColumn> = kept.iter().map(|at| passed(&input.columns, *at)).collect();
     main.extend(added.outputs());
-    let mut outputs = vec![OutputStream { suffix: "", columns: main }];
+    let mut outputs = vec![OutputStream::new("", main)];
     if windows.specs.iter().any(|w| matches!(w.length, Length::Time(_))) {
         outputs.push(late_stream(&input.columns));
     }
@@ -211,7 +211,7 @@ fn late_stream(columns: &[Column]) -> OutputStream {
         (0..columns.len()).filter(|at| !named(&columns[*at])).map(|at| passed(columns, at)).collect();
     let lateness = Column::new("lateness", DataType::Interval).not_null();
     late.push(OutputColumn { column: lateness, source: ColumnSource::Computed });
-    OutputStream { suffix: "late", columns: late }
+    OutputStream::new("late", late)
 }
 
 fn passed(columns: &[Column], at: usize) -> OutputColumn {

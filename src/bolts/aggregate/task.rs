@@ -203,6 +203,23 @@ impl Task {
         })
     }
 
+    /// Reads the keys of a run that are not in memory, all with one call.
+    #[inline(always)]
+    fn fetch(&mut self, input: usize, run: &Run) {
+        let Some(life) = &mut self.life else { return };
+        life.begin_run();
+        for (index, resolved) in self.resolved[..run.len()].iter().enumerate().filter(|(_, r)| r.entry == NONE) {
+            if self.by_word {
+                if self.inputs[input].key.word(run.frame(index)).is_some() {
+                    life.want(KeyRef::new(&resolved.word.to_le_bytes()));
+                }
+            } else if let Some(key) = self.inputs[input].key.read(run.frame(index)) {
+                life.want(key);
+            }
+        }
+        life.fetch();
+    }
+
     /// Frees keys that have expired: one place is looked at now and then, several for each new key, so that there are
     /// never many more places than keys and rows that do not bring new keys pay next to nothing.
     #[inline(always)]
@@ -291,6 +308,7 @@ impl Bolt for Task {
                 }
             }
         }
+        self.fetch(input, run);
         // Each pass needs what the one before has asked for.
         for resolved in self.resolved[..run.len()].iter().filter(|r| r.entry != NONE) {
             self.rolling.prefetch_rows(resolved.entry);

@@ -24,6 +24,8 @@ pub struct Committed {
     outbox: Outbox,
     file: File,
     length: u64,
+    /// Whether a write failed that may have left a part of itself behind `length`.
+    torn: bool,
     rows: u64,
 }
 
@@ -68,6 +70,7 @@ impl Committed {
             outbox,
             file,
             length,
+            torn: false,
             rows: 0,
         })
     }
@@ -89,9 +92,29 @@ impl Committed {
         } else if self.path.ends_with(".zst") {
             bytes = zstd::encode_all(&bytes[..], 0)?;
         }
+        if std::mem::replace(&mut self.torn, true) {
+            self.file.set_len(self.length)?;
+            self.file.seek(SeekFrom::Start(self.length))?;
+        }
         self.file.write_all(&bytes)?;
+        self.torn = false;
         self.length += bytes.len() as u64;
         Ok(())
+    }
+
+    /// Writes the rows of the epochs up to `durable`; what the disk refuses waits.
+    fn deliver(&mut self, durable: u64) {
+        while let Some((_, rows)) = self.outbox.next(durable) {
+            let rows = rows.to_vec();
+            if let Err(error) = self.write(&rows) {
+                self.outbox.refuse(&format!("`{}` cannot be written: {error}; make room on the disk", self.path));
+                return;
+            }
+            self.outbox.delivered(self.length);
+        }
+        if self.outbox.is_refused() {
+            self.outbox.accept();
+        }
     }
 }
 
@@ -119,16 +142,15 @@ impl Bolt for Committed {
     }
 
     fn committed(&mut self, epoch: u64) -> Result<bool, ComponentError> {
-        while let Some((_, rows)) = self.outbox.next(epoch) {
-            let rows = rows.to_vec();
-            if let Err(error) = self.write(&rows) {
-                let what =
-                    format!("cannot write `{}` any further; make room and start again: nothing is lost", self.path);
-                return Err(ComponentError::io(what, error));
-            }
-            self.outbox.delivered(self.length);
-        }
+        self.deliver(epoch);
         Ok(self.outbox.has_news())
+    }
+
+    fn idle(&mut self) -> Result<(), ComponentError> {
+        if self.outbox.is_refused() {
+            self.deliver(self.outbox.durable());
+        }
+        Ok(())
     }
 
     fn finish(&mut self, sections: &mut Sections) -> Result<(), ComponentError> {

@@ -1,19 +1,18 @@
 //! One task of a `rules` bolt.
 //!
-//! 1. The conditions of all rules of the tuple's input are tested in the order of the file. What is usual, none fires,
-//!    touches nothing but counters.
+//! 1. The conditions of the rules of the tuple's input are tested in the order of the file, as far as they may be true
+//!    ([`crate::expr::Conditions`]). What is usual, none fires, touches nothing but counters.
 //! 2. What fires, and what fails, waits as a number or a text. A single one leaves at once; several leave one by one.
 //! 3. Only when a row leaves are its score and reason computed. If that fails, the failure leaves in its place: one
 //!    rule's mistake silences no other.
 
-use super::super::{Share, failure_text};
+use super::super::{Share, failure_text, path_of_row};
 use super::hold::{self, AllStreaks, Hold};
 use super::report::{Counts, Report};
 use crate::component::{Bolt, ComponentError, ERRORS, Flow, Sections, Step};
-use crate::expr::{Compiled, CompiledTemplate, EvalError};
+use crate::expr::{Compiled, CompiledConditions, CompiledTemplate, EvalError};
 use crate::store::{KeyReader, State};
 use crate::tuple::{Arena, Frame, Slot};
-use xxhash_rust::xxh3::xxh3_64;
 
 /// A rule ready to run.
 pub struct Live {
@@ -21,8 +20,6 @@ pub struct Live {
     pub number: usize,
     /// Its name.
     pub name: String,
-    /// The condition.
-    pub when: Option<Compiled>,
     /// Number of its streaks, and how long they must be.
     pub hold: Option<(u32, Hold)>,
     /// The score.
@@ -48,6 +45,8 @@ pub enum LiveScore {
 pub struct Side {
     /// The rules, in the order of the file.
     pub rules: Vec<Live>,
+    /// Their conditions, by their places among `rules`.
+    pub conditions: CompiledConditions,
     /// The key, where a rule needs it.
     pub key: Option<KeyReader>,
     /// Kept columns, from where to where; empty where they stay in their slots.
@@ -107,39 +106,38 @@ impl Task {
         Task { name, sides, added, streaks, waiting, next: 0, input: 0, path: 0, counts, report, share }
     }
 
-    /// Tests all rules of the input and collects what fires and what fails.
+    /// Tests the rules of the input and collects what fires and what fails.
     #[inline]
     fn test(&mut self, input: usize, frame: &Frame, arena: &Arena) {
-        let Side { rules, key, .. } = &mut self.sides[input];
+        let Side { rules, conditions, key, .. } = &mut self.sides[input];
+        let waiting = &mut self.waiting;
         let mut streaks = match key {
             None => None,
             Some(reader) => match reader.read(frame) {
                 Some(key) => Some(hold::at(&mut self.streaks, key, frame.time())),
                 None => {
-                    self.waiting.push(null_key(rules));
+                    waiting.push(null_key(rules));
                     None
                 }
             },
         };
-        for (at, rule) in rules.iter().enumerate() {
-            let holds = match &rule.when {
-                None => true,
-                Some(when) => match when.test(frame, arena) {
-                    Ok(holds) => holds,
-                    Err(error) => {
-                        self.waiting.push(Waiting::Failed(rule.number, failed(rule, "when", &error)));
-                        continue;
-                    }
-                },
-            };
-            let fires = match rule.hold {
-                None => holds,
-                Some((number, hold)) => streaks.as_mut().is_some_and(|streaks| streaks.row(number, holds, hold)),
+        conditions.test(frame, arena, |at, result| {
+            let rule = &rules[at];
+            let fires = match (result, rule.hold) {
+                (Err(error), _) => {
+                    waiting.push(Waiting::Failed(rule.number, failed(rule, "when", &error)));
+                    false
+                }
+                (Ok(holds), None) => holds,
+                (Ok(holds), Some((number, hold))) => {
+                    streaks.as_mut().is_some_and(|streaks| streaks.row(number, holds, hold))
+                }
             };
             if fires {
-                self.waiting.push(Waiting::Row(at));
+                waiting.push(Waiting::Row(at));
             }
-        }
+            true
+        });
     }
 
     /// Writes the row of a rule that has fired; its stream.
@@ -231,7 +229,7 @@ impl Bolt for Task {
             return None;
         }
         self.next += 1;
-        frame.set_path(extended(self.path, at as u64));
+        frame.set_path(path_of_row(self.path, at as u64));
         Some(self.leave(at, frame, step.arena).unwrap_or_else(|(reason, text)| {
             step.error(reason, text);
             ERRORS
@@ -250,12 +248,4 @@ impl Bolt for Task {
         }
         Ok(())
     }
-}
-
-/// The path of one of several rows.
-fn extended(path: u64, ordinal: u64) -> u64 {
-    let mut bytes = [0u8; 16];
-    bytes[..8].copy_from_slice(&path.to_le_bytes());
-    bytes[8..].copy_from_slice(&ordinal.to_le_bytes());
-    xxh3_64(&bytes)
 }

@@ -157,3 +157,30 @@ fn what_is_missing_is_said() {
     let rig = Rig::new(&[("s", &[("rule", DataType::Text)])]);
     assert!(rig.problems(&Rules, "keep = ['rule']\nrules.a = {}")[0].contains("adds itself"));
 }
+
+#[test]
+fn many_rules_are_indexed_and_fire_as_if_they_were_not() {
+    let rules: String = (0..300)
+        .map(|n| match n % 3 {
+            0 => format!("rules.r{n} = {{ when = 'n = {}' }}\n", n / 30),
+            1 => format!("rules.r{n} = {{ when = 'amount between {} and {} and id is not null' }}\n", n, n + 5),
+            _ => format!("rules.r{n} = {{ when = 'n = {} and 10 / (n - 7) > 0', for = '2 rows' }}\n", n / 30),
+        })
+        .collect();
+    let toml = format!("key = 'id'\nkeep = []\n{rules}");
+    let mut driver = rig().driver(&Rules, &toml);
+    let fired = |lines: Vec<String>| -> Vec<String> {
+        lines.iter().map(|line| line.split(' ').nth(1).unwrap_or("").to_owned()).collect()
+    };
+    // 60 / 30 = 2 of the first kind, 208 to 211 of the second; the third fires at the second row.
+    let first = fired(pay(&mut driver, 0, 211.5, 2));
+    assert_eq!(first, ["r60", "r63", "r66", "r69", "r72", "r75", "r78", "r81", "r84", "r87", "r208", "r211"]);
+    let second = fired(pay(&mut driver, 1, 0.0, 2));
+    assert_eq!(
+        second.iter().filter(|rule| rule[1..].parse::<u32>().unwrap() % 3 == 2).count(),
+        0,
+        "10 / -5 is below 0"
+    );
+    let failed = pay(&mut driver, 2, 0.0, 7);
+    assert_eq!(failed.iter().filter(|line| line.starts_with("error division_by_zero")).count(), 10, "{failed:?}");
+}

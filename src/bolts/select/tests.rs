@@ -1,5 +1,6 @@
 use super::*;
 use crate::bolts::rig::Rig;
+use crate::component::ColumnSource;
 use crate::tuple::{DataType, Value};
 
 fn rig() -> Rig {

@@ -10,7 +10,7 @@
 
 mod listing;
 mod reader;
-mod row;
+pub(in crate::bolts) mod row;
 mod schema;
 #[cfg(test)]
 mod tests;
@@ -27,7 +27,7 @@ use crate::component::{
 };
 use crate::expr::{Compiled, Expr, Scope};
 use crate::store::{self, KeyReader, KeyRef, State};
-use crate::tuple::{DataType, Frame, Slot, Value};
+use crate::tuple::{DataType, Frame, Run, Slot, Value};
 use listing::Listing;
 use row::Row;
 use std::sync::Arc;
@@ -218,6 +218,16 @@ struct Upserting {
 }
 
 impl Bolt for Upserting {
+    fn resolve(&mut self, _input: usize, run: &Run) {
+        self.rows.begin_run();
+        for index in 0..run.len() {
+            if let Some(key) = self.key.read(run.frame(index)) {
+                self.rows.want(key);
+            }
+        }
+        self.rows.fetch();
+    }
+
     fn step(&mut self, _input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
         let Some(key) = self.key.read(frame) else { return step.error("null_key", "a column of the key is NULL") };
         let delete = match self.delete.as_ref().map_or(Ok(false), |d| d.test(frame, step.arena)) {

@@ -2,7 +2,7 @@
 //! replaced, so that an update allocates nothing.
 
 use crate::store::Codec;
-use crate::tuple::{DataType, Frame, Slot, TextWord, Value};
+use crate::tuple::{Arena, DataType, Frame, Slot, TextWord, Value};
 
 /// A row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -49,6 +49,33 @@ impl Row {
                 _ => cells.extend_from_slice(&word.to_le_bytes()),
             }
         }
+    }
+
+    /// Puts columns that [`Row::pack`] wrote back into slots; whether these are their types.
+    pub fn put(mut cells: &[u8], frame: &mut Frame, columns: &[(Slot, DataType)], arena: &Arena) -> bool {
+        let mut next = |ty: DataType| {
+            let (&[there], rest) = cells.split_first_chunk::<1>()?;
+            cells = rest;
+            if there == 0 {
+                return Some(None);
+            }
+            let (word, rest) = cells.split_first_chunk::<8>()?;
+            let word = u64::from_le_bytes(*word);
+            cells = rest;
+            if ty != DataType::Text {
+                return Some(Some(word));
+            }
+            let (text, rest) = cells.split_at_checked(usize::try_from(word).ok()?)?;
+            cells = rest;
+            Some(Some(arena.store(std::str::from_utf8(text).ok()?).0))
+        };
+        for (slot, ty) in columns {
+            match next(*ty) {
+                Some(word) => frame.put(*slot, word),
+                None => return false,
+            }
+        }
+        true
     }
 
     /// The values that [`Row::pack`] wrote; none if these are not their types.

@@ -201,7 +201,9 @@ fn a_table_whose_columns_changed_is_refused_until_it_is_reset() {
         "the rows of table `b` have other columns: column `v` was a bigint and is a double now; column `d` is gone; \
          go back to the old definition, or start once with `--reset-state b`, which drops the rows"
     );
-    shelf.space.reset("b").unwrap();
+    assert!(crate::store::reset(&*backend, "b").unwrap());
+    let shelf = Shelf::open(&backend, 0);
+    let other = || Rig::new(&[("s", &[("k", DataType::Text), ("v", DataType::Double)])]).on(&shelf);
     other().driver(&Table, "key = 'k'");
     // How long rows live may change.
     other().driver(&Table, "key = 'k'\nttl = '1h'");

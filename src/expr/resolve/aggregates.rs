@@ -40,6 +40,13 @@ impl Resolver<'_> {
                 "give the inner one a name of its own in `add` and use that name here",
             ));
         }
+        if self.names.rows() && function.is_gathered() {
+            return Err(self.error_hint(
+                &range,
+                format!("`{name}` cannot be computed over the rows of a match"),
+                "count, sum, avg, stddev, variance, min, max, first, last, bool_and, bool_or and share can",
+            ));
+        }
         let outer = (self.wanted, std::mem::replace(&mut self.inside_aggregate, true));
         let ordered = matches!(function, F::PercentileCont | F::PercentileDisc | F::Mode) && name != "median";
         let group = if ordered { call.within_group.as_slice() } else { &[] };
@@ -192,7 +199,7 @@ impl Resolver<'_> {
         if function == F::Lag && (filter || *over != Over::Own) {
             return Err(self.error_hint(
                 range,
-                "`lag` takes neither `filter` nor `over`".to_owned(),
+                format!("`{name}` takes neither `filter` nor `over`"),
                 "it looks at the previous row of the key, whatever the windows",
             ));
         }
@@ -232,7 +239,8 @@ impl Resolver<'_> {
         if function.is_gathered() {
             return self.gathered(call, name, first, parts.collect());
         }
-        let most = if function == F::Lag { 2 } else { 0 };
+        let counts = self.names.rows() && matches!(function, F::First | F::Last);
+        let most = if function == F::Lag { 2 } else { usize::from(counts) };
         if parts.len() > most {
             return Err(self.error(range, format!("`{name}` takes fewer arguments")));
         }
@@ -242,10 +250,13 @@ impl Resolver<'_> {
         if function == F::Count {
             call.nullable = false;
         }
+        if counts {
+            call.offset = parts.next().map_or(Ok(0), |offset| self.offset(&offset, 0))?;
+        }
         if function == F::Lag {
             call.nullable = true;
             if let Some(offset) = parts.next() {
-                call.offset = self.offset(&offset)?;
+                call.offset = self.offset(&offset, 1)?;
             }
             if let Some(default) = parts.next() {
                 (argument, call.default, call.ty) = self.default(argument, &place, default)?;
@@ -256,10 +267,11 @@ impl Resolver<'_> {
         Ok(call)
     }
 
-    fn offset(&mut self, offset: &Typed) -> Result<u64, Reported> {
+    fn offset(&mut self, offset: &Typed, min: i64) -> Result<u64, Reported> {
         match offset.node.as_constant() {
-            Some(Value::Bigint(n)) if *n >= 1 => Ok(n.unsigned_abs()),
-            _ => Err(self.error(&offset.range, "how many rows back must be a constant of at least 1")),
+            Some(Value::Bigint(n)) if *n >= min => Ok(n.unsigned_abs()),
+            _ if min > 0 => Err(self.error(&offset.range, "how many rows back must be a constant of at least 1")),
+            _ => Err(self.error(&offset.range, "which row, counted from 0, must be a constant")),
         }
     }
 

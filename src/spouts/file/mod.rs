@@ -15,12 +15,12 @@ mod tests;
 pub(super) use paths::Patterns;
 pub(super) use source::{describe_io, open_source, read_all};
 
-use super::decoder::{DecoderCheck, DecoderPlan, Feed, Pace, RECORD_OPTIONS};
 use super::joined;
 use super::records::{Origin, Records, check_pace};
 use crate::component::{
     ComponentError, Intake, OptionSpec, Polled, SplitName, Spout, SpoutBuild, SpoutCheck, SpoutFactory, SpoutPlan,
 };
+use crate::decoder::{Decoder, DecoderCheck, DecoderPlan, Feed, Pace, RECORD_OPTIONS};
 use crate::tuple::codec::CsvSplitter;
 use crate::tuple::{Layout, Run, Slot};
 use std::path::Path;
@@ -109,7 +109,7 @@ fn header_of(patterns: &Patterns, delimiter: u8) -> Option<Vec<String>> {
     let mut last = false;
     while len < bytes.len() && !last {
         match source.read(&mut bytes[len..]).ok()? {
-            super::decoder::Read::Bytes(n) => len += n,
+            crate::decoder::Read::Bytes(n) => len += n,
             _ => last = true,
         }
     }
@@ -163,6 +163,14 @@ impl Origin for Files {
         }
         feed.detach()?;
         Ok(feed)
+    }
+
+    fn decoder(&self, plan: &Records<Files>, build: &SpoutBuild<'_>) -> Result<Decoder, ComponentError> {
+        let mut feed = self.feed(plan, build.split, build.columns, build.split_id, Pace::Max)?;
+        match feed.begin()? {
+            true => Ok(feed.into_decoder()),
+            false => Err(ComponentError::new(format!("{} has no header to read the record by", build.split))),
+        }
     }
 }
 

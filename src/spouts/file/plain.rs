@@ -10,7 +10,7 @@
 
 use super::source::{is_packed, read_up_to};
 use crate::component::ComponentError;
-use crate::spouts::decoder::{Read, Source};
+use crate::decoder::{Read, Source};
 use std::fs::File;
 use std::io::{self, Read as _, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;

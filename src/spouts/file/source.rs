@@ -3,8 +3,8 @@
 
 use super::plain::Plain;
 use crate::component::ComponentError;
+use crate::decoder::{Read, Source};
 use crate::spouts::blocks::Blocks;
-use crate::spouts::decoder::{Read, Source};
 use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek, SeekFrom};
 use std::path::Path;

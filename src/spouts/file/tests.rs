@@ -1,7 +1,7 @@
 use super::*;
+use crate::decoder::fixture::{All, run, slots, table};
 use crate::expr::Environment;
 use crate::problem::{Problem, Problems, Span};
-use crate::spouts::fixture::{All, run, slots, table};
 use crate::tuple::Value;
 use std::io::Write;
 use std::path::PathBuf;

@@ -8,18 +8,20 @@
 #[cfg(test)]
 mod tests;
 
-use super::decoder::{DecoderCheck, DecoderPlan, RECORD_OPTIONS};
 use super::joined;
-use super::numbered::{Numbered, Taken, number_of};
 use crate::component::{
-    ComponentError, Intake, Node, NodeValue, OptionSpec, Options, Polled, SplitName, Spout, SpoutBuild, SpoutCheck,
-    SpoutFactory, SpoutPlan,
+    Again, ComponentError, Intake, Node, NodeValue, OptionSpec, Options, Polled, SplitName, Spout, SpoutBuild,
+    SpoutCheck, SpoutFactory, SpoutPlan,
 };
+use crate::decoder::{DecoderCheck, DecoderPlan, RECORD_OPTIONS};
+use crate::decoder::{Numbered, Taken, bits, number_of};
+use crate::files::Files;
 use crate::log::{Log, LogError, Reader, Start, Topic};
 use crate::problem::Problem;
 use crate::time;
 use crate::tuple::{Column, RUN_TUPLES};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 const OWN: [OptionSpec; 3] = [
     OptionSpec::required("topic", "the topic; each of its partitions is a split"),
@@ -35,7 +37,10 @@ static OPTIONS: [OptionSpec; 20] = joined(&OWN, &RECORD_OPTIONS);
 const RECORDS_MAX: usize = 1024;
 
 /// The kind `log`.
-pub struct LogFactory;
+pub struct LogFactory {
+    /// Where data directories are.
+    pub files: Arc<dyn Files>,
+}
 
 impl SpoutFactory for LogFactory {
     fn kind(&self) -> &'static str {
@@ -88,9 +93,9 @@ from = "readings"
             DecoderCheck { name: check.name, options: *options, environment: check.environment, header: &|_| None };
         let decoder = DecoderPlan::check(&decoder);
         let (topic, start, decoder) = (topic?, start?, decoder?);
-        let data_dir = check.data_dir.map(PathBuf::from);
-        sound
-            .then(|| Box::new(LogPlan { name: check.name.to_owned(), data_dir, topic, start, until_end, decoder }) as _)
+        let (files, data_dir) = (self.files.clone(), check.data_dir.map(PathBuf::from));
+        let name = check.name.to_owned();
+        sound.then(|| Box::new(LogPlan { name, files, data_dir, topic, start, until_end, decoder }) as _)
     }
 }
 
@@ -112,7 +117,7 @@ fn start(options: &Options<'_>, node: &Node) -> Option<Start> {
 }
 
 /// A record of a log is a row: no header comes before it.
-fn check_csv(options: &Options<'_>) -> bool {
+pub(super) fn check_csv(options: &Options<'_>) -> bool {
     if options.node("format").and_then(Node::as_text) != Some("csv") {
         return true;
     }
@@ -135,6 +140,7 @@ fn check_csv(options: &Options<'_>) -> bool {
 pub(super) struct LogPlan {
     /// The user's id of the spout.
     pub(super) name: String,
+    pub(super) files: Arc<dyn Files>,
     pub(super) data_dir: Option<PathBuf>,
     pub(super) topic: String,
     /// Where it begins when it has not run before.
@@ -152,7 +158,7 @@ impl LogPlan {
                 self.name, self.topic
             )));
         };
-        Log::in_dir(data_dir).topic(&self.topic).map_err(|e| self.failed(e))
+        Log::of(self.files.clone(), data_dir).topic(&self.topic).map_err(|e| self.failed(e))
     }
 
     fn failed(&self, error: LogError) -> ComponentError {
@@ -227,6 +233,14 @@ impl SpoutPlan for LogPlan {
             records,
             last_due: 0,
         }))
+    }
+
+    fn again_shift(&self) -> Option<u32> {
+        Some(bits(&self.decoder))
+    }
+
+    fn again(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Again>, ComponentError> {
+        Ok(Box::new(Numbered::new(&self.decoder, build.columns, &self.topic, build.split_id)?))
     }
 }
 

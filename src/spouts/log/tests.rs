@@ -1,8 +1,8 @@
 use super::*;
+use crate::decoder::fixture::{All, run, slots, table};
 use crate::expr::Environment;
 use crate::log::{Owner, SyncPolicy, TopicOptions, Writer, WriterOptions};
 use crate::problem::{Problems, Span};
-use crate::spouts::fixture::{All, run, slots, table};
 use crate::tuple::{Run, Value};
 use std::path::Path;
 
@@ -33,7 +33,13 @@ fn check(folder: &Folder, text: &str) -> (Option<Box<dyn SpoutPlan>>, Vec<Proble
     let environment = Environment::default();
     let options = Options { component: "spouts.s", span: Span::default(), table: &table, problems: &problems };
     let (data_dir, folder) = (Some(&*folder.0), Path::new("."));
-    let plan = LogFactory.check(&SpoutCheck { name: "s", options, environment: &environment, folder, data_dir });
+    let plan = LogFactory { files: Arc::new(crate::files::DiskFiles) }.check(&SpoutCheck {
+        name: "s",
+        options,
+        environment: &environment,
+        folder,
+        data_dir,
+    });
     (plan, problems.into_sorted())
 }
 

@@ -3,8 +3,8 @@
 use super::server::{Client, Fault, Limits, Server, Taker};
 use super::show::{self, Pace};
 use crate::component::{ComponentError, Intake, Polled, Reject, Sections, Spout, SpoutBuild};
-use crate::spouts::decoder::DecoderPlan;
-use crate::spouts::numbered::{Numbered, Taken, number_of};
+use crate::decoder::DecoderPlan;
+use crate::decoder::{Numbered, Taken, number_of};
 use crate::tuple::RUN_TUPLES;
 use std::collections::VecDeque;
 

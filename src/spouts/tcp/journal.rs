@@ -22,6 +22,8 @@ use std::sync::mpsc;
 
 /// How often new lines are appended while older ones are to be read, nanoseconds.
 const BEHIND_NS: u64 = 200_000;
+/// How long it is until what the disk has refused is tried again, nanoseconds.
+const PAUSE_NS: u64 = 200_000_000;
 /// How long clients have to take their last answers, nanoseconds.
 const LAST_ANSWERS_NS: u64 = 2_000_000_000;
 /// Error rows and answers that wait before nothing more is read.
@@ -127,7 +129,12 @@ struct Appender {
 
 impl Taker for Appender {
     fn line(&mut self, from: Client, line: &[u8]) -> Result<(), ComponentError> {
-        let offset = self.writer.append(None, line, self.wall).map_err(|e| failed(&self.name, e))?;
+        let offset = match self.writer.append(None, line, self.wall) {
+            // It has been taken from the client; `keep` hears of the refusal again.
+            Err(error) if self.writer.may_try_again(&error) => self.writer.append_unwritten(None, line, self.wall),
+            appended => appended,
+        };
+        let offset = offset.map_err(|e| failed(&self.name, e))?;
         if self.limits.answers {
             match self.answers.back_mut() {
                 Some(last) if last.to == from && last.end == offset && last.next < last.end => last.end += 1,
@@ -165,6 +172,8 @@ pub(super) struct Journaled {
     /// All that is visible has been read.
     tail: bool,
     turned_ns: u64,
+    /// When the disk has refused a write: the time at which it is tried again. Nothing is taken from clients meanwhile.
+    again_ns: Option<u64>,
     stopping: bool,
     /// When it was first asked after the stop.
     stopped_ns: Option<u64>,
@@ -189,6 +198,7 @@ impl Journaled {
             synced_ns: 0,
             tail: false,
             turned_ns: 0,
+            again_ns: None,
             stopping: false,
             stopped_ns: None,
             text: Vec::new(),
@@ -202,15 +212,45 @@ impl Journaled {
     /// Appends what has come, shows it to the reader, and answers.
     fn turn(&mut self, now: u64, wall: i64) -> Result<(), ComponentError> {
         self.turned_ns = now;
+        if self.again_ns.is_some_and(|again| now < again) || self.again_ns.is_some() && !self.kept(now)? {
+            return Ok(());
+        }
         self.appender.wall = wall;
         let came = self.server.turn(now, &mut self.appender).map_err(|e| named(&self.appender.name, e))?;
         self.pace.looked(now, came);
-        self.keep(now).map_err(|e| self.failed(e))?;
+        self.kept(now)?;
         if self.appender.limits.answers {
             self.answer();
             self.server.send();
         }
         Ok(())
+    }
+
+    /// Keeps what was appended; whether the disk took it. What it refuses is tried again after a pause.
+    ///
+    /// # Errors
+    /// It failed for good.
+    fn kept(&mut self, now: u64) -> Result<bool, ComponentError> {
+        let Err(error) = self.keep(now) else {
+            if self.again_ns.take().is_some()
+                && let Some(outlet) = &self.outlet
+            {
+                outlet.space().accepted(&format!("spouts.{}", self.appender.name));
+            }
+            return Ok(true);
+        };
+        match &self.outlet {
+            Some(outlet) if self.appender.writer.may_try_again(&error) => {
+                let name = &self.appender.name;
+                let what = format!("the journal of spouts.{name} cannot be written: {}", why(&error));
+                outlet
+                    .space()
+                    .refused(&format!("spouts.{name}"), &format!("{what}; make room on the disk or repair it"));
+                self.again_ns = Some(now.saturating_add(PAUSE_NS));
+                Ok(false)
+            }
+            _ => Err(self.failed(error)),
+        }
     }
 
     /// Writes what was appended, has it made durable when it is time, and shows it.
@@ -319,7 +359,12 @@ impl Spout for Journaled {
     fn barrier(&mut self, epoch: u64) {
         let Some(outlet) = &self.outlet else { return };
         let (name, writer) = (self.appender.name.clone(), &mut self.appender.writer);
-        let prepare: Option<Prepare> = match writer.prepare() {
+        // What is read is written, so it is enough where the disk refuses the rest.
+        let prepared = match writer.prepare() {
+            Err(error) if writer.may_try_again(&error) => writer.prepare_written(),
+            prepared => prepared,
+        };
+        let prepare: Option<Prepare> = match prepared {
             Ok(prepared) if prepared.end() == writer.synced_end() => None,
             Ok(prepared) => Some(Box::new(move || prepared.sync().map_err(|e| outside(&name, &e)))),
             Err(error) => Some(Box::new(move || Err(outside(&name, &error)))),
@@ -338,11 +383,14 @@ impl Spout for Journaled {
     }
 }
 
-fn outside(name: &str, error: &LogError) -> StoreError {
-    let why = match error {
+fn why(error: &LogError) -> String {
+    match error {
         LogError::Io { doing, source } => format!("{doing}: {source}"),
         other => other.to_string(),
-    };
+    }
+}
+
+fn outside(name: &str, error: &LogError) -> StoreError {
     let what = format!("the journal of spouts.{name} cannot be written");
-    StoreError::Outside { what, why, cure: "make room or check the disk, and start again" }
+    StoreError::Outside { what, why: why(error), cure: "make room or check the disk, and start again" }
 }

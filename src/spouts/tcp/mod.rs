@@ -18,13 +18,14 @@ mod show;
 #[cfg(test)]
 mod tests;
 
-use super::decoder::{DecoderCheck, DecoderPlan, RECORD_OPTIONS};
 use super::joined;
 use super::log::LogPlan;
 use crate::component::{
-    ComponentError, Node, NodeValue, OptionSpec, Options, SplitName, Spout, SpoutBuild, SpoutCheck, SpoutFactory,
-    SpoutPlan,
+    Again, ComponentError, Node, NodeValue, OptionSpec, Options, SplitName, Spout, SpoutBuild, SpoutCheck,
+    SpoutFactory, SpoutPlan,
 };
+use crate::decoder::{DecoderCheck, DecoderPlan, Numbered, RECORD_OPTIONS, bits};
+use crate::files::DiskFiles;
 use crate::log::{MAX_RECORD_BYTES, Retention, Start};
 use crate::problem::Problem;
 use crate::time;
@@ -33,6 +34,7 @@ use journal::{Fsync, JournalPlan};
 use server::{Limits, Server};
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 const OWN: [OptionSpec; 9] = [
     OptionSpec::required("address", "where it listens, such as \"127.0.0.1:9000\"; port 0: any, which is printed"),
@@ -146,7 +148,8 @@ from = "feed"
                 }
                 let data_dir = check.data_dir.map(PathBuf::from);
                 let (name, start) = (check.name.to_owned(), Start::Earliest);
-                let log = LogPlan { name, data_dir, topic, start, until_end: false, decoder };
+                let log =
+                    LogPlan { name, files: Arc::new(DiskFiles), data_dir, topic, start, until_end: false, decoder };
                 Way::Journal(JournalPlan { log, fsync: wants.fsync, retention: wants.retention })
             }
         };
@@ -312,6 +315,14 @@ impl SpoutPlan for TcpPlan {
         }
         words.extend(self.decoder().describe());
         words
+    }
+
+    fn again_shift(&self) -> Option<u32> {
+        Some(bits(self.decoder()))
+    }
+
+    fn again(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Again>, ComponentError> {
+        Ok(Box::new(Numbered::new(self.decoder(), build.columns, build.split, build.split_id)?))
     }
 
     fn open(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Spout>, ComponentError> {

@@ -3,10 +3,10 @@ use super::journal::Journaled;
 use super::server::Limits;
 use super::*;
 use crate::component::{Intake, Polled, Reject};
+use crate::decoder::fixture::{self, slots, table};
 use crate::expr::Environment;
 use crate::log::{Log, Reader};
 use crate::problem::{Problems, Span};
-use crate::spouts::fixture::{self, slots, table};
 use crate::tuple::{Run, Slot, Value};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -263,7 +263,15 @@ fn journaled(folder: &Folder, fsync: Fsync, answers: bool, position: u64) -> (Po
     let decoder = fixture::plan(NUMBERS).unwrap();
     let columns = decoder.columns().to_vec();
     let (name, data_dir, topic) = ("s".to_owned(), Some(folder.0.clone()), "live".to_owned());
-    let log = LogPlan { name, data_dir, topic, start: Start::Earliest, until_end: false, decoder };
+    let log = LogPlan {
+        name,
+        files: std::sync::Arc::new(crate::files::DiskFiles),
+        data_dir,
+        topic,
+        start: Start::Earliest,
+        until_end: false,
+        decoder,
+    };
     let plan = JournalPlan { log, fsync, retention: Retention::default() };
     let (server, address) = server(limits);
     let open = |slots: &[Slot]| {

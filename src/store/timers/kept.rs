@@ -1,11 +1,13 @@
 //! What timers owe a store: changes by epoch, reading on at a horizon, room.
 
+use super::sorted::Sorted;
 use super::{Mark, Timer};
 use crate::store::backend::{Batch, StoreError};
+use crate::store::facts::{Message, Place};
+use crate::store::layout::{self, KEY_HEAD};
 use crate::store::life::{HandOver, LifeMeter};
-use crate::store::space::{self, KEY_HEAD, Message, Place, Space};
+use crate::store::space::Space;
 use std::collections::HashSet;
-use std::collections::btree_map::{BTreeMap, Entry};
 use std::ops::Range;
 use std::sync::{Arc, mpsc};
 
@@ -107,12 +109,12 @@ impl Kept {
             self.cancelled.remove(timer);
         }
         let known = self.horizons[usize::from(shard)].as_ref().is_some_and(|horizon| *horizon <= *timer);
-        Mark { epoch: self.epoch, pending: true, known }
+        Mark { epoch: self.epoch as u32, pending: true, known }
     }
 
     /// A timer has left memory for good; whether the store may have it.
     pub(super) fn remove(&mut self, timer: &Timer, mark: Mark) -> bool {
-        if mark.pending && mark.epoch == self.epoch {
+        if mark.pending && mark.epoch == self.epoch as u32 {
             if mark.known {
                 self.delete(timer);
             }
@@ -141,7 +143,7 @@ impl Kept {
 
     fn store_key(&self, timer: &Timer, shard: u8) -> Vec<u8> {
         let mut key = Vec::with_capacity(KEY_HEAD + 8 + timer.key.get().len());
-        space::state_key(shard, self.line.place, &mut key);
+        layout::state_key(shard, self.line.place, &mut key);
         timer.write(&mut key);
         key
     }
@@ -156,10 +158,10 @@ impl Kept {
         debug_assert!(self.open, "a timer of an older epoch waits only while that is handed over");
         let place = self.line.place;
         let key = |out: &mut Vec<u8>| {
-            space::state_key(timer.shard(), place, out);
+            layout::state_key(timer.shard(), place, out);
             timer.write(out);
         };
-        self.batch.put_with(key, |out| space::value_head(i64::MAX, out));
+        self.batch.put_with(key, |out| layout::value_head(i64::MAX, out));
         if self.batch.size_bytes() >= PART_BYTES {
             self.send(false);
             self.batch.reserve(PART_BYTES + PART_BYTES / 4);
@@ -183,11 +185,10 @@ impl Kept {
 
     /// Reads on in shards whose next timer may come before the first in memory and is due.
     #[inline]
-    pub(super) fn read_due(&mut self, watermark: i64, live: &mut BTreeMap<Timer, Mark>, heap_bytes: &mut usize) {
+    pub(super) fn read_due(&mut self, watermark: i64, live: &mut Sorted, heap_bytes: &mut usize) {
         while let Some(shard) = self.nearest {
             let Some(horizon) = self.horizon() else { return };
-            let first = live.first_key_value().map(|(timer, _)| timer);
-            if horizon.deadline >= watermark || first.is_some_and(|first| first < horizon) {
+            if horizon.deadline >= watermark || live.first().is_some_and(|first| first < horizon) {
                 return;
             }
             self.read(shard, live, heap_bytes);
@@ -197,14 +198,14 @@ impl Kept {
 
     /// Reads the next timers of a shard from its horizon on.
     #[cold]
-    pub(super) fn read(&mut self, shard: u8, live: &mut BTreeMap<Timer, Mark>, heap_bytes: &mut usize) {
+    pub(super) fn read(&mut self, shard: u8, live: &mut Sorted, heap_bytes: &mut usize) {
         let Some(horizon) = self.horizons[usize::from(shard)].take() else { return };
         if !self.cancelled_before.is_empty() && !self.open && self.line.space.durable() + 1 >= self.epoch {
             self.cancelled_before.clear();
         }
         let start = self.clock.raw();
         let from = self.store_key(&horizon, shard);
-        let (_, to) = space::state_range(shard, self.line.place);
+        let (_, to) = layout::state_range(shard, self.line.place);
         let (mut found, mut next, mut damaged) = (0, None, false);
         let result = self.line.space.backend().scan(&from, &to, &mut |key, _| {
             let Some(timer) = key.get(KEY_HEAD..).and_then(Timer::read) else {
@@ -219,9 +220,8 @@ impl Kept {
             if self.cancelled.contains(&timer) || self.cancelled_before.contains(&timer) {
                 return true;
             }
-            if let Entry::Vacant(place) = live.entry(timer) {
-                *heap_bytes += place.key().key.heap_bytes();
-                place.insert(Mark::default());
+            if let Some((timer, _)) = live.insert(timer) {
+                *heap_bytes += timer.key.heap_bytes();
                 self.meter.loads += 1;
             }
             true
@@ -239,19 +239,15 @@ impl Kept {
 
     /// Looks at some timers in turn, the farthest ahead first, and takes those that are durable out of memory.
     #[cold]
-    pub(super) fn make_room(&mut self, live: &mut BTreeMap<Timer, Mark>, heap_bytes: &mut usize) {
+    pub(super) fn make_room(&mut self, live: &mut Sorted, heap_bytes: &mut usize) {
         let durable = self.line.space.durable();
         for _ in 0..LOOKED_AT {
-            let found = match &self.hand {
-                Some(hand) => live.range(..hand.clone()).next_back(),
-                None => live.last_key_value(),
-            };
-            let Some((timer, mark)) = found else {
+            let Some((timer, mark)) = live.last_before(self.hand.as_ref()) else {
                 self.hand = None;
                 return;
             };
             let (timer, mark) = (timer.clone(), *mark);
-            if !mark.pending && mark.epoch <= durable {
+            if !mark.pending && u64::from(mark.epoch) <= durable {
                 live.remove(&timer);
                 *heap_bytes -= timer.key.heap_bytes();
                 self.meter.evictions += 1;
@@ -277,7 +273,7 @@ impl Kept {
         self.epoch = epoch + 1;
     }
 
-    pub(super) fn hand_over(&mut self, budget: usize, live: &mut BTreeMap<Timer, Mark>) -> bool {
+    pub(super) fn hand_over(&mut self, budget: usize, live: &mut Sorted) -> bool {
         if !self.open {
             return false;
         }
@@ -286,7 +282,7 @@ impl Kept {
         for timer in &handing[self.handed..end] {
             if let Some(mark) = live.get_mut(timer)
                 && mark.pending
-                && mark.epoch < self.epoch
+                && mark.epoch != self.epoch as u32
             {
                 mark.pending = false;
                 self.put(timer);

@@ -2,7 +2,7 @@
 //!
 //! A timer is a pair of deadline and key. In the store it stands as a pair without content under
 //! `[deadline, sign turned, big-endian | canonical key]` behind the head of its shard and handle, so that the timers of
-//! a shard lie in the order in which they fire. What is in memory is an ordered map over all shards:
+//! a shard lie in the order in which they fire. What is in memory is a sorted list over all shards:
 //! 1. Each shard has a horizon: its living timers before that are in memory. At the start each shard reads its first
 //!    few; behind its horizon it reads on when time gets there, so that millions far ahead cost nothing.
 //! 2. A timer that is set is in memory and on the list of the epoch; one that goes within the same epoch leaves no
@@ -16,6 +16,7 @@
 //! cancelled, until its removal is durable.
 
 mod kept;
+mod sorted;
 #[cfg(test)]
 mod tests;
 
@@ -23,13 +24,13 @@ use super::life::{Life, LifeMeter};
 use super::{KeyRef, State};
 use kept::Kept;
 pub(super) use kept::Line;
+use sorted::Sorted;
 use std::cmp::Ordering;
-use std::collections::btree_map::{BTreeMap, Entry};
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-/// Bytes that a timer takes in memory, its share of nodes that are two thirds full included.
-const TIMER_BYTES: usize = 64;
+/// Bytes that a timer takes in memory, its share of pieces that are three quarters full included.
+const TIMER_BYTES: usize = 56;
 /// Longest key that is kept in place.
 const SHORT: usize = 22;
 
@@ -134,7 +135,7 @@ impl Hash for Timer {
 #[derive(Clone, Copy, Debug, Default)]
 struct Mark {
     /// The epoch that it was set in; zero: it was read from the store.
-    epoch: u64,
+    epoch: u32,
     /// Whether it is still to be written.
     pending: bool,
     /// Whether the store may have had it already when it was set.
@@ -143,7 +144,7 @@ struct Mark {
 
 /// Deadlines of keys.
 pub struct Timers {
-    live: BTreeMap<Timer, Mark>,
+    live: Sorted,
     /// What long keys take.
     heap_bytes: usize,
     kept: Option<Box<Kept>>,
@@ -154,7 +155,7 @@ impl Timers {
     /// it fires or is cancelled.
     pub fn new(life: Option<Box<Life>>) -> Timers {
         let kept = life.map(|life| Box::new(Kept::new(life.into_line())));
-        let mut timers = Timers { live: BTreeMap::new(), heap_bytes: 0, kept };
+        let mut timers = Timers { live: Sorted::default(), heap_bytes: 0, kept };
         if let Some(kept) = &mut timers.kept {
             for shard in kept.line.shards.clone() {
                 kept.horizons[usize::from(shard)] = Some(Timer::FIRST);
@@ -169,17 +170,12 @@ impl Timers {
     #[inline]
     pub fn set(&mut self, key: KeyRef<'_>, deadline: i64) {
         let timer = Timer { deadline, key: Bytes::new(key.bytes) };
-        let heap_bytes = timer.key.heap_bytes();
-        let Entry::Vacant(place) = self.live.entry(timer) else { return };
-        self.heap_bytes += heap_bytes;
-        match &mut self.kept {
-            None => drop(place.insert(Mark::default())),
-            Some(kept) => {
-                let mark = kept.set(place.key(), key.shard());
-                place.insert(mark);
-                if self.live.len() * TIMER_BYTES + self.heap_bytes > kept.line.space.budget_bytes() {
-                    kept.make_room(&mut self.live, &mut self.heap_bytes);
-                }
+        let Some((timer, mark)) = self.live.insert(timer) else { return };
+        self.heap_bytes += timer.key.heap_bytes();
+        if let Some(kept) = &mut self.kept {
+            *mark = kept.set(timer, key.shard());
+            if self.live.len() * TIMER_BYTES + self.heap_bytes > kept.line.space.budget_bytes() {
+                kept.make_room(&mut self.live, &mut self.heap_bytes);
             }
         }
     }
@@ -212,7 +208,7 @@ impl Timers {
     /// then and calls [`Timers::due`] misses none.
     #[inline]
     pub fn earliest(&self) -> i64 {
-        let in_memory = self.live.first_key_value().map_or(i64::MAX, |(timer, _)| timer.deadline);
+        let in_memory = self.live.first().map_or(i64::MAX, |timer| timer.deadline);
         let unread = self.kept.as_ref().and_then(|kept| Some(kept.horizon()?.deadline));
         in_memory.min(unread.unwrap_or(i64::MAX))
     }
@@ -223,11 +219,10 @@ impl Timers {
         if let Some(kept) = &mut self.kept {
             kept.read_due(watermark, &mut self.live, &mut self.heap_bytes);
         }
-        let first = self.live.first_entry()?;
-        if first.key().deadline >= watermark {
+        if self.live.first()?.deadline >= watermark {
             return None;
         }
-        let (timer, mark) = first.remove_entry();
+        let (timer, mark) = self.live.pop_first()?;
         self.heap_bytes -= timer.key.heap_bytes();
         if let Some(kept) = &mut self.kept {
             // What has fired is before every horizon that can be: it need not be remembered as cancelled.
@@ -245,7 +240,7 @@ impl Timers {
 
     /// Whether there are none in memory.
     pub fn is_empty(&self) -> bool {
-        self.live.is_empty()
+        self.live.len() == 0
     }
 }
 

@@ -4,7 +4,7 @@
 //! the same to the last bit. Windows, queues and counts of values follow from the rows, which are taken in again.
 
 use super::{CHAIN, FLAGS, NIL, Order, TIME, Track, high, low};
-use crate::store::{Codec, StoreError};
+use crate::store::{Codec, StoreError, prefetch};
 use crate::tuple::Arena;
 use crate::window::NEWEST;
 use crate::window::call::Row;
@@ -37,6 +37,29 @@ impl Track {
         self.live * self.row_bytes()
     }
 
+    /// The newest row of a key, as the first of `wanted` that will be looked at; none if none will be.
+    #[inline]
+    pub fn rows_from(&self, state: &[u64], wanted: u32) -> Option<(u32, u32)> {
+        let tail = high(state[self.links]);
+        if tail == NIL || wanted == 0 {
+            return None;
+        }
+        prefetch(self.cells.get(tail));
+        Some((tail, wanted))
+    }
+
+    /// Asks for the row before `cell`, which is near and the first of `left`; none if it was the last. `cell` may be
+    /// free by now: then what is asked for is of no use.
+    #[inline]
+    pub fn row_before(&self, state: &[u64], cell: u32, left: u32) -> Option<(u32, u32)> {
+        let before = high(self.cells.get(cell)[CHAIN]);
+        if left <= 1 || cell == low(state[self.links]) || before == NIL || before > self.used {
+            return None;
+        }
+        prefetch(self.cells.get(before));
+        Some((before, left - 1))
+    }
+
     /// Writes up to `count` of the newest rows of a key; how many, and the time of the newest.
     pub fn write_rows(&self, state: &[u64], count: u32, out: &mut Vec<u8>) -> (u32, i64) {
         let (head, tail) = self.ends(state);
@@ -49,22 +72,38 @@ impl Track {
             rows += 1;
         }
         let mut before = 0i64;
+        out.reserve(rows as usize * (DIFFERENCE_BYTES + 8 * (self.kept.len() + 1)));
         for _ in 0..rows {
             let words = self.cells.get(cell);
-            write_difference(words[TIME] as i64, before, out);
+            self.write_row(words, before, out);
             before = words[TIME] as i64;
-            if self.arguments > FLAGS {
-                words[FLAGS].write(out);
-            }
-            for ((_, text), word) in self.kept.iter().zip(&words[self.arguments..]) {
-                match *text {
-                    true => self.texts.get(*word).as_bytes().to_vec().write(out),
-                    false => word.write(out),
-                }
-            }
             cell = low(words[CHAIN]);
         }
         (rows, before)
+    }
+
+    /// Writes the newest row of a key, which comes after one of time `before`.
+    #[inline]
+    pub fn write_newest(&self, state: &[u64], before: i64, out: &mut Vec<u8>) {
+        self.write_row(self.cells.get(high(state[self.links])), before, out);
+    }
+
+    #[inline(always)]
+    fn write_row(&self, words: &[u64], before: i64, out: &mut Vec<u8>) {
+        write_difference(words[TIME] as i64, before, out);
+        if self.arguments > FLAGS {
+            words[FLAGS].write(out);
+        }
+        for ((_, text), word) in self.kept.iter().zip(&words[self.arguments..]) {
+            match *text {
+                true => {
+                    let text = self.texts.get(*word).as_bytes();
+                    (text.len() as u32).write(out);
+                    out.extend_from_slice(text);
+                }
+                false => word.write(out),
+            }
+        }
     }
 
     /// Number of rows that are kept by arrival.
@@ -129,15 +168,22 @@ impl Track {
     }
 }
 
+/// Most bytes of a difference.
+const DIFFERENCE_BYTES: usize = 10;
+
 /// Appends the difference of two times, seven bits a byte, small ones first.
+#[inline]
 fn write_difference(time: i64, before: i64, out: &mut Vec<u8>) {
     let difference = time.wrapping_sub(before);
     let mut rest = (difference << 1 ^ difference >> 63) as u64;
+    let (mut bytes, mut length) = ([0u8; DIFFERENCE_BYTES], 1);
     while rest >= 0x80 {
-        out.push(rest as u8 | 0x80);
+        bytes[length - 1] = rest as u8 | 0x80;
         rest >>= 7;
+        length += 1;
     }
-    out.push(rest as u8);
+    bytes[length - 1] = rest as u8;
+    out.extend_from_slice(&bytes[..length]);
 }
 
 fn read_difference(before: i64, from: &mut &[u8]) -> Option<i64> {

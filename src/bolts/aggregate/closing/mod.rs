@@ -125,7 +125,7 @@ pub fn plan(check: &BoltCheck<'_>, spec: ClosingSpec, named: &[(&Key, WindowSpec
     main.extend(added.outputs());
     added.fits(options)?;
     let fingerprint = added.fingerprint([format!("{spec:?}")].into_iter(), &entry_names);
-    let outputs = vec![OutputStream { suffix: "", columns: main }, late_stream(&input.columns)];
+    let outputs = vec![OutputStream::new("", main), late_stream(&input.columns)];
     Some(Plan {
         outputs,
         added,

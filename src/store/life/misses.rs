@@ -1,0 +1,103 @@
+//! Keys that are not in memory: read back one by one as tuples ask for them, or together for a run of tuples.
+
+use super::{Content, Life, Stamp};
+use crate::store::backend::StoreError;
+use crate::store::{Index, KeyRef, layout};
+
+impl Life {
+    /// The entry of a key that is not in memory and is used at event time `time`: read back, or new and empty. `true` if
+    /// it is new, or has expired.
+    #[inline(never)]
+    pub fn admit(&mut self, key: KeyRef<'_>, time: i64, index: &mut Index, content: &mut impl Content) -> (u32, bool) {
+        let start = self.clock.raw();
+        let value = match self.read(key) {
+            Ok(value) => value,
+            Err(error) => {
+                self.space.fail(error);
+                None
+            }
+        };
+        let entry = index.insert(key);
+        content.reset(entry);
+        self.stamps.reach(entry);
+        *self.stamps.get_mut(entry) = Stamp { epoch: 0, pending: false, recent: true };
+        let expired = |value: &Vec<u8>| layout::expires(value).is_some_and(|at| at < time);
+        let Some(value) = value.filter(|value| !expired(value)) else {
+            self.meter.absent += 1;
+            return (entry, true);
+        };
+        if let Err(error) = self.decode(entry, &value, content) {
+            self.space.fail(error);
+            content.reset(entry);
+            return (entry, true);
+        }
+        self.meter.loads += 1;
+        self.meter.load_ns += self.clock.delta_as_nanos(start, self.clock.raw());
+        (entry, false)
+    }
+
+    fn decode(&mut self, entry: u32, value: &[u8], content: &mut impl Content) -> Result<(), StoreError> {
+        let bytes = layout::content(value, || "the value of a key".to_owned())?;
+        content.decode(entry, bytes, &self.space)
+    }
+
+    fn read(&mut self, key: KeyRef<'_>) -> Result<Option<Vec<u8>>, StoreError> {
+        if self.is_removed(key.bytes) {
+            return Ok(None);
+        }
+        self.bytes.clear();
+        layout::state_key(key.shard(), self.spec.place, &mut self.bytes);
+        self.bytes.extend_from_slice(key.bytes);
+        if let Some(value) = self.fetched.take(&self.bytes) {
+            return Ok(value.map(<[u8]>::to_vec));
+        }
+        self.space.backend().get(&self.bytes)
+    }
+
+    /// A run of tuples begins: what was fetched for the last one is of no use any more.
+    #[inline]
+    pub fn begin_run(&mut self) {
+        if self.fetched.len() > 0 {
+            self.fetched.clear();
+        }
+    }
+
+    /// A tuple of the run will ask for this key, which is not in memory. One that was removed is not read: what the store
+    /// has of it is of no account, and may be gone when the tuple comes.
+    pub fn want(&mut self, key: KeyRef<'_>) {
+        if self.is_removed(key.bytes) {
+            return;
+        }
+        let place = self.spec.place;
+        self.fetched.want(|out| {
+            layout::state_key(key.shard(), place, out);
+            out.extend_from_slice(key.bytes);
+        });
+    }
+
+    /// Reads what is wanted with one call to the store, if that is more than one key.
+    #[inline]
+    pub fn fetch(&mut self) {
+        match self.fetched.len() {
+            0 => {}
+            1 => self.fetched.clear(),
+            _ => self.fetch_all(),
+        }
+    }
+
+    #[inline(never)]
+    fn fetch_all(&mut self) {
+        let start = self.clock.raw();
+        if let Err(error) = self.fetched.read(self.space.backend()) {
+            self.space.fail(error);
+        }
+        self.meter.load_ns += self.clock.delta_as_nanos(start, self.clock.raw());
+    }
+
+    fn is_removed(&mut self, key: &[u8]) -> bool {
+        if !self.removed_before.is_empty() && !self.open && self.space.durable() + 1 >= self.epoch {
+            self.removed_before.clear();
+        }
+        self.removed.contains(key) || self.removed_before.contains(key)
+    }
+}
