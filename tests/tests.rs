@@ -21,3 +21,4 @@ mod stop;
 mod tables;
 mod tcp;
 mod tidy;
+mod windows;

@@ -12,6 +12,7 @@ mod expand;
 mod file;
 mod filter;
 mod gather;
+mod in_order;
 mod join;
 mod kept_row;
 mod log;

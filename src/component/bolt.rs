@@ -62,6 +62,12 @@ pub trait BoltFactory: Send + Sync {
         Inputs::United
     }
 
+    /// How it sees several inputs, where that depends on what the user wrote.
+    fn inputs_of(&self, options: &Options<'_>) -> Inputs {
+        let _ = options;
+        self.inputs()
+    }
+
     /// Whether it has a key.
     fn keyed(&self) -> Keyed {
         Keyed::Never

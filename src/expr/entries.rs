@@ -330,7 +330,7 @@ impl Sorter<'_> {
             EntryStep::Call(index) => {
                 let call = &self.names.calls[index];
                 let argument = call.argument.as_ref().filter(|_| call.function != AggregateFunction::Lag);
-                let parts = argument.into_iter().chain(&call.filter).chain(&call.default);
+                let parts = argument.into_iter().chain(&call.second).chain(&call.filter).chain(&call.default);
                 parts.flat_map(|part| part.columns().iter().copied()).collect()
             }
         };
@@ -373,7 +373,11 @@ impl Names for EntryNames<'_> {
     fn call(&mut self, call: AggregateCall) -> Node {
         // What they print as debug text says all that distinguishes two calls.
         let identity = |c: &AggregateCall| {
-            format!("{:?}", (c.function, c.distinct, &c.argument, c.offset, &c.default, &c.filter, &c.over, &c.stream))
+            let own = (&c.second, &c.parameter, &c.bound);
+            format!(
+                "{:?}",
+                (c.function, c.distinct, &c.argument, own, c.offset, &c.default, &c.filter, &c.over, &c.stream)
+            )
         };
         let wanted = identity(&call);
         let index = match self.calls.iter().position(|known| identity(known) == wanted) {

@@ -392,6 +392,8 @@ pub(super) fn aggregates() -> Topic {
             "`lag(x)`, `lag(x, n)`, `lag(x, n, default)`: of the n-th previous row of the key, whatever the windows.",
             "NULLs do not count, except for count(*), first, last and lag. Of no rows, count is 0 and everything else NULL.",
             "A late row is answered with its own window: the rows up to its own event time.",
+            "These windows are looked at at every row, and a bolt may have many of them. A window that closes (`tumbling`, \
+             `hopping`, `session`) stands alone in its bolt and gives one row when it is over: see `aggregate`.",
         ])
         .example(
             r#"[spouts.readings]

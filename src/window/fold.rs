@@ -82,8 +82,7 @@ mod tests {
     use super::*;
 
     fn fold(function: F, distinct: bool, ty: DataType, values: &[Option<u64>]) -> Result<Option<u64>, Overflow> {
-        let mut fold =
-            Fold::new(CallSpec { function, distinct, window: 0, argument: Some(0), ty, null: None, filtered: None });
+        let mut fold = Fold::new(CallSpec { distinct, argument: Some(0), ..CallSpec::new(function, ty) });
         fold.add(Some(1));
         fold.clear();
         values.iter().for_each(|value| fold.add(*value));

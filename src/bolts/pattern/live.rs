@@ -9,7 +9,7 @@ use super::stored::Stored;
 use crate::component::BoltBuild;
 use crate::expr::{AggregateCall, AggregateFunction, Compiled, EntryStep, EvalError, Expr};
 use crate::pattern::{Path, Row};
-use crate::tuple::{Arena, DataType, Frame, Slot};
+use crate::tuple::{Arena, DataType, Frame, Slot, Value};
 use crate::window::{CallSpec, Fold};
 
 /// A column that is brought into a slot.
@@ -362,4 +362,8 @@ const EMPTY: CallSpec = CallSpec {
     ty: DataType::Bigint,
     null: None,
     filtered: None,
+    foreign: None,
+    second: None,
+    parameter: Value::Null,
+    bound: Value::Null,
 };

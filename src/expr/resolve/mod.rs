@@ -5,6 +5,7 @@
 
 mod aggregates;
 mod calls;
+mod gathered;
 mod literal;
 mod operators;
 mod postfix;
