@@ -12,9 +12,13 @@ mod expand;
 mod file;
 mod filter;
 mod gather;
+mod in_order;
+mod join;
+mod kept_row;
 mod log;
 mod null;
 mod parse;
+mod pattern;
 mod quality;
 #[cfg(test)]
 mod rig;
@@ -34,9 +38,11 @@ pub use expand::Expand;
 pub use file::File;
 pub use filter::Filter;
 pub use gather::{Gather, Share};
+pub use join::Join;
 pub use log::Log;
 pub use null::Null;
 pub use parse::Parse;
+pub use pattern::Pattern;
 pub use quality::Quality;
 pub use route::Route;
 pub use rules::Rules;
@@ -69,8 +75,10 @@ pub fn register(registry: Registry) -> Registry {
         .bolt(Null)
         .bolt(Aggregate)
         .bolt(Top)
+        .bolt(Pattern)
         .bolt(Throttle)
         .bolt(Dedupe)
+        .bolt(Join)
 }
 
 /// Words for an expression that failed on a tuple: what it is (`add.share`), and why.

@@ -332,6 +332,15 @@ impl Input {
         (!unknown).then(|| self.watermark.saturating_add(self.disorder))
     }
 
+    /// The first event time that none of its tuples had, where it is at its end; none while nothing is known.
+    pub(super) fn behind_the_last(&self) -> Option<i64> {
+        match &self.source {
+            Source::Split(_) => self.newest().map(|time| time.saturating_add(1).min(ENDED - 1)),
+            // Its sender has said so.
+            Source::Channel(_) => (self.watermark != i64::MIN && self.watermark != ENDED).then_some(self.watermark),
+        }
+    }
+
     /// The event time of a record that became no tuple: as far as the split is known to be, else where its first tuple
     /// stands, else the time of arrival.
     pub fn time_of_reject(&self, wall: i64) -> i64 {

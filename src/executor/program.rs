@@ -122,8 +122,8 @@ pub struct Around<'a> {
     pub index: usize,
     /// The pipeline's watermark.
     pub watermark: i64,
-    /// What channels are told of time: the watermark, or, while a timer's row is followed, its deadline, since other
-    /// timers that the watermark has passed are still to fire.
+    /// What bolts and channels are told of time: the watermark, or, while a timer's row is followed, its deadline, since
+    /// other timers that the watermark has passed are still to fire.
     pub promise: i64,
     /// Reads the clock where service times are sampled.
     pub clock: &'a dyn crate::time::Clock,
@@ -239,6 +239,7 @@ impl Program {
         let owner = &mut self.tasks[task];
         owner.deadline = i64::MAX;
         let mut step = step(around, &mut self.failure, &mut owner.deadline);
+        step.watermark = around.watermark;
         let flow = owner.bolt.fire(frame, &mut step);
         self.deadline = self.tasks.iter().map(|t| t.deadline).min().unwrap_or(i64::MAX);
         match flow {
@@ -585,5 +586,5 @@ impl Program {
 
 #[inline(always)]
 fn step<'a>(around: &Around<'a>, failure: &'a mut Option<(&'static str, String)>, deadline: &'a mut i64) -> Step<'a> {
-    Step { index: around.index, watermark: around.watermark, arena: around.arena, failure, deadline }
+    Step { index: around.index, watermark: around.promise, arena: around.arena, failure, deadline }
 }

@@ -1,7 +1,7 @@
 //! Aggregate calls inside expressions: what the `aggregate` bolt computes for the expressions around them.
 
 use super::Expr;
-use crate::tuple::DataType;
+use crate::tuple::{DataType, Value};
 use std::ops::Range;
 
 /// The aggregate functions.
@@ -37,6 +37,58 @@ pub enum AggregateFunction {
     BoolOr,
     /// `share(condition)`: double, rows where it is true over rows where it is not NULL; NULL of none.
     Share,
+    /// `integral(x)`: double, x times seconds, by trapezoids.
+    Integral,
+    /// `increase(counter)`: what a counter has grown by, resets to zero included.
+    Increase,
+    /// `percentile_cont(p) within group (order by x)`, `median(x)`: between the two nearest values.
+    PercentileCont,
+    /// `percentile_disc(p) within group (order by x)`: one of the values.
+    PercentileDisc,
+    /// `approx_percentile(x, p)`: one percent off at most.
+    ApproxPercentile,
+    /// `approx_count_distinct(x)`.
+    ApproxCountDistinct,
+    /// `mode(x)`: the most frequent value.
+    Mode,
+    /// `top_k(x, k)`: the k most frequent values with their numbers, as JSON.
+    TopK,
+    /// `min_by(x, y)`: x of the row with the least y.
+    MinBy,
+    /// `max_by(x, y)`.
+    MaxBy,
+    /// `nth_value(x, n)`: of the n-th row of the window.
+    NthValue,
+    /// `covar_pop(y, x)`.
+    CovarPop,
+    /// `covar_samp(y, x)`.
+    CovarSamp,
+    /// `corr(y, x)`.
+    Corr,
+    /// `regr_slope(y, x)`.
+    RegrSlope,
+    /// `regr_intercept(y, x)`.
+    RegrIntercept,
+    /// `ewma(x, half_life)`: a mean in which weights halve with every half-life.
+    Ewma,
+    /// `array_agg(x [, n])`: the newest n values, as JSON.
+    ArrayAgg,
+    /// `string_agg(x, between [, n])`: the newest n texts, joined.
+    StringAgg,
+}
+
+impl AggregateFunction {
+    /// Whether it keeps more of the rows than a few words: lists, rankings, percentiles, pairs of columns.
+    pub fn is_gathered(self) -> bool {
+        use AggregateFunction::*;
+        match self {
+            Count | Sum | Avg | Min | Max | StddevSamp | StddevPop | VarSamp | VarPop | First | Last | Lag
+            | BoolAnd | BoolOr | Share => false,
+            Integral | Increase | PercentileCont | PercentileDisc | ApproxPercentile | ApproxCountDistinct | Mode
+            | TopK | MinBy | MaxBy | NthValue | CovarPop | CovarSamp | Corr | RegrSlope | RegrIntercept | Ewma
+            | ArrayAgg | StringAgg => true,
+        }
+    }
 }
 
 /// The window of one aggregate.
@@ -61,6 +113,12 @@ pub struct AggregateCall {
     pub distinct: bool,
     /// The argument; none for `count(*)`.
     pub argument: Option<Expr>,
+    /// The second argument of a row: y of `min_by(x, y)`, x of `corr(y, x)`.
+    pub second: Option<Expr>,
+    /// A constant that the function takes: the share of a percentile, n, k, the half-life, what stands between texts.
+    pub parameter: Value,
+    /// Most values of a list, if it says so.
+    pub bound: Value,
     /// For `lag`: how many rows back (1 by default).
     pub offset: u64,
     /// For `lag`: the value before there are so many rows, if not NULL.

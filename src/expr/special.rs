@@ -91,6 +91,78 @@ pub(crate) static DOCS: &[FunctionDoc] = &[
         "share(condition boolean) → double",
         "Rows where it is true over rows where it is not NULL; NULL of none. An aggregate.",
     ),
+    doc(
+        "integral",
+        "integral(x number) → double",
+        "x times seconds, by trapezoids between the rows of the window; 0 of one row. Keeps each value, over all rows of a key the newest. An aggregate.",
+    ),
+    doc(
+        "increase",
+        "increase(counter number) → same",
+        "What a counter has grown by between the rows of the window; one that falls has begun at zero again. Keeps what integral keeps. An aggregate.",
+    ),
+    doc(
+        "percentile_cont",
+        "percentile_cont(p double) within group (order by x number) → double",
+        "The value below which the share p lies, between the two nearest; exact. Keeps each value; a row costs the square root of their number. An aggregate.",
+    ),
+    doc(
+        "percentile_disc",
+        "percentile_disc(p double) within group (order by x) → same",
+        "The first value that the share p is not above; of any type but text. Costs what percentile_cont does. An aggregate.",
+    ),
+    doc("median", "median(x number) → double", "percentile_cont(0.5). An aggregate."),
+    doc(
+        "approx_percentile",
+        "approx_percentile(x number, p double) → double",
+        "The same within 1 % of the value. Keeps a count for each 2 % between the least and the greatest. An aggregate.",
+    ),
+    doc(
+        "approx_count_distinct",
+        "approx_count_distinct(x) → bigint",
+        "Number of different values, exact up to 256, then within about 2 %. Keeps 4 KiB, in a window that slides more. An aggregate.",
+    ),
+    doc(
+        "mode",
+        "mode(x) → same",
+        "The most frequent value, of several the least; also mode() within group (order by x). Keeps each value once. An aggregate.",
+    ),
+    doc(
+        "top_k",
+        "top_k(x, k bigint) → text",
+        "The k most frequent values with their numbers, as JSON: {\"a\":3,\"b\":1}. Keeps each value once. An aggregate.",
+    ),
+    doc("min_by", "min_by(x, y) → type of x", "x of the row with the least y, of several the oldest. An aggregate."),
+    doc("max_by", "max_by(x, y) → type of x", "x of the row with the greatest y, of several the oldest. An aggregate."),
+    doc(
+        "nth_value",
+        "nth_value(x, n bigint) → same",
+        "Of the n-th row whose x is not NULL, the oldest being 1. An aggregate.",
+    ),
+    doc("covar_pop", "covar_pop(y number, x number) → double", "Covariance of all. An aggregate."),
+    doc("covar_samp", "covar_samp(y number, x number) → double", "Covariance of a sample. An aggregate."),
+    doc("corr", "corr(y number, x number) → double", "Coefficient of correlation. An aggregate."),
+    doc(
+        "regr_slope",
+        "regr_slope(y number, x number) → double",
+        "Slope of the line through the points (x, y). An aggregate.",
+    ),
+    doc("regr_intercept", "regr_intercept(y number, x number) → double", "Where that line has x = 0. An aggregate."),
+    doc(
+        "ewma",
+        "ewma(x number, half_life interval) → double",
+        "Mean in which the weight of a row halves with every half-life that it is older than the newest. An aggregate.",
+    ),
+    doc(
+        "array_agg",
+        "array_agg(x [, n bigint]) → text",
+        "The newest n values (100) by time, the oldest first, as JSON. An aggregate.",
+    ),
+    doc(
+        "string_agg",
+        "string_agg(x text, between text [, n bigint]) → text",
+        "The newest n texts (100) by time, the oldest first, joined. An aggregate.",
+    ),
 ];
 
 /// The aggregate of this name, in lower case.
@@ -111,6 +183,25 @@ pub(crate) fn aggregate(name: &str) -> Option<F> {
         "bool_and" | "every" => F::BoolAnd,
         "bool_or" => F::BoolOr,
         "share" => F::Share,
+        "integral" => F::Integral,
+        "increase" => F::Increase,
+        "percentile_cont" | "median" => F::PercentileCont,
+        "percentile_disc" => F::PercentileDisc,
+        "approx_percentile" => F::ApproxPercentile,
+        "approx_count_distinct" => F::ApproxCountDistinct,
+        "mode" => F::Mode,
+        "top_k" => F::TopK,
+        "min_by" => F::MinBy,
+        "max_by" => F::MaxBy,
+        "nth_value" => F::NthValue,
+        "covar_pop" => F::CovarPop,
+        "covar_samp" => F::CovarSamp,
+        "corr" => F::Corr,
+        "regr_slope" => F::RegrSlope,
+        "regr_intercept" => F::RegrIntercept,
+        "ewma" => F::Ewma,
+        "array_agg" => F::ArrayAgg,
+        "string_agg" => F::StringAgg,
         _ => return None,
     })
 }
@@ -118,21 +209,15 @@ pub(crate) fn aggregate(name: &str) -> Option<F> {
 /// What to do instead of a function that people ask for and that is not there.
 pub(crate) fn unavailable(name: &str) -> Option<&'static str> {
     Some(match name {
-        "percentile_cont" | "percentile_disc" | "approx_percentile" | "median" | "mode" => {
-            "avg, stddev, min and max describe a distribution; share(x > limit) says how much lies above a limit"
-        }
-        "array_agg" | "string_agg" | "json_agg" | "jsonb_agg" | "json_object_agg" => {
-            "first, last, min, max and count describe the rows of a window"
-        }
-        "integral" => "name the step, for example `x * extract(epoch from ts - lag(ts))`, and sum that name",
-        "increase" | "rate" => "name the step, for example `x - lag(x)`, and sum that name",
-        "min_by" | "max_by" => "min, max, first and last give single columns",
+        "json_agg" | "jsonb_agg" | "json_object_agg" => "use array_agg(x)",
+        "rate" => "divide increase(counter) by the length of the window",
+        "quantile" => "use percentile_cont(p) within group (order by x), or approx_percentile(x, p)",
         "first_value" => "use first(x)",
         "last_value" => "use last(x)",
-        "lead" | "nth_value" => "later rows are not known yet; lag(x, n) looks at earlier ones",
+        "lead" => "later rows are not known yet; lag(x, n) looks at earlier ones",
         "row_number" => "use count(*)",
         "rank" | "dense_rank" | "ntile" | "percent_rank" | "cume_dist" => "a bolt of kind `top` ranks rows",
-        "corr" | "covar_pop" | "covar_samp" | "regr_slope" => "avg, stddev and variance are available",
+        "regr_r2" => "use corr(y, x) * corr(y, x)",
         "now" | "clock_timestamp" | "statement_timestamp" | "transaction_timestamp" | "timeofday" => {
             "expressions read no clock; `_time` is the time of the tuple"
         }

@@ -124,7 +124,7 @@ impl Known {
                 ))
             })?,
         };
-        panics.retain(|panic| !space.split(&panic.split).is_some_and(|split| split.position > panic.position));
+        panics.retain(|panic| space.split(&panic.split).is_none_or(|split| split.position <= panic.position));
         Ok(Known { path, panics })
     }
 
@@ -194,7 +194,10 @@ pub(super) fn after(
     if let Err(error) = known.note(panics) {
         return Some(error);
     }
-    let goes_on = panics.iter().fold(true, |on, panic| history.add(panic.epoch) && on);
+    let mut goes_on = true;
+    for panic in panics {
+        goes_on &= history.add(panic.epoch);
+    }
     match goes_on {
         _ if stopped > 1 => Some(first.ends("the topology was stopped at once")),
         true => None,

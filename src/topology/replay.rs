@@ -131,7 +131,7 @@ impl Replay {
             Err(LogError::NoTopic { .. }) => return Ok(()),
             topic => topic?,
         };
-        let start = self.selection.from.map_or(Start::Earliest, |from| Start::Offset(from));
+        let start = self.selection.from.map_or(Start::Earliest, Start::Offset);
         let mut reader = topic.reader(0, start)?;
         self.end = reader.end()?;
         let mut groups: BTreeMap<(String, String, Option<String>), Vec<u64>> = BTreeMap::new();

@@ -22,6 +22,8 @@ pub enum Method {
     Squares,
     /// The least or greatest value, the oldest or newest row: no words (kept beside, or in the list of rows).
     Choice,
+    /// Something larger: no words (kept beside).
+    Gather,
 }
 
 impl Method {
@@ -34,6 +36,7 @@ impl Method {
             F::Sum | F::Avg => Method::Whole,
             F::StddevSamp | F::StddevPop | F::VarSamp | F::VarPop => Method::Squares,
             F::Min | F::Max | F::First | F::Last | F::Lag => Method::Choice,
+            _ => Method::Gather,
         }
     }
 
@@ -45,7 +48,7 @@ impl Method {
             Method::Whole => 3,
             Method::Double => 5,
             Method::Squares => 6,
-            Method::Choice | Method::Rows => 0,
+            Method::Choice | Method::Rows | Method::Gather => 0,
         }
     }
 
@@ -62,7 +65,38 @@ impl Method {
             }
             Method::Double => double(words, f64::from_bits(value), sign),
             Method::Squares => squares(words, value, ty, sign),
-            Method::Choice | Method::Rows => {}
+            Method::Choice | Method::Rows | Method::Gather => {}
+        }
+    }
+
+    /// Takes in all that other words have taken in.
+    pub fn merge(self, words: &mut [u64], from: &[u64]) {
+        match self {
+            Method::Choice | Method::Rows | Method::Gather => {}
+            Method::Count => words[0] += from[0],
+            Method::Truth => {
+                words[0] += from[0];
+                words[1] += from[1];
+            }
+            _ if from[0] == 0 => {}
+            _ if words[0] == 0 => words[..self.words()].copy_from_slice(&from[..self.words()]),
+            Method::Whole => {
+                words[0] += from[0];
+                let sum = whole(words).wrapping_add(whole(from));
+                (words[1], words[2]) = (sum as u64, (sum >> 64) as u64);
+            }
+            Method::Double => {
+                words[0] += from[0];
+                put(words, 1, sum(words, 1).plus(sum(from, 1)));
+                words[3] = merge_special(words[3], from[3]);
+                words[4] = (f64::from_bits(words[4]) + f64::from_bits(from[4])).to_bits();
+            }
+            Method::Squares => {
+                words[0] += from[0];
+                put(words, 1, sum(words, 1).plus(sum(from, 1)));
+                put(words, 3, sum(words, 3).plus(sum(from, 3)));
+                words[5] += from[5];
+            }
         }
     }
 
@@ -71,7 +105,7 @@ impl Method {
     pub fn count(self, words: &[u64]) -> u64 {
         match self {
             Method::Truth => words[0] + words[1],
-            Method::Choice | Method::Rows => 0,
+            Method::Choice | Method::Rows | Method::Gather => 0,
             _ => words[0],
         }
     }
@@ -152,6 +186,12 @@ fn special(words: &mut [u64], x: f64, sign: i64) {
         (false, 1) => words[3] += 1 << shift,
         (false, _) => words[3] -= 1 << shift,
     }
+}
+
+/// The counts of doubles that are not finite together, each at most its end.
+fn merge_special(a: u64, b: u64) -> u64 {
+    let count = |word: u64, at: u32| word >> (at * SPECIAL_BITS) & SPECIAL_MAX;
+    (0..3).map(|at| (count(a, at) + count(b, at)).min(SPECIAL_MAX) << (at * SPECIAL_BITS)).sum()
 }
 
 fn squares(words: &mut [u64], value: u64, ty: DataType, sign: i64) {

@@ -1,7 +1,8 @@
 //! A call as its windows see it: how its result is kept, where, and which rows count.
 
 use super::accumulate::Method;
-use super::ordered::{Given, Texts, sortable};
+use super::gather::{Gather, Item, Way};
+use super::ordered::{Given, Side, Texts, sortable};
 use super::{CallSpec, Length};
 use crate::expr::AggregateFunction as F;
 use crate::tuple::{DataType, TextWord};
@@ -34,6 +35,8 @@ pub struct Call {
     pub mask: u64,
     /// The flag of rows whose argument is NULL.
     pub null: u64,
+    /// Place of its second argument in the words of a row.
+    pub second: usize,
 }
 
 fn flag(flag: Option<u8>) -> u64 {
@@ -43,16 +46,17 @@ fn flag(flag: Option<u8>) -> u64 {
 impl Call {
     /// A call without places.
     pub fn new(spec: &CallSpec, length: Length) -> Call {
-        let (filtered, null) = (flag(spec.filtered), flag(spec.null));
+        let (filtered, null) = (flag(spec.filtered) | flag(spec.foreign), flag(spec.null));
         let of_rows = matches!(spec.function, F::First | F::Last | F::Lag);
-        let mask = if of_rows { filtered } else { filtered | null };
+        let second = flag(spec.second.and_then(|second| second.null));
+        let mask = if of_rows { filtered } else { filtered | null | second };
         let mut method = Method::of(spec);
-        let distinct = spec.distinct && !matches!(method, Method::Choice | Method::Truth);
+        let distinct = spec.distinct && !matches!(method, Method::Choice | Method::Truth | Method::Gather);
         if method == Method::Count && mask == 0 && !distinct && length != Length::All {
             method = Method::Rows;
         }
         let spec = CallSpec { distinct, ..spec.clone() };
-        Call { spec, method, window: 0, at: 0, value: 0, side: None, mask, null }
+        Call { spec, method, window: 0, at: 0, value: 0, side: None, mask, null, second: 0 }
     }
 
     /// Whether its result is more than the window's first row, last row or number of rows.
@@ -63,6 +67,29 @@ impl Call {
     /// Whether it looks at the value of its argument.
     pub fn has_value(&self) -> bool {
         self.spec.argument.is_some() && (self.spec.distinct || !matches!(self.method, Method::Count | Method::Rows))
+    }
+
+    /// What it keeps of a key beside words, empty.
+    pub fn new_side(&self, way: Way) -> Side {
+        match self.method {
+            Method::Gather => Side::Gather(Box::new(Gather::new(&self.spec, way))),
+            _ => Side::new(self.spec.distinct, self.spec.ty),
+        }
+    }
+
+    /// What a kept row gives.
+    #[inline(always)]
+    pub fn item<'a>(&self, time: i64, words: &[u64], texts: &'a Texts) -> Item<'a> {
+        let (word, second) = (words[self.value], if self.spec.second.is_some() { words[self.second] } else { 0 });
+        Item { time, word, text: self.given(word, texts).text, second }
+    }
+
+    /// What the current row gives.
+    #[inline(always)]
+    pub fn item_of<'a>(&self, row: Row<'a>) -> Item<'a> {
+        let word = self.word(row);
+        let second = self.spec.second.map_or(0, |second| row.arguments[second.argument]);
+        Item { time: row.time, word, text: self.current(word).text, second }
     }
 
     /// Its argument in the current row.

@@ -57,6 +57,18 @@ impl Sum {
         Sum { hi, lo: x.mul_add(x, -hi) }
     }
 
+    /// The product of two doubles, exactly.
+    #[inline(always)]
+    pub fn product(x: f64, y: f64) -> Sum {
+        let hi = x * y;
+        Sum { hi, lo: x.mul_add(y, -hi) }
+    }
+
+    /// Multiplied by another sum.
+    pub fn times(self, other: Sum) -> Sum {
+        Sum::product(self.hi, other.hi).add(self.hi * other.lo + self.lo * other.hi)
+    }
+
     /// The square of a sum.
     pub fn squared(self) -> Sum {
         let square = Sum::square(self.hi);

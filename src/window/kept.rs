@@ -1,5 +1,6 @@
 //! The windows of a key as the store keeps them: `[newest time | rows by time: a list and running results | rows by
-//! arrival: number, rows, running results | results over all rows]`, as far as there are such windows.
+//! arrival: number, rows, running results | results over all rows | values and results of each run | rows of each window
+//! of the newest]`, as far as there are such windows.
 //!
 //! Rows by time are a list in segments ([`Trail`]), so that a key with many rows costs as much as its new ones; rows by
 //! arrival are as few as the windows say and are written whole.
@@ -71,6 +72,8 @@ impl Content for Rolling {
         if let Some(whole) = &self.whole {
             whole.write(state, entry, out);
         }
+        self.runs.iter().for_each(|run| run.write(state, entry, out));
+        self.latest.iter().for_each(|latest| latest.write(entry, out));
     }
 
     fn decode(&mut self, entry: u32, mut bytes: &[u8], space: &Space) -> Result<(), StoreError> {
@@ -93,6 +96,12 @@ impl Content for Rolling {
         }
         if let Some(whole) = &mut self.whole {
             whole.read_back(state, entry, from).ok_or_else(damaged)?;
+        }
+        for run in &mut self.runs {
+            run.read_back(state, entry, from).ok_or_else(damaged)?;
+        }
+        for latest in &mut self.latest {
+            latest.read_back(entry, from).ok_or_else(damaged)?;
         }
         state[NEWEST] = newest as u64;
         Ok(())
@@ -147,6 +156,11 @@ impl Content for Rolling {
         let (bytes, _) = self.bytes();
         let rows = [&self.timed, &self.arrived].map(|track| track.as_ref().map_or(0, |track| track.used_bytes()));
         let trail = if self.trails.is_some() { size_of::<Trail>() } else { 0 };
-        Index::bytes_of(entries) + entries * (bytes + trail + 8) + self.trail_bytes + rows[0] + rows[1]
+        Index::bytes_of(entries)
+            + entries * (bytes + trail + 8)
+            + self.trail_bytes
+            + rows[0]
+            + rows[1]
+            + self.latest.iter().map(|latest| latest.used_bytes()).sum::<usize>()
     }
 }

@@ -1,8 +1,8 @@
 //! Rolling aggregates over the rows of keys.
 //!
 //! Owns the rows inside windows, their running results and the order of rows; pure: knows neither frames nor clocks.
-//! Three stores of rows serve the three kinds of windows: by duration (rows in order of time), by number of rows (in
-//! order of arrival) and all rows (results only, no rows).
+//! Each kind of window has a store of its own: by duration (rows in order of time), by number of rows (in order of
+//! arrival), the newest row of each value, and results without rows (all rows; those since a value changed).
 //!
 //! A row is taken in three steps: [`Rolling::begin`] moves the windows to its time, [`Rolling::read`] answers a call
 //! as if the row were there, [`Rolling::commit`] makes it so (or [`Rolling::abort`] leaves no trace of it). Invariant:
@@ -12,19 +12,27 @@
 
 mod accumulate;
 mod call;
+pub mod closing;
 mod exact;
+mod fold;
+mod gather;
+mod grid;
 mod kept;
+mod latest;
 mod ordered;
 mod rolling;
+mod run;
 #[cfg(test)]
 mod tests;
 mod track;
 mod whole;
 
+pub use fold::Fold;
+pub use grid::{Grid, PaneTime, Unit};
 pub use rolling::Rolling;
 
 use crate::expr::AggregateFunction;
-use crate::tuple::DataType;
+use crate::tuple::{DataType, Value};
 
 /// Place in the state of a key: event time of its newest row.
 const NEWEST: usize = 0;
@@ -38,6 +46,27 @@ pub enum Length {
     Rows(u64),
     /// All.
     All,
+    /// Those since the values of window `.0` last changed, in order of arrival.
+    Run(usize),
+    /// The newest one of each value of window `.0`.
+    Latest(usize),
+}
+
+/// A value that a row has beside the arguments of calls: what a `run` or `latest` window looks at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ValueSpec {
+    /// Index of the argument.
+    pub argument: usize,
+    /// Its type.
+    pub ty: DataType,
+    /// Flag that is set where it is NULL.
+    pub null: Option<u8>,
+}
+
+impl ValueSpec {
+    fn is_null(&self, flags: u64) -> bool {
+        self.null.is_some_and(|flag| flags >> flag & 1 == 1)
+    }
 }
 
 /// A window.
@@ -66,6 +95,33 @@ pub struct CallSpec {
     pub null: Option<u8>,
     /// Flag that is set where the filter is not true.
     pub filtered: Option<u8>,
+    /// Flag that is set where the row is of another input than those that the call looks at.
+    pub foreign: Option<u8>,
+    /// The second argument, of functions of two: never a text.
+    pub second: Option<ValueSpec>,
+    /// The constant that some functions take: a share, a number, a half-life, what stands between texts.
+    pub parameter: Value,
+    /// Most values of a list, if it says so.
+    pub bound: Value,
+}
+
+impl CallSpec {
+    /// A call of a function over values of a type, which looks at nothing yet.
+    pub fn new(function: AggregateFunction, ty: DataType) -> CallSpec {
+        CallSpec {
+            function,
+            distinct: false,
+            window: 0,
+            argument: None,
+            ty,
+            null: None,
+            filtered: None,
+            foreign: None,
+            second: None,
+            parameter: Value::Null,
+            bound: Value::Null,
+        }
+    }
 }
 
 /// Why a call has no result: it is outside of its type.

@@ -1,5 +1,6 @@
 //! What running results keep beside words: texts, queues of candidates, counts of values.
 
+use super::gather::Gather;
 use crate::expr::AggregateFunction as F;
 use crate::store::Codec;
 use crate::tuple::{DataType, TextWord};
@@ -20,7 +21,15 @@ impl Texts {
     /// Keeps a copy.
     pub fn keep(&mut self, text: TextWord) -> u64 {
         // The word of a NULL may be zero.
-        let text: Box<str> = if text.0 == 0 { Box::default() } else { text.as_str().into() };
+        self.own(if text.0 == 0 { Box::default() } else { text.as_str().into() })
+    }
+
+    /// Keeps the text of a number once more.
+    pub fn copy(&mut self, number: u64) -> u64 {
+        self.own(self.get(number).into())
+    }
+
+    fn own(&mut self, text: Box<str>) -> u64 {
         match self.free.pop() {
             Some(number) => {
                 self.texts[number as usize] = text;
@@ -56,6 +65,17 @@ pub fn sortable(word: u64, ty: DataType) -> u64 {
     }
 }
 
+/// The word that sorts so ([`sortable`]).
+#[inline(always)]
+pub fn unsortable(key: u64, ty: DataType) -> u64 {
+    const SIGN: u64 = 1 << 63;
+    match ty {
+        DataType::Double if key == u64::MAX => f64::NAN.to_bits(),
+        DataType::Double if key & SIGN == 0 => !key,
+        _ => key ^ SIGN,
+    }
+}
+
 /// Whether `function` (min or max) prefers a value that compares to the other like `order`.
 #[inline(always)]
 pub fn preferred(function: F, order: Ordering) -> bool {
@@ -71,7 +91,7 @@ pub enum Values {
 }
 
 /// One value for doubles that are equal.
-fn equal_word(word: u64, ty: DataType) -> u64 {
+pub fn equal_word(word: u64, ty: DataType) -> u64 {
     match ty {
         DataType::Double if f64::from_bits(word) == 0.0 => 0,
         DataType::Double if f64::from_bits(word).is_nan() => f64::NAN.to_bits(),
@@ -90,14 +110,38 @@ pub struct Given<'a> {
     pub ty: DataType,
 }
 
+impl Given<'_> {
+    /// Whether both are one value.
+    pub fn is(&self, other: Given<'_>) -> bool {
+        match (self.text, other.text) {
+            (Some(a), Some(b)) => a == b,
+            _ => equal_word(self.word, self.ty) == equal_word(other.word, other.ty),
+        }
+    }
+}
+
 impl Values {
+    /// No values of a type.
+    pub fn new(ty: DataType) -> Values {
+        match ty {
+            DataType::Text => Values::Texts(HashMap::default()),
+            _ => Values::Words(HashMap::default()),
+        }
+    }
+
     /// Whether a value is there.
     pub fn contains(&self, value: Given<'_>) -> bool {
-        match (self, value.text) {
-            (Values::Texts(counts), Some(text)) => counts.contains_key(text),
-            (Values::Words(counts), _) => counts.contains_key(&equal_word(value.word, value.ty)),
-            (Values::Texts(_), None) => false,
-        }
+        self.count(value) > 0
+    }
+
+    /// How often a value is there.
+    pub fn count(&self, value: Given<'_>) -> u32 {
+        let count = match (self, value.text) {
+            (Values::Texts(counts), Some(text)) => counts.get(text),
+            (Values::Words(counts), _) => counts.get(&equal_word(value.word, value.ty)),
+            (Values::Texts(_), None) => None,
+        };
+        count.copied().unwrap_or(0)
     }
 
     /// One more; whether it is the first.
@@ -138,6 +182,33 @@ impl Values {
         false
     }
 
+    /// Takes in all of another's values; tells of each word that was not there.
+    pub fn merge(&mut self, from: &Values, mut new: impl FnMut(u64)) {
+        match (self, from) {
+            (Values::Words(counts), Values::Words(from)) => {
+                for (word, n) in from {
+                    let count = counts.entry(*word).or_insert(0);
+                    if *count == 0 {
+                        new(*word);
+                    }
+                    *count = count.saturating_add(*n);
+                }
+            }
+            (Values::Texts(counts), Values::Texts(from)) => {
+                for (text, n) in from {
+                    match counts.get_mut(text) {
+                        Some(count) => *count = count.saturating_add(*n),
+                        None => {
+                            counts.insert(text.clone(), *n);
+                            new(0);
+                        }
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// The values, as far as they are words.
     pub fn words(&self) -> impl Iterator<Item = u64> + '_ {
         match self {
@@ -155,22 +226,21 @@ pub enum Side {
     Queue(VecDeque<(u32, u64)>),
     /// The values of a `distinct` call.
     Values(Values),
+    /// What a larger function has gathered.
+    Gather(Box<Gather>),
 }
 
 impl Side {
     /// An empty one for a call.
     pub fn new(distinct: bool, ty: DataType) -> Side {
-        match (distinct, ty) {
-            (true, DataType::Text) => Side::Values(Values::Texts(HashMap::default())),
-            (true, _) => Side::Values(Values::Words(HashMap::default())),
-            (false, _) => Side::Queue(VecDeque::new()),
-        }
+        if distinct { Side::Values(Values::new(ty)) } else { Side::Queue(VecDeque::new()) }
     }
 
     /// Appends the counts of values; a queue follows from the rows.
     pub fn write(&self, out: &mut Vec<u8>) {
         match self {
             Side::Queue(_) => {}
+            Side::Gather(gather) => gather.write(out),
             Side::Values(Values::Words(counts)) => {
                 (counts.len() as u32).write(out);
                 for (word, count) in counts {
@@ -192,6 +262,7 @@ impl Side {
     pub fn read_back(&mut self, from: &mut &[u8]) -> Option<()> {
         match self {
             Side::Queue(_) => {}
+            Side::Gather(gather) => gather.read_back(from)?,
             Side::Values(Values::Words(counts)) => {
                 for _ in 0..u32::read(from)? {
                     let word = u64::read(from)?;
@@ -206,14 +277,5 @@ impl Side {
             }
         }
         Some(())
-    }
-
-    /// Makes it empty.
-    pub fn clear(&mut self) {
-        match self {
-            Side::Queue(queue) => queue.clear(),
-            Side::Values(Values::Words(counts)) => counts.clear(),
-            Side::Values(Values::Texts(counts)) => counts.clear(),
-        }
     }
 }

@@ -1,9 +1,12 @@
 //! The engine: which call looks at which store of rows.
 
 use super::call::Row;
+use super::gather::Way;
+use super::latest::LatestWindow;
+use super::run::RunWindow;
 use super::track::{Order, Track};
 use super::whole::Whole;
-use super::{CallSpec, Length, NEWEST, Overflow, WindowSpec};
+use super::{CallSpec, Length, NEWEST, Overflow, ValueSpec, WindowSpec};
 use crate::store::{Slab, Trail, Words, prefetch};
 use crate::tuple::Arena;
 
@@ -12,6 +15,9 @@ enum Place {
     Timed(usize),
     Arrived(usize),
     Whole(usize),
+    /// Which one, and which call of it.
+    Run(usize, usize),
+    Latest(usize, usize),
 }
 
 /// The windows of one task: by entry number of the key.
@@ -23,6 +29,8 @@ pub struct Rolling {
     pub(super) timed: Option<Track>,
     pub(super) arrived: Option<Track>,
     pub(super) whole: Option<Whole>,
+    pub(super) runs: Vec<RunWindow>,
+    pub(super) latest: Vec<LatestWindow>,
     /// Where the rows by time of each key are in the store; none if the windows live in memory only.
     pub(super) trails: Option<Slab<Trail>>,
     /// What those take beside their own size, bytes.
@@ -34,8 +42,9 @@ pub struct Rolling {
 }
 
 impl Rolling {
-    /// Windows and calls over them. Rows may be up to `lateness` microseconds older than the newest of their key.
-    pub fn new(windows: &[WindowSpec], calls: &[CallSpec], lateness: i64) -> Rolling {
+    /// Windows and calls over them; `values` says what [`Length::Run`] and [`Length::Latest`] look at. Rows may be up to
+    /// `lateness` microseconds older than the newest of their key.
+    pub fn new(windows: &[WindowSpec], calls: &[CallSpec], values: &[Vec<ValueSpec>], lateness: i64) -> Rolling {
         let mut places = vec![Place::Whole(0); calls.len()];
         let longest = windows.iter().filter_map(|w| if let Length::Time(l) = w.length { Some(l) } else { None }).max();
         let of = |wanted: &dyn Fn(Length) -> Option<i64>| {
@@ -76,13 +85,35 @@ impl Rolling {
         for (at, number) in numbers.into_iter().enumerate() {
             places[number] = Place::Whole(at);
         }
-        let whole = (!specs.is_empty()).then(|| Whole::new(next, &specs, &exclude));
-        let words = whole.as_ref().map_or(next, Whole::end);
+        let whole = (!specs.is_empty()).then(|| Whole::new(next, &specs, &exclude, Way::Arrives));
+        next = whole.as_ref().map_or(next, Whole::end);
+        let (mut runs, mut latest) = (Vec::new(), Vec::new());
+        for (number, values) in values.iter().enumerate() {
+            let of = |length: Length| length == Length::Run(number) || length == Length::Latest(number);
+            let own: Vec<usize> = (0..calls.len()).filter(|n| of(windows[calls[*n].window].length)).collect();
+            let Some(first) = own.first() else { continue };
+            let specs: Vec<CallSpec> = own.iter().map(|n| calls[*n].clone()).collect();
+            let exclude: Vec<bool> = own.iter().map(|n| windows[calls[*n].window].exclude_current).collect();
+            let is_run = windows[calls[*first].window].length == Length::Run(number);
+            for (at, call) in own.iter().enumerate() {
+                places[*call] = if is_run { Place::Run(runs.len(), at) } else { Place::Latest(latest.len(), at) };
+            }
+            match values.first() {
+                Some(value) if !is_run => latest.push(LatestWindow::new(*value, &specs, &exclude)),
+                _ => {
+                    let run = RunWindow::new(next, values, &specs, &exclude);
+                    next = run.end();
+                    runs.push(run);
+                }
+            }
+        }
         Rolling {
-            state: Words::new(words),
+            state: Words::new(next),
             timed,
             arrived,
             whole,
+            runs,
+            latest,
             trails: None,
             trail_bytes: 0,
             row: Vec::new(),
@@ -107,6 +138,8 @@ impl Rolling {
         if let Some(whole) = &mut self.whole {
             whole.reset(state, entry);
         }
+        self.runs.iter_mut().for_each(|run| run.reset(state, entry));
+        self.latest.iter_mut().for_each(|latest| latest.reset(entry));
         state[NEWEST] = i64::MIN as u64;
         if let Some(trails) = &mut self.trails {
             trails.reach(entry);
@@ -193,6 +226,8 @@ impl Rolling {
                 track.read(at, state, entry, row, arena)
             }
             (Place::Whole(at), _, _, Some(whole)) => whole.read(at, state, entry, row, arena),
+            (Place::Run(of, at), ..) => self.runs[of].read(at, state, entry, row, arena),
+            (Place::Latest(of, at), ..) => self.latest[of].read(at, entry, row, arena),
             _ => Ok(None),
         }
     }
@@ -229,6 +264,8 @@ impl Rolling {
         if let Some(whole) = &mut self.whole {
             whole.commit(state, entry, row);
         }
+        self.runs.iter_mut().for_each(|run| run.commit(state, entry, row));
+        self.latest.iter_mut().for_each(|latest| latest.commit(entry, row));
         state[NEWEST] = time.max(state[NEWEST] as i64) as u64;
     }
 

@@ -42,9 +42,28 @@ fn tuples() -> impl Strategy<Value = Vec<(usize, bool, Tuple)>> {
 }
 
 fn windows() -> Vec<WindowSpec> {
-    let lengths = [Length::Time(10), Length::Time(3), Length::Rows(1), Length::Rows(4), Length::All];
+    let lengths = [
+        Length::Time(10),
+        Length::Time(3),
+        Length::Rows(1),
+        Length::Rows(4),
+        Length::All,
+        Length::Run(0),
+        Length::Latest(1),
+    ];
     let both = |length| [false, true].map(|exclude_current| WindowSpec { length, exclude_current });
     lengths.into_iter().flat_map(both).collect()
+}
+
+/// What runs look at (the condition and the text), and the newest rows (the text).
+fn values() -> Vec<Vec<ValueSpec>> {
+    let value = |at: usize| ValueSpec { argument: at, ty: TYPES[at], null: Some(at as u8) };
+    vec![vec![value(3), value(2)], vec![value(2)]]
+}
+
+/// The value of a row for some of its columns.
+fn value_of(row: &Tuple, columns: &[usize]) -> Vec<Option<u64>> {
+    columns.iter().map(|at| (row.flags >> at & 1 == 0).then_some(row.words[*at])).collect()
 }
 
 fn calls() -> Vec<CallSpec> {
@@ -72,6 +91,10 @@ fn calls() -> Vec<CallSpec> {
             ty: argument.map_or(DataType::Bigint, |at| TYPES[at]),
             null: argument.map(|at| at as u8),
             filtered,
+            second: None,
+            foreign: None,
+            parameter: Value::Null,
+            bound: Value::Null,
         };
         for (function, arguments) in functions {
             for argument in arguments {
@@ -97,6 +120,19 @@ fn inside(rows: &[Tuple], window: WindowSpec) -> Vec<&Tuple> {
         }
         Length::Rows(n) => candidates[candidates.len().saturating_sub(n as usize)..].iter().collect(),
         Length::All => candidates.iter().collect(),
+        Length::Run(_) => {
+            let of = |row: &Tuple| value_of(row, &[3, 2]);
+            let from = candidates.iter().rposition(|row| of(row) != of(current)).map_or(0, |at| at + 1);
+            candidates[from..].iter().collect()
+        }
+        Length::Latest(_) => {
+            let is_newest = |(n, row): &(usize, &Tuple)| {
+                let newer = |(m, other): (usize, &Tuple)| (other.time, m) > (row.time, *n);
+                let same = |other: &Tuple| value_of(other, &[2]) == value_of(row, &[2]);
+                !candidates.iter().enumerate().any(|(m, other)| same(other) && newer((m, other)))
+            };
+            candidates.iter().enumerate().filter(is_newest).map(|(_, row)| row).collect()
+        }
     };
     if !matches!(window.length, Length::Rows(_)) {
         inside.sort_by_key(|row| row.time);
@@ -244,7 +280,7 @@ proptest! {
         mix in prop_oneof![Just(Mix::All), Just(Mix::WithoutQueues), Just(Mix::Plain)],
     ) {
         let (windows, calls) = (windows(), mixed(mix));
-        let mut rolling = Rolling::new(&windows, &calls, LATENESS);
+        let mut rolling = Rolling::new(&windows, &calls, &values(), LATENESS);
         let mut seen: [Vec<Tuple>; 2] = Default::default();
         rolling.reset(0);
         rolling.reset(1);
@@ -302,8 +338,12 @@ fn sums(values: &[(i64, f64)]) -> Vec<Result<Option<f64>, Overflow>> {
         ty: DataType::Double,
         null: None,
         filtered: None,
+        second: None,
+        foreign: None,
+        parameter: Value::Null,
+        bound: Value::Null,
     };
-    let mut rolling = Rolling::new(&windows, &[call], 0);
+    let mut rolling = Rolling::new(&windows, &[call], &[], 0);
     rolling.reset(0);
     let mut row = |(time, value): &(i64, f64)| {
         rolling.begin(0, *time);
@@ -405,8 +445,8 @@ proptest! {
         mix in prop_oneof![Just(Mix::All), Just(Mix::WithoutQueues), Just(Mix::Plain)],
     ) {
         let (windows, calls) = (windows(), mixed(mix));
-        let mut stayed = Rolling::new(&windows, &calls, LATENESS);
-        let mut away = Rolling::new(&windows, &calls, LATENESS).durable();
+        let mut stayed = Rolling::new(&windows, &calls, &values(), LATENESS);
+        let mut away = Rolling::new(&windows, &calls, &values(), LATENESS).durable();
         let mut kept = Kept::new();
         (0..2).for_each(|entry| { stayed.reset(entry); away.reset(entry) });
         let mut start = 0;

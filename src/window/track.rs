@@ -11,6 +11,7 @@
 
 use super::accumulate::{self, Method};
 use super::call::{Call, Row, compare};
+use super::gather::{Asked, Way};
 use super::ordered::{Side, Texts, preferred};
 use super::{CallSpec, Length, NEWEST, Overflow};
 use crate::expr::AggregateFunction as F;
@@ -107,7 +108,8 @@ impl Track {
         for (_, call) in &mut planned {
             let spec = &call.spec;
             let filtered_row = matches!(spec.function, F::First | F::Last | F::Lag) && call.mask != 0;
-            if spec.distinct || matches!(spec.function, F::Min | F::Max) || filtered_row {
+            let gathers = call.method == Method::Gather;
+            if spec.distinct || matches!(spec.function, F::Min | F::Max) || filtered_row || gathers {
                 call.side = Some(side_count);
                 side_count += 1;
             }
@@ -117,6 +119,13 @@ impl Track {
                     kept.len() - 1
                 });
                 call.value = arguments + known;
+            }
+            if let Some(second) = spec.second {
+                let known = kept.iter().position(|(known, _)| *known == second.argument).unwrap_or_else(|| {
+                    kept.push((second.argument, false));
+                    kept.len() - 1
+                });
+                call.second = arguments + known;
             }
             (call.window, call.at) = (spec.window, next);
             next += call.method.words();
@@ -179,7 +188,7 @@ impl Track {
             self.sides.reach(entry);
             // New ones: a map or queue that has grown gives its memory back.
             let mut sides: Vec<(usize, Side)> = Vec::with_capacity(self.side_count);
-            sides.extend(self.calls.iter().filter_map(|c| Some((c.side?, Side::new(c.spec.distinct, c.spec.ty)))));
+            sides.extend(self.calls.iter().filter_map(|c| Some((c.side?, c.new_side(Way::Slides)))));
             sides.sort_by_key(|(index, _)| *index);
             *self.sides.get_mut(entry) = sides.into_iter().map(|(_, side)| side).collect();
         }
@@ -283,7 +292,9 @@ impl Track {
         if !self.rewinds {
             state[self.results.clone()].fill(0);
             state[self.first_window..self.results.start].fill(0);
-            self.sides.get_mut(entry).iter_mut().for_each(Side::clear);
+            let fresh = |call: &Call| Some((call.side?, call.new_side(Way::Slides)));
+            let sides = self.sides.get_mut(entry);
+            self.calls.iter().filter_map(fresh).for_each(|(at, side)| sides[at] = side);
         }
         for index in 0..self.windows.len() {
             self.reach_back(state, entry, index, time);
@@ -354,6 +365,7 @@ impl Track {
                         call.method.change(results, value, call.spec.ty, 1);
                     }
                 }
+                Some(Side::Gather(gather)) => gather.add(call.item(words[TIME] as i64, words, &self.texts)),
                 Some(Side::Queue(queue)) => {
                     if matches!(call.spec.function, F::Min | F::Max) {
                         let new = call.given(value, &self.texts);
@@ -540,6 +552,9 @@ impl Track {
             return Ok(Some(u64::from(high(state[self.first_window + call.window])) + u64::from(counts)));
         }
         let side = call.side.map(|side| &self.sides.get(entry)[side]);
+        if let Some(Side::Gather(gather)) = side {
+            return gather.result(Asked { call: &call.spec, arena }, counts.then(|| call.item_of(row)));
+        }
         if call.method == Method::Choice {
             return Ok(self.choose(call, state, side, row, counts, arena));
         }
@@ -629,6 +644,10 @@ fn take_back(call: &Call, state: &mut [u64], side: Option<&mut Side>, cell: u32,
     let gone = match side {
         None => true,
         Some(Side::Values(values)) => values.remove(call.given(value, texts)),
+        Some(Side::Gather(gather)) => {
+            gather.remove_first(call.item(words[TIME] as i64, words, texts));
+            false
+        }
         Some(Side::Queue(queue)) => {
             if queue.front().is_some_and(|front| front.0 == cell) {
                 queue.pop_front();

@@ -1,12 +1,14 @@
 //! One task: the steps of a row, and the state of keys.
 
 use super::Plan;
+use super::program::{Argument, Program};
+use super::work::{self, Answers, Steps};
 use crate::bolts::failure_text;
 use crate::component::{Bolt, BoltBuild, ComponentError, Flow, Step};
-use crate::expr::{AggregateFunction, Compiled, EntryStep, EvalError, Expr};
+use crate::expr::EvalError;
 use crate::store::{Index, KeyReader, KeyRef, Life, LifeMeter, State};
-use crate::tuple::{DataType, Frame, RUN_TUPLES, Run, Slot, TextWord};
-use crate::window::{CallSpec, Rolling};
+use crate::tuple::{Arena, DataType, Frame, RUN_TUPLES, Run, Slot, TextWord};
+use crate::window::{Overflow, Rolling};
 
 /// Expired keys are looked for at one place in so many tuples, and at so many places for each new key.
 const SWEEP_EVERY: u32 = 8;
@@ -15,296 +17,131 @@ const SWEEP_NEW: usize = 4;
 /// No entry is known.
 const NONE: u32 = u32::MAX;
 
-/// One step of a row, as it is planned.
-enum Part {
-    /// Compute an added column.
-    Entry(usize),
-    /// Test filter `.0`: the flag says that it is not true.
-    Filter(usize),
-    /// Take argument `.0`.
-    Argument(usize),
-    /// Answer a call.
-    Call(usize),
-}
-
-struct Argument {
-    expr: Expr,
-    /// Index of the filter without which it is not evaluated.
-    filter: Option<usize>,
-    identity: String,
-    entry: usize,
-}
-
-struct FilterPart {
-    expr: Expr,
-    identity: String,
-    entry: usize,
-}
-
-/// What a row goes through. Arguments' NULL flags come first, those of filters after them.
-pub struct Program {
-    parts: Vec<Part>,
-    arguments: Vec<Argument>,
-    filters: Vec<FilterPart>,
-    /// Argument and filter of each call.
-    of_call: Vec<(Option<usize>, Option<usize>)>,
-}
-
-impl Program {
-    fn new(plan: &Plan) -> Program {
-        let mut program =
-            Program { parts: Vec::new(), arguments: Vec::new(), filters: Vec::new(), of_call: Vec::new() };
-        program.of_call = vec![(None, None); plan.entries.calls.len()];
-        let mut afterwards = Vec::new();
-        for step in &plan.entries.order {
-            let index = match *step {
-                EntryStep::Expression(entry) => {
-                    if plan.call_of(entry).is_none_or(|call| plan.entry_of(call) != Some(entry)) {
-                        program.parts.push(Part::Entry(entry));
-                    }
-                    continue;
-                }
-                EntryStep::Call(index) => index,
-            };
-            let call = &plan.entries.calls[index];
-            let filter = call.filter.as_ref().map(|expr| program.filter(expr, call.entry));
-            let lag = call.function == AggregateFunction::Lag;
-            let argument = call.argument.as_ref().map(|expr| {
-                // The value of a lag is that at the end of the step: another one than now, for an added column.
-                let (at, new) = program.argument(expr, filter, lag, call.entry);
-                match (new, lag) {
-                    (true, true) => afterwards.push(Part::Argument(at)),
-                    (true, false) => program.parts.push(Part::Argument(at)),
-                    (false, _) => {}
-                }
-                at
-            });
-            program.of_call[index] = (argument, filter);
-            program.parts.push(Part::Call(index));
-        }
-        program.parts.append(&mut afterwards);
-        program
-    }
-
-    /// How many flags a row of this plan has.
-    pub fn size(plan: &Plan) -> usize {
-        let program = Program::new(plan);
-        program.arguments.len() + program.filters.len()
-    }
-
-    fn filter_flag(&self, at: usize) -> u8 {
-        (self.arguments.len() + at) as u8
-    }
-
-    /// The windows of a task.
-    fn rolling(&self, plan: &Plan) -> Rolling {
-        let calls = plan.entries.calls.iter().enumerate().map(|(at, call)| {
-            let (argument, filter) = self.of_call[at];
-            // A filtered row counts as little as one with NULL.
-            let null = argument.filter(|at| self.arguments[*at].expr.nullable());
-            CallSpec {
-                function: call.function,
-                distinct: call.distinct,
-                window: plan.of_call[at],
-                argument,
-                ty: call.argument.as_ref().map_or(DataType::Bigint, Expr::data_type),
-                null: null.map(|at| at as u8),
-                filtered: filter.map(|at| self.filter_flag(at)),
-            }
-        });
-        Rolling::new(&plan.windows, &calls.collect::<Vec<_>>(), plan.lateness)
-    }
-
-    fn filter(&mut self, expr: &Expr, entry: usize) -> usize {
-        let identity = format!("{expr:?}");
-        self.filters.iter().position(|known| known.identity == identity).unwrap_or_else(|| {
-            self.filters.push(FilterPart { expr: expr.clone(), identity, entry });
-            self.parts.push(Part::Filter(self.filters.len() - 1));
-            self.filters.len() - 1
-        })
-    }
-
-    fn argument(&mut self, expr: &Expr, filter: Option<usize>, lag: bool, entry: usize) -> (usize, bool) {
-        // Reading a column cannot fail, so it is shared by all filters.
-        let filter = filter.filter(|_| expr.as_column().is_none());
-        let identity = format!("{lag} {filter:?} {expr:?}");
-        match self.arguments.iter().position(|known| known.identity == identity) {
-            Some(at) => (at, false),
-            None => {
-                self.arguments.push(Argument { expr: expr.clone(), filter, identity, entry });
-                (self.arguments.len() - 1, true)
-            }
-        }
-    }
-}
-
 /// Bytes of state for a key, and for a row in windows of time and of rows.
 pub fn bytes(plan: &Plan) -> (usize, [Option<usize>; 2]) {
-    Program::new(plan).rolling(plan).bytes()
+    rolling(&Program::new(&plan.added), plan).bytes()
 }
 
-enum Source {
-    Slot(Slot),
-    Expr(Compiled),
+/// The windows of a task.
+fn rolling(program: &Program, plan: &Plan) -> Rolling {
+    Rolling::new(&plan.windows, &program.calls(&plan.added, &plan.of_call), &program.values(), plan.lateness)
 }
 
-impl Source {
-    fn new(expr: &Expr, slots: &dyn Fn(usize) -> Slot) -> Source {
-        expr.as_column().map_or_else(|| Source::Expr(expr.compile(slots)), |column| Source::Slot(slots(column)))
+/// The windows at a row.
+struct AtRow<'a> {
+    rolling: &'a Rolling,
+    entry: u32,
+    time: i64,
+}
+
+impl Answers for AtRow<'_> {
+    #[inline(always)]
+    fn answer(&self, call: usize, arguments: &[u64], flags: u64, arena: &Arena) -> Result<Option<u64>, Overflow> {
+        self.rolling.read(call, self.entry, self.time, arguments, flags, arena)
     }
-}
 
-/// One step of a row.
-enum Work {
-    Entry { slot: Slot, source: Source },
-    Filter { flag: u64, expr: Compiled },
-    Argument { at: usize, flag: u64, unless: u64, source: Source, empty: u64 },
-    Call { at: usize, slot: Slot },
-    Lag { at: usize, slot: Slot, offset: u64, default: Option<Compiled> },
+    #[inline(always)]
+    fn rows(&self, call: usize) -> u32 {
+        self.rolling.rows(call, self.entry)
+    }
 }
 
 /// One task of the bolt.
 pub struct Task {
-    key: KeyReader,
+    inputs: Vec<Input>,
     /// Whether keys are words.
     by_word: bool,
     index: Index,
     rolling: Rolling,
     ttl: i64,
-    work: Vec<Work>,
-    /// For each step the added column that it belongs to, for messages.
-    names: Vec<String>,
     arguments: Vec<u64>,
+    /// Arguments of which none is there.
+    no_arguments: Vec<u64>,
     /// Entries of the tuples of the run, none that was freed since.
     resolved: [Resolved; RUN_TUPLES],
     run: usize,
     until_sweep: u32,
     life: Option<Box<Life>>,
+    /// Where rows that are too late say how late they are.
+    lateness: Option<Slot>,
+}
+
+/// What rows of an input go through.
+struct Input {
+    key: KeyReader,
+    steps: Steps,
+    /// The flags that all of them have.
+    flags: u64,
+    /// Whether a row leaves for each.
+    leaves: bool,
+    /// What is copied to columns of each stream.
+    copies: [Vec<(Slot, Slot)>; 2],
 }
 
 impl Task {
     pub(super) fn new(plan: &Plan, build: &BoltBuild<'_>) -> Result<Task, ComponentError> {
-        let program = Program::new(plan);
-        let entries = plan.entries.expressions.len();
-        let slots = |number: usize| match number.checked_sub(plan.columns) {
-            None => build.inputs[0][number],
-            Some(entry) if entry < entries => build.outputs[0][plan.first_added + entry],
-            // A column that is nothing but a call is written by the call.
-            Some(entry_or_call) => {
-                let call = entry_or_call - entries;
-                plan.entry_of(call).map_or(build.scratch[call], |entry| build.outputs[0][plan.first_added + entry])
-            }
+        let added = &plan.added;
+        let program = Program::new(added);
+        let column = |column: usize| {
+            let input = added.input_of(column).unwrap_or(0);
+            build.inputs[input][column - added.inputs[input].first]
         };
-        let filter_flag = |at: usize| program.filter_flag(at);
-        let mut names = Vec::new();
-        let work = program.parts.iter().map(|part| {
-            let (work, entry) = match *part {
-                Part::Entry(entry) => {
-                    let source = Source::new(&plan.entries.expressions[entry], &slots);
-                    (Work::Entry { slot: slots(plan.columns + entry), source }, entry)
-                }
-                Part::Filter(at) => {
-                    let filter = &program.filters[at];
-                    (Work::Filter { flag: 1 << filter_flag(at), expr: filter.expr.compile(&slots) }, filter.entry)
-                }
-                Part::Argument(at) => {
-                    let argument = &program.arguments[at];
-                    let unless = argument.filter.map_or(0, |filter| 1 << filter_flag(filter));
-                    let empty = if argument.expr.data_type() == DataType::Text { TextWord::EMPTY.0 } else { 0 };
-                    let source = Source::new(&argument.expr, &slots);
-                    (Work::Argument { at, flag: 1 << at, unless, source, empty }, argument.entry)
-                }
-                Part::Call(at) => {
-                    let (call, slot) = (&plan.entries.calls[at], slots(plan.columns + entries + at));
-                    let default = call.default.as_ref().map(|expr| expr.compile(&slots));
-                    let lag = call.function == AggregateFunction::Lag;
-                    let work = if lag {
-                        Work::Lag { at, slot, offset: call.offset, default }
-                    } else {
-                        Work::Call { at, slot }
-                    };
-                    (work, call.entry)
-                }
-            };
-            names.push(format!("add.{}", plan.names[entry]));
-            work
-        });
-        let work = work.collect();
-        let key = KeyReader::new(build.key.first().map_or(&[], |key| key));
-        let rolling = program.rolling(plan);
+        let steps = work::compile(&program, added, &|number| added.slot(number, build, column));
+        let inputs: Vec<Input> = steps
+            .into_iter()
+            .enumerate()
+            .map(|(input, steps)| Input {
+                key: KeyReader::new(build.key.get(input).map_or(&[], |key| key)),
+                steps,
+                flags: program.foreign_flags(added.inputs.len(), input),
+                leaves: input == added.at,
+                copies: [0, 1].map(|port: usize| {
+                    let slots = |(from, to): &(usize, usize)| (build.inputs[added.at][*from], build.outputs[port][*to]);
+                    plan.copies[port].iter().map(slots).collect()
+                }),
+            })
+            .collect();
+        let by_word = inputs.iter().all(|input| input.key.is_word());
+        let empty = |argument: &Argument| match argument.expr.data_type() {
+            DataType::Text => TextWord::EMPTY.0,
+            _ => 0,
+        };
+        let no_arguments: Vec<u64> = program.arguments.iter().map(empty).collect();
+        let rolling = rolling(&program, plan);
         let life = build.life("windows", &plan.fingerprint, plan.ttl, rolling.keep())?;
         let rolling = if life.is_some() { rolling.durable() } else { rolling };
         Ok(Task {
-            by_word: key.is_word(),
-            index: Index::new(key.is_word()),
-            key,
+            by_word,
+            index: Index::new(by_word),
+            inputs,
             ttl: plan.ttl,
             rolling,
-            work,
-            names,
-            arguments: vec![0; program.arguments.len()],
+            arguments: no_arguments.clone(),
+            no_arguments,
             resolved: [UNRESOLVED; RUN_TUPLES],
             run: 0,
             until_sweep: SWEEP_EVERY,
             life,
+            lateness: build.outputs.get(1).and_then(|late| late.last()).copied(),
         })
     }
 
     /// Takes a row through all steps: its flags, or the step that failed and why.
     #[inline]
-    fn compute(&mut self, entry: u32, frame: &mut Frame, step: &Step<'_>) -> Result<u64, (usize, EvalError)> {
-        let (arena, time) = (step.arena, frame.time());
-        let mut flags = 0u64;
-        for (number, work) in self.work.iter().enumerate() {
-            let failed = |error| (number, error);
-            let value = |source: &Source, frame: &Frame| match source {
-                Source::Slot(slot) => Ok(frame.get(*slot)),
-                Source::Expr(expr) => expr.eval(frame, arena).map_err(failed),
-            };
-            match work {
-                Work::Entry { slot, source } => {
-                    let word = value(source, frame)?;
-                    frame.put(*slot, word);
-                }
-                Work::Filter { flag, expr } => {
-                    if !expr.test(frame, arena).map_err(failed)? {
-                        flags |= flag;
-                    }
-                }
-                Work::Argument { at, flag, unless, source, empty } => {
-                    let word = if flags & unless != 0 { None } else { value(source, frame)? };
-                    if word.is_none() {
-                        flags |= flag;
-                    }
-                    self.arguments[*at] = word.unwrap_or(*empty);
-                }
-                Work::Call { at, slot } => {
-                    let answer = self.rolling.read(*at, entry, time, &self.arguments, flags, arena);
-                    let overflow = |_| {
-                        (
-                            number,
-                            EvalError {
-                                reason: "overflow",
-                                detail: "the result is out of the range of its type".into(),
-                            },
-                        )
-                    };
-                    frame.put(*slot, answer.map_err(overflow)?);
-                }
-                Work::Lag { at, slot, offset, default } => {
-                    let word = if u64::from(self.rolling.rows(*at, entry)) == *offset {
-                        self.rolling.read(*at, entry, time, &self.arguments, flags, arena).unwrap_or(None)
-                    } else {
-                        match default {
-                            Some(default) => default.eval(frame, arena).map_err(failed)?,
-                            None => None,
-                        }
-                    };
-                    frame.put(*slot, word);
-                }
-            }
+    fn compute(
+        &mut self,
+        input: usize,
+        entry: u32,
+        frame: &mut Frame,
+        step: &Step<'_>,
+    ) -> Result<u64, (usize, EvalError)> {
+        let row = AtRow { rolling: &self.rolling, entry, time: frame.time() };
+        if self.inputs.len() > 1 {
+            // What rows of other inputs have given is not there.
+            self.arguments.copy_from_slice(&self.no_arguments);
         }
-        Ok(flags)
+        let Input { steps, flags, .. } = &self.inputs[input];
+        work::run(&steps.work, *flags, frame, step.arena, &mut self.arguments, &row)
     }
 }
 
@@ -327,9 +164,9 @@ impl Task {
 
     /// The entry of a tuple's key, and whether it has just been made; none if the key is NULL.
     #[inline(always)]
-    fn entry(&mut self, frame: &Frame, resolved: Resolved) -> Option<(u32, bool)> {
+    fn entry(&mut self, input: usize, frame: &Frame, resolved: Resolved) -> Option<(u32, bool)> {
         if self.by_word {
-            let word = self.key.word(frame)?;
+            let word = self.inputs[input].key.word(frame)?;
             // An entry that was freed since has been taken out of what is resolved.
             if resolved.entry != NONE && resolved.word == word {
                 return Some((resolved.entry, false));
@@ -348,7 +185,7 @@ impl Task {
                 ),
             });
         }
-        let key = self.key.bytes(frame)?;
+        let key = self.inputs[input].key.bytes(frame)?;
         if resolved.entry != NONE && self.index.holds(resolved.entry, key) {
             return Some((resolved.entry, false));
         }
@@ -368,15 +205,15 @@ impl Task {
 
     /// Reads the keys of a run that are not in memory, all with one call.
     #[inline(always)]
-    fn fetch(&mut self, run: &Run) {
+    fn fetch(&mut self, input: usize, run: &Run) {
         let Some(life) = &mut self.life else { return };
         life.begin_run();
         for (index, resolved) in self.resolved[..run.len()].iter().enumerate().filter(|(_, r)| r.entry == NONE) {
             if self.by_word {
-                if self.key.word(run.frame(index)).is_some() {
+                if self.inputs[input].key.word(run.frame(index)).is_some() {
                     life.want(KeyRef::new(&resolved.word.to_le_bytes()));
                 }
-            } else if let Some(key) = self.key.read(run.frame(index)) {
+            } else if let Some(key) = self.inputs[input].key.read(run.frame(index)) {
                 life.want(key);
             }
         }
@@ -446,15 +283,15 @@ fn admit(
 }
 
 impl Bolt for Task {
-    fn resolve(&mut self, _input: usize, run: &Run) {
+    fn resolve(&mut self, input: usize, run: &Run) {
         self.run = run.len();
         let mut hashes = [0; RUN_TUPLES];
         for (index, (resolved, hash)) in self.resolved[..run.len()].iter_mut().zip(&mut hashes).enumerate() {
             let frame = run.frame(index);
             let found = if self.by_word {
-                self.key.word(frame).map(|word| (word, KeyRef::new(&word.to_le_bytes()).hash))
+                self.inputs[input].key.word(frame).map(|word| (word, KeyRef::new(&word.to_le_bytes()).hash))
             } else {
-                self.key.read(frame).map(|key| (key.hash, key.hash))
+                self.inputs[input].key.read(frame).map(|key| (key.hash, key.hash))
             };
             // What a NULL key finds is not looked at.
             let word;
@@ -471,7 +308,7 @@ impl Bolt for Task {
                 }
             }
         }
-        self.fetch(run);
+        self.fetch(input, run);
         // Each pass needs what the one before has asked for.
         for resolved in self.resolved[..run.len()].iter().filter(|r| r.entry != NONE) {
             self.rolling.prefetch_rows(resolved.entry);
@@ -482,10 +319,10 @@ impl Bolt for Task {
     }
 
     #[inline]
-    fn step(&mut self, _input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
+    fn step(&mut self, input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
         let time = frame.time();
         let resolved = if step.index < self.run { self.resolved[step.index] } else { UNRESOLVED };
-        let Some((entry, inserted)) = self.entry(frame, resolved) else {
+        let Some((entry, inserted)) = self.entry(input, frame, resolved) else {
             return step.error("null_key", "a column of the key is NULL");
         };
         if resolved.entry == NONE {
@@ -495,6 +332,15 @@ impl Bolt for Task {
         let expired = || self.ttl != i64::MAX && time.saturating_sub(self.rolling.newest(entry)) > self.ttl;
         let fresh = inserted || expired();
         if !fresh && self.rolling.is_late(entry, time) {
+            let late = self.rolling.newest(entry).saturating_sub(time);
+            let Input { leaves, copies: [_, copies], .. } = &self.inputs[input];
+            if !leaves {
+                return step.error("late", format!("it is {late} us older than the newest row of its key"));
+            }
+            copies.iter().for_each(|(from, to)| frame.copy(*from, *to));
+            if let Some(slot) = self.lateness {
+                frame.set(slot, late as u64);
+            }
             return Flow::Port(1);
         }
         if let Some(life) = &mut self.life {
@@ -504,7 +350,7 @@ impl Bolt for Task {
             self.rolling.reset(entry);
         }
         self.rolling.begin(entry, time);
-        let flow = match self.compute(entry, frame, step) {
+        let flow = match self.compute(input, entry, frame, step) {
             Ok(flags) => {
                 self.rolling.commit(entry, time, &self.arguments, flags);
                 if let Some(life) = &mut self.life
@@ -512,14 +358,16 @@ impl Bolt for Task {
                 {
                     self.rolling.spill(entry, &mut life.lists());
                 }
-                Flow::Next
+                let Input { leaves, copies: [copies, _], .. } = &self.inputs[input];
+                copies.iter().for_each(|(from, to)| frame.copy(*from, *to));
+                if *leaves { Flow::Next } else { Flow::Skip }
             }
             Err((number, error)) => {
                 self.rolling.abort(entry);
                 if inserted {
                     self.free(entry);
                 }
-                step.error(error.reason, failure_text(&self.names[number], &error))
+                step.error(error.reason, failure_text(&self.inputs[input].steps.names[number], &error))
             }
         };
         self.sweep(step.watermark, inserted);

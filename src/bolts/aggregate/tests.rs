@@ -1,10 +1,13 @@
+use super::windows::{self, AllDeclared, Declared};
 use super::{Aggregate, plan, task::Task};
-use crate::bolts::rig::{self, Rig};
+use crate::bolts::rig::{self, Rig, Shelf};
 use crate::component::{Bolt, BoltBuild, BoltCheck, BoltPlan, Flow, InputStream, Options, Step};
 use crate::expr::Environment;
 use crate::problem::{Problems, Span};
+use crate::store::MemoryStore;
 use crate::tuple::{Arena, Column, DataType, Layout, Run, Slot, Value};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 fn rig() -> Rig {
     Rig::new(&[("s", &[("k", DataType::Text), ("x", DataType::Bigint)])])
@@ -25,7 +28,7 @@ fn rows_leave_with_the_results_of_their_key() {
     assert_eq!(driver.feed(0, 10 * second, &row("a", 4)), ["main: a 4 2 7 true"]);
     assert_eq!(driver.feed(0, 10 * second, &row("b", 1)), ["main: b 1 1 1 false"]);
     assert_eq!(driver.feed(0, 10 * second + 1, &row("a", 1)), ["main: a 1 2 5 false"]);
-    assert_eq!(driver.feed(0, 9 * second, &row("a", 1)), ["late: a 1"]);
+    assert_eq!(driver.feed(0, 9 * second, &row("a", 1)), ["late: a 1 00:00:01.000001"]);
     assert_eq!(driver.feed(0, 0, &[Value::Null, Value::Bigint(1)]), ["error null_key: a column of the key is NULL"]);
 }
 
@@ -61,7 +64,27 @@ fn windows_are_checked() {
     let problems = |toml: &str| rig().problems(&Aggregate, toml).join("\n");
     assert!(problems("key = 'k'\nadd.n = 'count(*)'").contains("has no `ttl`"));
     assert!(problems("key = 'k'\nadd.n = 'lag(x)'\nwindow = { rolling = '1h' }").contains("has no `ttl`"));
-    assert!(problems("window = { tumbling = '1h' }\nadd.n = 'count(*)'").contains("available is rolling"));
+    assert!(problems("window = { tumbling = '1h' }\nkey = 'k'\nadd.n = 'x + 1'").contains("of which row?"));
+    assert!(problems("window = { tumbling = '1h' }\nadd.n = 'lag(x)'").contains("has no previous row"));
+    assert!(problems("window = { tumbling = '1h' }\nadd.n = \"sum(x) over '1m'\"").contains("stands alone"));
+    assert!(problems("window = { tumbling = '1h' }\nadd.n = 'max(window_end)'").contains("not of its rows"));
+    assert!(
+        problems("window = { tumbling = '1h', sesion = '1m' }\nadd.n = 'count(*)'").contains("did you mean `session`?")
+    );
+    assert!(problems("window = { tumbling = '1h', session = '1m' }\nadd.n = 'count(*)'").contains("of two kinds"));
+    assert!(problems("window = { rolling = '1h', empty = true }\nadd.n = 'count(*)'").contains("does not fit"));
+    assert!(problems("window = { hopping = '1h' }\nadd.n = 'count(*)'").contains("every how much?"));
+    assert!(problems("window = { hopping = '1h', every = '2h' }\nadd.n = 'count(*)'").contains("would be in none"));
+    assert!(problems("window = { tumbling = '1h', zone = 'Mars/Base' }\nadd.n = 'count(*)'").contains("a time zone"));
+    assert!(
+        problems("window = { tumbling = '1h', zone = 'UTC' }\nadd.n = 'count(*)'").contains("days, weeks and months")
+    );
+    assert!(problems("key = 'k'\nwindow = { tumbling = '1h', empty = true }\nadd.n = 'count(*)'").contains("no `ttl`"));
+    assert!(
+        problems("key = 'k'\nttl = '1h'\nwindow = { tumbling = '1h' }\nadd.n = 'count(*)'").contains("leave `ttl` out")
+    );
+    assert!(problems("window = { tumbling = '20 rows', lateness = '1s' }\nadd.n = 'count(*)'").contains("counts rows"));
+    assert!(problems("windows.a = { session = '1h' }\nadd.n = 'count(*) over a'").contains("stands alone"));
     assert!(problems("windows.day = { rolling = '1d' }\nadd.n = 'count(*) over dya'").contains("did you mean `day`?"));
     assert!(problems("window = { rolling = 'x' }\nadd.n = 'count(*)'").contains("rolling"));
     assert!(problems("order = 'time'\nadd.n = 'count(*)'").contains("not available yet"));
@@ -74,7 +97,7 @@ fn task(toml: &str) -> (Task, Run, [Slot; 2], Vec<Slot>) {
     let problems = Problems::new();
     let columns = ["k", "x"].map(|name| Column::new(name, DataType::Bigint));
     let inputs = [InputStream { name: "s".to_owned(), columns: columns.to_vec(), disorder: 0 }];
-    let plan = plan(&BoltCheck {
+    let check = BoltCheck {
         name: "b",
         options: Options { component: "bolts.b", span: Span::default(), table: &table, problems: &problems },
         inputs: &inputs,
@@ -83,8 +106,11 @@ fn task(toml: &str) -> (Task, Run, [Slot; 2], Vec<Slot>) {
         folder: std::path::Path::new("."),
         data_dir: None,
         topology: "t",
-    })
-    .unwrap();
+    };
+    let Some(AllDeclared { own: Declared::Open(own), named, values }) = windows::declared(&check) else {
+        panic!("it is open")
+    };
+    let plan = plan(&check, own, &named, values).unwrap();
     let layout = Layout::new(16);
     let input = [layout.slot(0), layout.slot(1)];
     let main: Vec<Slot> = (0..plan.outputs()[0].columns.len()).map(|at| layout.slot(at)).collect();
@@ -149,7 +175,74 @@ fn keys_that_never_return_give_their_places_to_new_ones() {
     assert!(task.places() < 3_000, "{} places", task.places());
 }
 
+#[test]
+fn windows_leave_when_time_has_passed_them() {
+    let toml =
+        "key = 'k'\nwindow = { tumbling = '10us', lateness = '10us' }\nadd.n = 'count(*)'\nadd.per = '100 / sum(x)'";
+    let mut driver = rig().driver(&Aggregate, toml);
+    assert_eq!(driver.come_late(0, 1, &row("b", 5)), Vec::<String>::new());
+    assert_eq!(driver.come_late(0, 2, &row("a", 10)), Vec::<String>::new());
+    assert_eq!(driver.come_late(0, 9, &row("c", 0)), Vec::<String>::new());
+    assert_eq!(driver.advance(9), Vec::<String>::new());
+    let left = driver.advance(15);
+    assert_eq!(left.len(), 3, "{left:?}");
+    assert_eq!(left[0], "@9 main: a 1970-01-01T00:00:00Z 1970-01-01T00:00:00.00001Z 0 1 10");
+    assert_eq!(left[1], "@9 main: b 1970-01-01T00:00:00Z 1970-01-01T00:00:00.00001Z 0 1 20");
+    assert!(left[2].starts_with("@9 error division_by_zero"), "{left:?}");
+    assert_eq!(driver.come_late(0, 15, &row("a", 1)), Vec::<String>::new());
+}
+
+/// What a bolt leaves over rows (time, key, x) with time going `DISORDER` behind them, to the end.
+fn windowed(toml: &str, rows: &[(i64, usize, i64)], every: usize) -> Vec<String> {
+    const DISORDER: i64 = 4;
+    let backend = Arc::new(MemoryStore::default());
+    let mut shelf = (every > 0).then(|| Shelf::open(&backend, 1 << 20));
+    let on = |shelf: &Option<Shelf>| match shelf {
+        Some(shelf) => rig().on(shelf),
+        None => rig(),
+    };
+    let mut driver = on(&shelf).driver(&Aggregate, toml);
+    let (mut watermark, mut out) = (i64::MIN, Vec::new());
+    for (n, (time, key, x)) in rows.iter().enumerate() {
+        watermark = watermark.max(time - DISORDER);
+        out.extend(driver.advance(watermark));
+        let values = row(["a", "b", "c"][*key], *x);
+        out.extend(driver.come_late(0, *time, &values));
+        if let Some(open) = &shelf
+            && n % every == every - 1
+        {
+            open.commit(&mut driver, watermark);
+            // All that is kept is read back by a new task.
+            drop(driver);
+            shelf = Some(Shelf::open(&backend, 1 << 20));
+            driver = on(&shelf).driver(&Aggregate, toml);
+        }
+    }
+    out.extend(driver.advance(i64::MAX));
+    out
+}
+
 proptest! {
+    #[test]
+    fn windows_survive_a_restart(
+        rows in prop::collection::vec((prop_oneof![4 => 0i64..5, 1 => -20i64..40], 0usize..3, 0i64..9), 1..50),
+        every in 1usize..9,
+        window in 0usize..6,
+    ) {
+        let windows = [
+            "{ tumbling = '7us' }", "{ tumbling = '7us', lateness = '12us' }", "{ hopping = '9us', every = '2us', lateness = '5us' }",
+            "{ session = '6us', lateness = '9us' }", "{ hopping = '5 rows', every = '2 rows' }", "{ session = '6us', emit_every = '3us' }",
+        ];
+        let toml = format!("key = 'k'\nwindow = {}\nadd.n = 'count(*)'\nadd.s = 'sum(x)'\nadd.d = 'count(distinct x)'\nadd.l = 'last(x)'", windows[window]);
+        let mut now = 0;
+        let rows: Vec<(i64, usize, i64)> = rows.iter().map(|(ahead, key, x)| {
+            let time = now + ahead;
+            now = now.max(time);
+            (time, *key, *x)
+        }).collect();
+        prop_assert_eq!(windowed(&toml, &rows, every), windowed(&toml, &rows, 0));
+    }
+
     #[test]
     fn looking_keys_up_first_changes_no_answer(
         runs in prop::collection::vec(prop::collection::vec((0i64..4, 0i64..12, -1i64..6), 1..20), 1..12),

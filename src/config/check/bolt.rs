@@ -176,7 +176,8 @@ impl<'m> Checker<'m> {
             disorder: self.streams[*s].disorder,
         };
         let fill = options.choice("fill", &["null"]).is_some();
-        if factory.inputs() == Inputs::Separate || streams.len() == 1 {
+        let inputs = factory.inputs_of(options);
+        if inputs == Inputs::Separate || streams.len() == 1 {
             let edge = |(n, stream): (usize, &StreamId)| Edge {
                 stream: *stream,
                 grouping: grouping(n),
@@ -184,7 +185,7 @@ impl<'m> Checker<'m> {
             };
             return Some(Read {
                 edges: streams.iter().enumerate().map(edge).collect(),
-                united: factory.inputs() == Inputs::United,
+                united: inputs == Inputs::United,
                 inputs: streams.iter().map(input).collect(),
             });
         }

@@ -40,14 +40,23 @@ impl Resolver<'_> {
                 "give the inner one a name of its own in `add` and use that name here",
             ));
         }
+        if self.names.rows() && function.is_gathered() {
+            return Err(self.error_hint(
+                &range,
+                format!("`{name}` cannot be computed over the rows of a match"),
+                "count, sum, avg, stddev, variance, min, max, first, last, bool_and, bool_or and share can",
+            ));
+        }
         let outer = (self.wanted, std::mem::replace(&mut self.inside_aggregate, true));
-        let arguments = self.arguments(function, name, list, &range);
+        let ordered = matches!(function, F::PercentileCont | F::PercentileDisc | F::Mode) && name != "median";
+        let group = if ordered { call.within_group.as_slice() } else { &[] };
+        let arguments = self.arguments(function, name, list, group, &range);
         self.wanted = outer.0;
         let filter = call.filter.as_deref().map(|filter| self.boolean(filter)).transpose();
         self.inside_aggregate = outer.1;
         let over = self.over(call, &range);
         let (arguments, filter, over) = (arguments?, filter?, over?);
-        if !call.within_group.is_empty() || call.null_treatment.is_some() || !list.clauses.is_empty() {
+        if !call.within_group.is_empty() && !ordered || call.null_treatment.is_some() || !list.clauses.is_empty() {
             return Err(self.error_hint(
                 &range,
                 format!("`{name}` takes no clause but `filter` and `over`"),
@@ -69,7 +78,7 @@ impl Resolver<'_> {
         call.range = range.clone();
         if call.stream.is_none() {
             let read = |expr: &Option<Expr>| expr.as_ref().map(|e| e.columns().to_vec()).unwrap_or_default();
-            let columns = [read(&call.argument), read(&call.filter)].concat();
+            let columns = [read(&call.argument), read(&call.second), read(&call.filter)].concat();
             call.stream = self.names.stream_of(&columns);
         }
         Ok(Typed { node: self.names.call(call), unknown: false, range })
@@ -80,6 +89,7 @@ impl Resolver<'_> {
         function: F,
         name: &str,
         list: &ast::FunctionArgumentList,
+        group: &[ast::OrderByExpr],
         range: &Range<usize>,
     ) -> Result<Arguments, Reported> {
         let mut arguments = Arguments { parts: Vec::new(), stream: None };
@@ -107,7 +117,19 @@ impl Resolver<'_> {
                 _ => return Err(self.error(range, format!("`{name}` wants an expression; only `count` takes `*`"))),
             }
         }
-        if list.args.is_empty() {
+        match group {
+            [one] if matches!(one.options.sort, None | Some(ast::OrderBySort::Asc)) => {
+                let part = self.expr(&one.expr)?;
+                arguments.parts.insert(0, part);
+            }
+            [] if function == F::PercentileDisc || name == "percentile_cont" => {
+                let message = format!("`{name}` does not say of what");
+                return Err(self.error_hint(range, message, format!("write {name}(0.95) within group (order by x)")));
+            }
+            [] => {}
+            _ => return Err(self.error(range, format!("`{name}` orders by one expression, the least first"))),
+        }
+        if arguments.parts.is_empty() && list.args.is_empty() {
             let hint = if function == F::Count { "write `count(*)` for the number of rows" } else { "say of what" };
             return Err(self.error_hint(range, format!("`{name}` wants an argument"), hint));
         }
@@ -157,13 +179,27 @@ impl Resolver<'_> {
         over: &Over,
         range: &Range<usize>,
     ) -> Result<(), Reported> {
-        if distinct && matches!(function, F::Lag | F::First | F::Last | F::Share) {
+        let takes_distinct = matches!(
+            function,
+            F::Count
+                | F::Sum
+                | F::Avg
+                | F::Min
+                | F::Max
+                | F::StddevSamp
+                | F::StddevPop
+                | F::VarSamp
+                | F::VarPop
+                | F::BoolAnd
+                | F::BoolOr
+        );
+        if distinct && !takes_distinct {
             return Err(self.error(range, format!("`{name}` takes no `distinct`")));
         }
         if function == F::Lag && (filter || *over != Over::Own) {
             return Err(self.error_hint(
                 range,
-                "`lag` takes neither `filter` nor `over`".to_owned(),
+                format!("`{name}` takes neither `filter` nor `over`"),
                 "it looks at the previous row of the key, whatever the windows",
             ));
         }
@@ -182,6 +218,9 @@ impl Resolver<'_> {
             function,
             distinct: false,
             argument: None,
+            second: None,
+            parameter: Value::Null,
+            bound: Value::Null,
             offset: 1,
             default: None,
             filter: None,
@@ -197,7 +236,11 @@ impl Resolver<'_> {
             call.nullable = false;
             return Ok(call);
         };
-        let most = if function == F::Lag { 2 } else { 0 };
+        if function.is_gathered() {
+            return self.gathered(call, name, first, parts.collect());
+        }
+        let counts = self.names.rows() && matches!(function, F::First | F::Last);
+        let most = if function == F::Lag { 2 } else { usize::from(counts) };
         if parts.len() > most {
             return Err(self.error(range, format!("`{name}` takes fewer arguments")));
         }
@@ -207,10 +250,13 @@ impl Resolver<'_> {
         if function == F::Count {
             call.nullable = false;
         }
+        if counts {
+            call.offset = parts.next().map_or(Ok(0), |offset| self.offset(&offset, 0))?;
+        }
         if function == F::Lag {
             call.nullable = true;
             if let Some(offset) = parts.next() {
-                call.offset = self.offset(&offset)?;
+                call.offset = self.offset(&offset, 1)?;
             }
             if let Some(default) = parts.next() {
                 (argument, call.default, call.ty) = self.default(argument, &place, default)?;
@@ -221,10 +267,11 @@ impl Resolver<'_> {
         Ok(call)
     }
 
-    fn offset(&mut self, offset: &Typed) -> Result<u64, Reported> {
+    fn offset(&mut self, offset: &Typed, min: i64) -> Result<u64, Reported> {
         match offset.node.as_constant() {
-            Some(Value::Bigint(n)) if *n >= 1 => Ok(n.unsigned_abs()),
-            _ => Err(self.error(&offset.range, "how many rows back must be a constant of at least 1")),
+            Some(Value::Bigint(n)) if *n >= min => Ok(n.unsigned_abs()),
+            _ if min > 0 => Err(self.error(&offset.range, "how many rows back must be a constant of at least 1")),
+            _ => Err(self.error(&offset.range, "which row, counted from 0, must be a constant")),
         }
     }
 
@@ -257,6 +304,7 @@ impl Resolver<'_> {
             F::Min | F::Max | F::First | F::Last | F::Lag => Some(ty),
             F::BoolAnd | F::BoolOr => (ty == Boolean).then_some(Boolean),
             F::Share => (ty == Boolean).then_some(Double),
+            _ => None,
         };
         if let Some(result) = result {
             return Ok(result);
