@@ -35,8 +35,8 @@ impl RegexCall {
 /// Where the pattern comes from.
 #[derive(Clone, Debug)]
 pub(crate) enum RegexPattern {
-    /// A constant, compiled.
-    Constant(Regex),
+    /// A constant, compiled, and its flags, which a compiled one does not show.
+    Constant(Regex, Flags),
     /// The tuple; the letters are flags (only `i` changes anything here).
     Dynamic(Box<Node>, Flags),
 }
