@@ -27,7 +27,6 @@ pub struct Environment {
 }
 
 /// A reference table (`[tables.NAME]`): whole in memory, replaced or changed between two tuples.
-#[derive(Debug)]
 pub struct ReferenceTable {
     /// The user's name of it.
     pub name: String,
@@ -38,6 +37,13 @@ pub struct ReferenceTable {
     rows: Mutex<Arc<Rows>>,
     /// Counts replacements, so that a reader sees without a lock that its rows are still the newest.
     generation: AtomicU64,
+}
+
+impl std::fmt::Debug for ReferenceTable {
+    /// Its name, which distinguishes it, not its rows.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ReferenceTable({})", self.name)
+    }
 }
 
 /// The rows of a table at one time.

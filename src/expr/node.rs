@@ -3,6 +3,7 @@
 //! Every node knows its type and whether it can be NULL; a tree is type-correct by construction: operands have equal
 //! types where an operator wants that, conversions are explicit [`Kind::Cast`] nodes.
 
+use super::compile::Memo;
 use super::environment::ReferenceTable;
 use super::functions::{Function, Variadic};
 use super::like::LikePattern;
@@ -158,6 +159,8 @@ pub(crate) enum Kind {
     Part { field: Field, node: Box<Node> },
     /// `date_trunc` with a constant unit.
     Truncate { field: Field, node: Box<Node> },
+    /// A part that several conditions have, computed once for a tuple; made only when they are compiled.
+    Shared { memo: Arc<Memo>, node: Box<Node> },
 }
 
 impl Node {
@@ -201,6 +204,11 @@ impl Node {
         self.kind.each(&mut |child| child.each_column(see));
     }
 
+    /// Calls `see` with each part, to be changed.
+    pub(crate) fn each_part(&mut self, see: &mut dyn FnMut(&mut Node)) {
+        self.kind.each_mut(see);
+    }
+
     /// Replaces every column number.
     pub(crate) fn renumber(&mut self, number: &dyn Fn(usize) -> usize) {
         if let Kind::Column(column) = &mut self.kind {
@@ -217,7 +225,7 @@ macro_rules! each_child {
             Kind::Lookup { key, .. } | Kind::Exists { key, .. } => key.$iter().for_each($see),
             Kind::Not(node) | Kind::Negate(node) | Kind::Cast(node) => $see(node),
             Kind::IsNull { node, .. } | Kind::IsTruth { node, .. } | Kind::InSet { node, .. } => $see(node),
-            Kind::Part { node, .. } | Kind::Truncate { node, .. } => $see(node),
+            Kind::Part { node, .. } | Kind::Truncate { node, .. } | Kind::Shared { node, .. } => $see(node),
             Kind::And(nodes) | Kind::Or(nodes) | Kind::Coalesce(nodes) => nodes.$iter().for_each($see),
             Kind::Compare { left, right, .. }
             | Kind::Distinct { left, right, .. }

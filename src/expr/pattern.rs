@@ -33,12 +33,22 @@ impl RegexCall {
 }
 
 /// Where the pattern comes from.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum RegexPattern {
-    /// A constant, compiled.
-    Constant(Regex),
+    /// A constant, compiled, and its flags, which a compiled one does not show.
+    Constant(Regex, Flags),
     /// The tuple; the letters are flags (only `i` changes anything here).
     Dynamic(Box<Node>, Flags),
+}
+
+impl std::fmt::Debug for RegexPattern {
+    /// All that distinguishes it, flags included.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            RegexPattern::Constant(regex, flags) => write!(f, "Constant({:?}, {flags:?})", regex.as_str()),
+            RegexPattern::Dynamic(node, flags) => write!(f, "Dynamic({node:?}, {flags:?})"),
+        }
+    }
 }
 
 /// Flags of a pattern.

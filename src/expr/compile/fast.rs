@@ -102,6 +102,10 @@ pub(crate) fn compile_bool(node: &Node, slots: Slots<'_>) -> BoolFn {
             Box::new(move |cx| contains(&set, ty, node.word(cx)) != negated)
         }
         Kind::Case { .. } => case(node, slots, compile_bool, false),
+        Kind::Shared { memo, node } => {
+            let (memo, node) = (memo.clone(), compile_bool(node, slots));
+            Box::new(move |cx| memo.get(cx, |cx| Some(u64::from(node(cx)))) == Some(1))
+        }
         Kind::Like { text, pattern: LikeSource::Constant(pattern), negated, .. } => {
             let (text, pattern, negated) = (compile_text(text, slots), pattern.clone(), *negated);
             Box::new(move |cx| pattern.matches(text(cx).as_str()) != negated)
@@ -152,6 +156,10 @@ pub(crate) fn compile_whole(node: &Node, slots: Slots<'_>) -> WholeFn {
             Box::new(move |cx| cast::cast(cx, inner.word(cx), from, to).unwrap_or(0) as i64)
         }
         Kind::Case { .. } => case(node, slots, compile_whole, 0),
+        Kind::Shared { memo, node } => {
+            let (memo, node) = (memo.clone(), compile_whole(node, slots));
+            Box::new(move |cx| memo.get(cx, |cx| Some(node(cx) as u64)).unwrap_or(0) as i64)
+        }
         Kind::Call { function, args } => {
             let call = call(function, args, slots);
             Box::new(move |cx| call(cx).unwrap_or(0) as i64)
@@ -201,6 +209,10 @@ pub(crate) fn compile_double(node: &Node, slots: Slots<'_>) -> DoubleFn {
             }
         },
         Kind::Case { .. } => case(node, slots, compile_double, 0.0),
+        Kind::Shared { memo, node } => {
+            let (memo, node) = (memo.clone(), compile_double(node, slots));
+            Box::new(move |cx| f64::from_bits(memo.get(cx, |cx| Some(node(cx).to_bits())).unwrap_or(0)))
+        }
         Kind::Call { function, args } => {
             let call = call(function, args, slots);
             Box::new(move |cx| f64::from_bits(call(cx).unwrap_or(0)))
@@ -272,6 +284,10 @@ pub(crate) fn compile_text(node: &Node, slots: Slots<'_>) -> TextFn {
             Box::new(move |cx| TextWord(cx.frame.word(slot)))
         }
         Kind::Case { .. } => case(node, slots, compile_text, TextWord::EMPTY),
+        Kind::Shared { memo, node } => {
+            let (memo, node) = (memo.clone(), compile_text(node, slots));
+            Box::new(move |cx| memo.get(cx, |cx| Some(node(cx).0)).map_or(TextWord::EMPTY, TextWord))
+        }
         Kind::Cast(inner) => {
             let (from, inner) = (inner.ty, compile(inner, slots));
             Box::new(move |cx| cast::cast(cx, inner.word(cx), from, DataType::Text).map_or(TextWord::EMPTY, TextWord))

@@ -45,6 +45,10 @@ pub(crate) fn compile(node: &Node, slots: Slots<'_>) -> General {
         Kind::Variadic { function, args } => variadic(*function, all(args, slots)),
         Kind::Like { text, pattern, insensitive, negated } => like(text, pattern, *insensitive, *negated, slots),
         Kind::Regex { call, pattern, args } => regex(*call, pattern, all(args, slots), slots),
+        Kind::Shared { memo, node } => {
+            let (memo, node) = (memo.clone(), c(node));
+            Box::new(move |cx| memo.get(cx, |cx| node(cx)))
+        }
         Kind::Part { field, node } => part(*field, node.ty, c(node)),
         Kind::Truncate { field, node } => {
             let (field, node) = (*field, c(node));
@@ -299,7 +303,7 @@ fn like(text: &Node, pattern: &LikeSource, insensitive: bool, negated: bool, slo
 fn regex(call: RegexCall, pattern: &RegexPattern, args: Vec<General>, slots: Slots<'_>) -> General {
     match pattern {
         // A clone has caches of its own, so that executors do not share them.
-        RegexPattern::Constant(regex) => {
+        RegexPattern::Constant(regex, _) => {
             let regex = regex.clone();
             match args.len() {
                 1 => Box::new(move |cx| pattern::run(cx, call, &regex, &arguments!(args, cx, 1))),

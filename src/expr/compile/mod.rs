@@ -4,6 +4,7 @@
 mod fast;
 mod fuse;
 mod general;
+mod memo;
 mod parts;
 
 use super::EvalError;
@@ -17,6 +18,7 @@ mod reference;
 mod tests;
 
 pub(crate) use fast::Fast;
+pub(crate) use memo::Memo;
 
 /// A value or NULL, as a word.
 pub(crate) type General = Box<dyn Fn(&Cx<'_>) -> Option<u64> + Send>;

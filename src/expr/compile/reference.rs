@@ -97,6 +97,7 @@ fn function(node: &Node, row: &[Value], time: i64) -> Out {
     let e = |node: &Node| eval(node, row, time);
     let all = |nodes: &[Node]| nodes.iter().map(e).collect::<Result<Vec<Value>, _>>();
     Ok(match &node.kind {
+        Kind::Shared { node, .. } => e(node)?,
         Kind::Cast(inner) => strict(&[e(inner)?], node.ty, |cx, words| cast::cast(cx, words[0], inner.ty, node.ty))?,
         Kind::Call { function, args } => strict(&all(args)?, node.ty, function.kernel)?,
         Kind::Variadic { function, args } => {
@@ -122,7 +123,7 @@ fn function(node: &Node, row: &[Value], time: i64) -> Out {
                 _ => Value::Null,
             }
         }
-        Kind::Regex { call, pattern: RegexPattern::Constant(regex), args } => {
+        Kind::Regex { call, pattern: RegexPattern::Constant(regex, _), args } => {
             strict(&all(args)?, node.ty, |cx, words| pattern::run(cx, *call, regex, words))?
         }
         Kind::Regex { call, pattern: RegexPattern::Dynamic(pattern, flags), args } => {

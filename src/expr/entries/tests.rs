@@ -255,3 +255,9 @@ fn entries_of_whole_topologies_are_fine() {
     assert_eq!(warned, ["move"]);
     assert_eq!(checked.value.order.len(), list.len() + checked.value.calls.len());
 }
+
+#[test]
+fn calls_that_differ_in_a_flag_of_a_pattern_are_two() {
+    let found = fine(&[("a", "count(*) filter (where s ~ 'x')"), ("b", "count(*) filter (where s ~* 'x')")]);
+    assert_eq!(found.calls.len(), 2);
+}

@@ -158,7 +158,7 @@ fn fallible(node: &Node) -> bool {
         Kind::Compare { .. } | Kind::Distinct { .. } | Kind::InSet { .. } => parts(),
         Kind::Case { .. } | Kind::Coalesce(_) | Kind::NullIf { .. } | Kind::Extreme { .. } => parts(),
         Kind::Like { pattern: LikeSource::Constant(_), .. } => parts(),
-        Kind::Regex { call: RegexCall::Match | RegexCall::NoMatch, pattern: RegexPattern::Constant(_), .. } => parts(),
+        Kind::Regex { call: RegexCall::Match | RegexCall::NoMatch, pattern: RegexPattern::Constant(..), .. } => parts(),
         Kind::Negate(_) => node.ty != DataType::Double || parts(),
         Kind::Cast(from) => (from.ty, node.ty) != (DataType::Bigint, DataType::Double) || parts(),
         _ => true,

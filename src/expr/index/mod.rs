@@ -4,7 +4,8 @@
 //!    constants. Where the guard is not true, neither is the condition, and nothing in it can fail.
 //! 2. The guards of one column become an index: equality (`=`, `in`) by hash, ranges (`<`, `between`, ...) by order.
 //! 3. On a tuple the indexes give the candidates, as bits; conditions without guard always are. Candidates are evaluated
-//!    in the order in which they were given, unless the guard is all there is.
+//!    in the order in which they were given, unless the guard is all there is. Parts that several of them have are
+//!    computed once ([`share`]).
 //!
 //! Invariant: what is reported is the same as if every condition were evaluated, failures included: a guard stands
 //! behind nothing that may fail, and where its column is NULL, conditions that may still fail are candidates.
@@ -15,14 +16,19 @@
 mod equal;
 mod guard;
 mod order;
+mod share;
 #[cfg(test)]
 mod tests;
 
+use super::node::Node;
 use super::{Compiled, EvalError, Expr};
 use crate::tuple::{Arena, Frame, Slot};
 use equal::EqualIndex;
 use guard::{Guard, Test};
 use order::OrderIndex;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// From how many conditions on a column's equality on an index costs less than evaluating them.
 const EQUAL_MIN: usize = 6;
@@ -53,13 +59,15 @@ impl Conditions {
         };
         let mut list: Vec<(Condition, Option<Guard>)> = list.into_iter().map(guarded).collect();
         // Few conditions on a column are cheaper to evaluate than to look up.
-        let kinds: Vec<_> = list.iter().map(|(_, guard)| guard.as_ref().map(Guard::index)).collect();
-        for (at, (_, guard)) in list.iter_mut().enumerate() {
-            let alike = kinds.iter().filter(|kind| **kind == kinds[at]).count();
-            let min = if matches!(guard, Some(Guard { test: Test::Equal(_), .. })) { EQUAL_MIN } else { ORDER_MIN };
-            if alike < min {
-                *guard = None;
-            }
+        let mut alike: HashMap<(usize, bool), usize> = HashMap::default();
+        for guard in list.iter().filter_map(|(_, guard)| guard.as_ref()) {
+            *alike.entry(guard.index()).or_default() += 1;
+        }
+        for (_, guard) in &mut list {
+            guard.take_if(|guard| {
+                let min = if matches!(guard.test, Test::Equal(_)) { EQUAL_MIN } else { ORDER_MIN };
+                alike.get(&guard.index()).is_none_or(|count| *count < min)
+            });
         }
         Conditions { list }
     }
@@ -95,7 +103,20 @@ impl Conditions {
             let (by, how) = (column(index.0), if index.1 { "equality" } else { "range" });
             lines.push(format!("{} of {} conditions are found by {how} of {by}", numbers.len(), self.len()));
         }
+        if let Some(shared) = share::share(&mut self.evaluated().1) {
+            lines.push(format!(
+                "parts that several conditions have and that are computed once a tuple: {}",
+                shared.parts
+            ));
+        }
         lines
+    }
+
+    /// The conditions that are evaluated where they are candidates: their numbers, and what is evaluated.
+    fn evaluated(&self) -> (Vec<usize>, Vec<Node>) {
+        let whole = |guard: &Option<Guard>| guard.as_ref().is_some_and(|guard| guard.whole);
+        let list = self.list.iter().enumerate().filter(|(_, (_, guard))| !whole(guard));
+        list.filter_map(|(n, (condition, _))| Some((n, condition.expr.as_ref()?.tree.node.clone()))).unzip()
     }
 
     /// The indexes, each with the numbers of its conditions: in the order of their first conditions.
@@ -120,8 +141,12 @@ impl Conditions {
             if guard.is_none() {
                 set(&mut always, number as u32);
             }
-            let expr = condition.expr.as_ref().filter(|_| !guard.as_ref().is_some_and(|guard| guard.whole));
-            live.push(Live { when: expr.map(|expr| expr.compile(slots)), every: condition.every });
+            live.push(Live { when: None, every: condition.every });
+        }
+        let (numbers, mut nodes) = self.evaluated();
+        let shared = share::share(&mut nodes);
+        for (number, node) in numbers.into_iter().zip(&nodes) {
+            live[number].when = Some(Compiled::new(node, slots));
         }
         let (mut equals, mut orders) = (Vec::new(), Vec::new());
         for ((column, equality), numbers) in self.indexes() {
@@ -134,7 +159,7 @@ impl Conditions {
                 orders.extend(blocks);
             }
         }
-        CompiledConditions { live, bits: always.clone(), always, equals, orders }
+        CompiledConditions { live, bits: always.clone(), always, equals, orders, now: shared.map(|shared| shared.now) }
     }
 }
 
@@ -155,6 +180,8 @@ pub struct CompiledConditions {
     bits: Box<[u64]>,
     equals: Vec<EqualIndex>,
     orders: Vec<OrderIndex>,
+    /// Counts tuples, where parts are computed once for each.
+    now: Option<Arc<AtomicU64>>,
 }
 
 impl CompiledConditions {
@@ -162,6 +189,10 @@ impl CompiledConditions {
     /// order, until it answers false.
     #[inline]
     pub fn test(&mut self, frame: &Frame, arena: &Arena, mut see: impl FnMut(usize, Result<bool, EvalError>) -> bool) {
+        if let Some(now) = &self.now {
+            // Relaxed: only this thread reads it.
+            now.store(now.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        }
         self.bits.copy_from_slice(&self.always);
         for index in &self.equals {
             index.find(frame, &mut self.bits);

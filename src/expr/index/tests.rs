@@ -86,6 +86,21 @@ fn what_is_reported_on_each_tuple_and_what_has_no_condition_always_is() {
     assert_eq!(seen, plain);
 }
 
+#[test]
+fn equal_parts_are_computed_once_for_a_tuple_and_told() {
+    let list: Vec<Condition> = (0..10).map(|k| condition(&format!("length(upper(s)) * 3 + i > {k}"))).collect();
+    let names = |column: usize| columns()[column].name.clone();
+    let described = Conditions::new(list.clone()).describe(&names);
+    assert_eq!(described, ["parts that several conditions have and that are computed once a tuple: 1"]);
+    let (seen, plain) = both(&list, &crate::expr::tests::row());
+    assert_eq!((seen.len(), &seen), (10, &plain));
+    // Alike but for a flag that a compiled expression does not show.
+    let list = ["s ~ 'gr' and i > 1", "s ~* 'gr' and i > 1", "s ~* 'gr' and i > 2"].map(condition);
+    let (seen, plain) = both(&list, &crate::expr::tests::row());
+    assert_eq!(seen, [(1, Ok(true)), (2, Ok(true))]);
+    assert_eq!(seen, plain);
+}
+
 /// A part of a condition: some are guards, some fail on some rows.
 fn part() -> impl Strategy<Value = String> {
     let op = prop::sample::select(vec!["=", "<", "<=", ">", ">=", "<>"]);
@@ -100,6 +115,12 @@ fn part() -> impl Strategy<Value = String> {
         1 => (-3i64..8, -3i64..8).prop_map(|(a, b)| format!("i between {a} and {b}")),
         1 => Just("10 / i > 2".to_owned()),
         1 => Just("i / j > 0".to_owned()),
+        1 => Just("(i + 3) * 2 - i > 4".to_owned()),
+        1 => Just("length(s) + abs(i) > 5".to_owned()),
+        1 => Just("upper(s) = 'A'".to_owned()),
+        1 => Just("(s ~ 'A' or s ~* 'A')".to_owned()),
+        1 => Just("100 / (i * 2 - 4 - i) > 2".to_owned()),
+        1 => Just("coalesce(length(s), abs(i)) is null".to_owned()),
         1 => Just("b".to_owned()),
         1 => Just("j is null".to_owned()),
         1 => Just("(i = 3 or s = 'a')".to_owned()),

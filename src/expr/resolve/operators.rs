@@ -302,7 +302,7 @@ impl Resolver<'_> {
         let node = self.text(pattern, "a regular expression")?;
         match node.as_constant() {
             Some(Value::Text(text)) => match pattern::compile(text, flags) {
-                Ok(regex) => Ok(RegexPattern::Constant(regex)),
+                Ok(regex) => Ok(RegexPattern::Constant(regex, flags)),
                 Err(message) => Err(self.error(&range, format!("the regular expression is wrong: {message}"))),
             },
             _ => Ok(RegexPattern::Dynamic(Box::new(node), flags)),

@@ -110,7 +110,7 @@ impl SetExpr {
         let c = |node: &Node| Compiled::new(node, slots);
         let code = match &*self.kind {
             SetKind::Series(nodes) => Code::Series(nodes.each_ref().map(c)),
-            SetKind::Regex { text, pattern: RegexPattern::Constant(regex) } => {
+            SetKind::Regex { text, pattern: RegexPattern::Constant(regex, _) } => {
                 Code::Regex { text: c(text), regex: Some(regex.clone()), pattern: None }
             }
             SetKind::Regex { text, pattern: RegexPattern::Dynamic(node, flags) } => {
