@@ -4,7 +4,7 @@
 use criterion::{BatchSize, Criterion, Throughput};
 use sferic::component::{Bolt, Flow, Step};
 use sferic::executor::{Node, Program, Target, Task, TaskMeter};
-use sferic::expr::{Compiled, Scope, ScopeColumn};
+use sferic::expr::{Compiled, Condition, Conditions, Scope, ScopeColumn};
 use sferic::latency::Recorder;
 use sferic::store::{Index, KeyReader, KeyRef, Timers};
 use sferic::time::{Clock, SystemClock};
@@ -56,6 +56,49 @@ fn expressions(c: &mut Criterion) {
     group.finish();
 }
 
+/// A thousand conditions of which one in a hundred is true, against one, and against evaluating all of them.
+fn many_conditions(c: &mut Criterion) {
+    const COUNT: usize = 1000;
+    let (layout, arena) = (Layout::new(4), Arena::new());
+    let run = payments(layout, &arena);
+    let columns: Vec<Column> = COLUMNS.iter().map(|(name, ty)| Column::new(*name, *ty).not_null()).collect();
+    let columns: Vec<_> = columns.iter().map(|column| ScopeColumn { stream: "p", column }).collect();
+    let environment = Default::default();
+    let scope = Scope { columns: &columns, environment: &environment };
+    let mut group = c.benchmark_group("many conditions, 64 tuples");
+    group.throughput(Throughput::Elements(64));
+    // Of a hundred ranges that divide the amounts, each tuple lies in one; ten rules have the same.
+    let text = |n: usize| {
+        let low = (n % 100) as f64 * 10.24;
+        format!("amount >= {low:.2} and amount < {:.2} and hour < 24", low + 10.24)
+    };
+    let check = |n: usize| sferic::expr::check(&text(n), &scope).expect("a good expression").value;
+    let conditions = |count: usize| (0..count).map(|n| Condition { expr: Some(check(n)), every: false });
+    for (name, count) in [("one", 1), ("a thousand, indexed", COUNT)] {
+        let mut compiled = Conditions::new(conditions(count)).compile(&|column| layout.slot(column));
+        let mut fired = || {
+            let mut fired = 0;
+            for n in 0..64 {
+                compiled.test(run.frame(n), &arena, |_, result| {
+                    fired += usize::from(result == Ok(true));
+                    true
+                });
+            }
+            fired
+        };
+        assert_eq!(fired(), if count == 1 { 1 } else { 640 });
+        group.bench_function(name, |b| b.iter(|| black_box(fired())));
+    }
+    let all: Vec<Compiled> = (0..COUNT).map(|n| check(n).compile(&|column| layout.slot(column))).collect();
+    let fired = || -> usize {
+        let of = |n| all.iter().filter(|when| when.test(run.frame(n), &arena) == Ok(true)).count();
+        (0..64).map(of).sum()
+    };
+    assert_eq!(fired(), 640);
+    group.bench_function("a thousand, one by one", |b| b.iter(|| black_box(fired())));
+    group.finish();
+}
+
 struct Pass;
 
 impl Bolt for Pass {
@@ -68,6 +111,8 @@ impl Bolt for Pass {
 fn chain(tasks: u16, layout: Layout) -> Program {
     let node = |task| Node { task, input: 0, filter: Some(compile("amount >= 0", layout)), rejected: None };
     let task = |n: u16| Task {
+        name: "".into(),
+        late: None,
         bolt: Box::new(Pass),
         component: usize::from(n),
         having: None,
@@ -193,7 +238,7 @@ fn main() {
         let short = Duration::from_millis(20);
         c = c.sample_size(10).warm_up_time(short).measurement_time(short).nresamples(1001);
     }
-    for part in [expressions, hops, ages, keys, timers, records] {
+    for part in [expressions, many_conditions, hops, ages, keys, timers, records] {
         part(&mut c);
     }
     c.final_summary();

@@ -31,8 +31,8 @@
 //! | layer | modules |
 //! | --- | --- |
 //! | 0 | [`tuple`](mod@tuple): values, frames, codecs · [`time`]: intervals, timestamps, clocks · [`ring`] · [`latency`]: histograms, reports · [`problem`]: what is wrong in a file, and where · [`files`]: the disk, and a faulty one |
-//! | 1 | [`expr`]: SQL expressions · [`window`]: rolling windows, pure · [`store`]: keys, their entries, and the store beneath them · [`log`]: topics of records, append-only |
-//! | 2 | [`component`]: the traits of spouts and bolts, factories, options, the registry · [`decoder`]: bytes of records to tuples |
+//! | 1 | [`expr`]: SQL expressions · [`window`]: rolling windows, pure · [`pattern`]: row patterns, pure · [`store`]: keys, their entries, and the store beneath them · [`log`]: topics of records, append-only |
+//! | 2 | [`component`]: the traits of spouts and bolts, factories, options, the registry · [`decoder`]: bytes of records to tuples · [`dead`]: letters of what failed, their topic |
 //! | 3 | [`spouts`], [`bolts`]: one module each, and one list of factories |
 //! | 4 | [`executor`]: pipelines, programs, channels, steps, waiting · [`commit`]: when an epoch ends, how it becomes durable |
 //! | 5 | [`config`]: what a file may say |
@@ -66,6 +66,13 @@
 //! the next start goes on from the last epoch. RocksDB watches a full disk itself and takes batches again some seconds
 //! after there is room; after other failures it stays closed, and the topology ends.
 //!
+//! Dead letters are part of it: a pipeline keeps what failed and nobody reads until its barrier ([`dead::Tray`]), so the
+//! topic holds the letters of the epochs that are durable and no others. A **panic** ends all executors; it is noted
+//! outside the epochs, everything is dropped and made anew from the last one, in the same process, and the component
+//! leaves that tuple out ([`executor::Careful`]). In the same process, since nothing survives but the note: what a panic
+//! left behind is not looked at again, and whoever watches the process sees a pause instead of an end. A replay of dead
+//! letters ([`topology::Replay`]) is a run of the same topology whose splits are offsets of their topic.
+//!
 //! Why this is exactly once inside: state and the positions that it came from are in one batch. The simulator
 //! ([`sim`]) kills real executors, coordinator and committer between any two steps, over a store that loses what was not
 //! synced, and compares with an undisturbed run.
@@ -74,7 +81,7 @@
 //!
 //! - On the way of a tuple: no lock, no system call, no allocation in the steady state, no comparison of names, and one
 //!   read of the clock, at its end.
-//! - [`expr`] and [`window`] never read a clock, a file or a thread.
+//! - [`expr`], [`window`] and [`pattern`] never read a clock, a file or a thread.
 //! - [`executor::Executor::step`] never sleeps, spins or parks, and time reaches it through a [`time::Clock`]. The
 //!   thread around it decides how to wait; tests and file tests step it themselves.
 //! - A full channel never waits inside a call: what does not fit stays with the sender, and the pipeline reads nothing
@@ -241,6 +248,7 @@ pub mod cli;
 pub mod commit;
 pub mod component;
 pub mod config;
+pub mod dead;
 pub mod decoder;
 pub mod executor;
 pub mod expr;
@@ -248,6 +256,7 @@ pub mod files;
 pub mod filetest;
 pub mod latency;
 pub mod log;
+pub mod pattern;
 pub mod problem;
 pub mod reference;
 pub mod ring;

@@ -386,7 +386,9 @@ fn completions_are_printed_for_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ran = folder().run(&["completions", shell]);
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{shell}");
-        for command in ["run", "check", "test", "explain", "table", "state", "reference", "schema", "completions"] {
+        for command in
+            ["run", "check", "test", "explain", "replay-dead", "table", "state", "reference", "schema", "completions"]
+        {
             assert!(ran.out.contains(command), "{shell}: {command}");
         }
     }
@@ -397,7 +399,9 @@ fn completions_are_printed_for_every_shell() {
 fn help_names_every_command_and_version_the_version() {
     let ran = folder().run(&["--help"]);
     assert_eq!(ran.code, Some(0));
-    for command in ["run", "check", "test", "explain", "table", "state", "reference", "schema", "completions"] {
+    for command in
+        ["run", "check", "test", "explain", "replay-dead", "table", "state", "reference", "schema", "completions"]
+    {
         assert!(ran.out.contains(&format!("\n  {command} ")), "{command}");
     }
     let ran = folder().run(&["--version"]);

@@ -111,7 +111,7 @@ fn every_command_flag_and_kind_is_there() {
         assert!(text.contains(&format!("| `tools/sferic {command}")), "README.md does not list `{command}`");
     }
     for line in text.lines().filter_map(|l| l.strip_prefix("| `tools/sferic ")) {
-        let command: String = line.chars().take_while(|c| c.is_ascii_lowercase()).collect();
+        let command: String = line.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
         assert!(commands.contains(&command.as_str()), "README.md lists `{command}`");
     }
     let flags = folder.run(&["run", "--help"]).out;

@@ -58,7 +58,7 @@ fn what_is_in_the_rings_when_the_process_is_told_to_stop_is_not_dropped() {
         let read = component(&report, "spouts", "s")["records"].as_u64().expect("a number");
         let sent: u64 =
             report["channels"].as_array().expect("a list").iter().filter_map(|c| c["tuples"].as_u64()).sum();
-        assert!(sent > 10_000, "too little went through rings to mean anything: {report}");
+        assert!(sent > 1000, "too little went through rings to mean anything: {report}");
         assert_eq!(read, rows("all") + rows("late"), "{report}");
         assert_eq!(report["balanced"], true, "{report}");
     }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules by layer; a module may import from its own layer's own module and from lower layers.
-const LAYERS: [(&str, u8); 20] = [
+const LAYERS: [(&str, u8); 22] = [
     ("tuple", 0),
     ("time", 0),
     ("ring", 0),
@@ -13,10 +13,12 @@ const LAYERS: [(&str, u8); 20] = [
     ("files", 0),
     ("expr", 1),
     ("window", 1),
+    ("pattern", 1),
     ("store", 1),
     ("log", 1),
     ("component", 2),
     ("decoder", 2),
+    ("dead", 2),
     ("spouts", 3),
     ("bolts", 3),
     ("executor", 4),

@@ -44,6 +44,7 @@ impl Engine {
             ring_capacity_tuples: checked.runtime.ring_capacity_tuples,
             sample: checked.runtime.sample,
             space: None,
+            letters: None,
         };
         let executors = topology::assemble(&plan, &parts).expect("the topology can be assembled");
         assert_eq!(executors.len(), threads);

@@ -146,6 +146,7 @@ from = "alerts"
         ring_capacity_tuples,
         sample,
         space: None,
+        letters: None,
     };
     let mut executors = topology::assemble(&plan, &parts).expect("the topology can be assembled");
     pin(1);

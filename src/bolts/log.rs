@@ -313,7 +313,7 @@ impl Appending {
         match &self.epochs {
             Some(epochs) if self.writers.iter().all(|writer| writer.may_try_again(&error)) => {
                 self.refused = true;
-                epochs.outlet.space().refused(&self.name, &said(&self.name, &error));
+                epochs.outlet.space().refused(&who(&self.name), &said(&self.name, &error));
                 Ok(())
             }
             _ => Err(failed(&self.name, error)),
@@ -327,7 +327,7 @@ impl Appending {
         let done = self.flush().and_then(|()| self.pay()).and_then(|()| self.publish(durable));
         self.keep(done)?;
         if let (false, Some(epochs)) = (self.refused, &self.epochs) {
-            epochs.outlet.space().accepted(&self.name);
+            epochs.outlet.space().accepted(&who(&self.name));
         }
         Ok(())
     }
@@ -361,6 +361,11 @@ fn why(error: &LogError) -> String {
         LogError::Io { doing, source } => format!("{doing}: {source}"),
         other => other.to_string(),
     }
+}
+
+/// Who tries again, as [`Space::refused`] knows it.
+fn who(name: &str) -> String {
+    format!("bolts.{name}")
 }
 
 /// A refusal in words.

@@ -15,6 +15,7 @@ mod gather;
 mod log;
 mod null;
 mod parse;
+mod pattern;
 mod quality;
 #[cfg(test)]
 mod rig;
@@ -37,6 +38,7 @@ pub use gather::{Gather, Share};
 pub use log::Log;
 pub use null::Null;
 pub use parse::Parse;
+pub use pattern::Pattern;
 pub use quality::Quality;
 pub use route::Route;
 pub use rules::Rules;
@@ -69,6 +71,7 @@ pub fn register(registry: Registry) -> Registry {
         .bolt(Null)
         .bolt(Aggregate)
         .bolt(Top)
+        .bolt(Pattern)
         .bolt(Throttle)
         .bolt(Dedupe)
 }

@@ -160,6 +160,13 @@ impl Rig {
         texts(self.check(factory, toml).2)
     }
 
+    /// What a bolt without errors says of itself.
+    pub fn describe(&self, factory: &dyn BoltFactory, toml: &str) -> Vec<String> {
+        let (plan, _, problems) = self.check(factory, toml);
+        assert!(!problems.has_errors(), "{:?}", texts(problems));
+        plan.unwrap().describe()
+    }
+
     /// One task of a bolt without errors.
     pub fn driver(&self, factory: &dyn BoltFactory, toml: &str) -> Driver {
         self.try_driver(factory, toml).unwrap_or_else(|e| panic!("{}", chain(&e)))
@@ -313,6 +320,7 @@ impl Driver {
                         lines.push(format!("{} {}", frame.time(), line(outputs, slots, port, frame, step.failure)));
                     }
                 }
+                Some(Flow::Skip) => {}
                 Some(flow) => panic!("{flow:?} is not what a timer of these bolts answers"),
             }
         }

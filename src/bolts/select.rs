@@ -26,6 +26,12 @@ impl BoltFactory for Select {
         "keeps columns and adds computed ones, one row for each row"
     }
 
+    fn notes(&self) -> Vec<String> {
+        vec![
+            "With several streams in `from` it unites them to one, by column name: `from = [\"a\", \"b\"]` alone is a union. `fill = \"null\"` makes a column that one of them lacks NULL there; another type in one of them is an error.".to_owned(),
+        ]
+    }
+
     fn example(&self) -> &'static str {
         r#"[spouts.payments]
 kind  = "generate"

@@ -10,6 +10,7 @@ mod explain;
 mod load;
 mod log;
 mod reference;
+mod replay_dead;
 mod run;
 mod schema;
 mod sim;
@@ -51,6 +52,14 @@ enum Command {
                             paths stay there. Sinks that reach further than that do so in each run."
     )]
     Crashtest(crashtest::Arguments),
+    /// Feed the dead letters of a topology to it again, once each; the topology must not be running.
+    #[command(
+        name = "replay-dead",
+        after_help = "Records that a spout rejected are decoded again, as the file now says; rows that failed in a bolt, or \
+                            came too late for it, enter that bolt again. What fails again is a dead letter again, with one \
+                            attempt more. How far it has come is remembered, by component and reason."
+    )]
+    ReplayDead(replay_dead::Arguments),
     /// Print the plan of a topology: executors, pipelines, channels.
     Explain(explain::Arguments),
     /// List, fill, read, trim and check the topics of the embedded log.
@@ -103,6 +112,7 @@ fn command(registry: &Registry) -> ExitCode {
         Command::Check(arguments) => check::run(registry, &arguments),
         Command::Test(arguments) => test::run(registry, &arguments),
         Command::Crashtest(arguments) => crashtest::run(registry, &arguments),
+        Command::ReplayDead(arguments) => replay_dead::run(registry, &arguments),
         Command::Explain(arguments) => explain::run(registry, &arguments),
         Command::Log(arguments) => log::run(&arguments),
         Command::Table(arguments) => table::run(&arguments),

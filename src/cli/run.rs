@@ -71,13 +71,8 @@ impl Patience {
     }
 }
 
-/// Runs a topology and prints its report.
-pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
-    let Some(mut checked) = load::load(registry, &arguments.file, &arguments.load, arguments.runtime.data_dir()) else {
-        return ExitCode::from(WRONG);
-    };
-    arguments.runtime.apply(&mut checked);
-    let signals = Arc::new(AtomicUsize::new(0));
+/// Counts the signals that ask the process to stop.
+pub fn count_signals(signals: &Arc<AtomicUsize>) {
     for signal in [SIGINT, SIGTERM] {
         let count = signals.clone();
         // SAFETY: the handler does nothing but an atomic addition, which is async-signal-safe.
@@ -90,6 +85,16 @@ pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
             eprintln!("warning: signal {signal} cannot be handled: {error}");
         }
     }
+}
+
+/// Runs a topology and prints its report.
+pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
+    let Some(mut checked) = load::load(registry, &arguments.file, &arguments.load, arguments.runtime.data_dir()) else {
+        return ExitCode::from(WRONG);
+    };
+    arguments.runtime.apply(&mut checked);
+    let signals = Arc::new(AtomicUsize::new(0));
+    count_signals(&signals);
     let patience = Patience::default();
     let json = arguments.format == "json";
     let interim = |interim: &Interim| {

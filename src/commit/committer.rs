@@ -74,7 +74,7 @@ impl Gathered {
 const PAUSE_NS: u64 = 10_000_000;
 const PAUSE_MAX_NS: u64 = 2_000_000_000;
 /// Who tries, as [`Space::refused`] knows it.
-const WHO: &str = "commits";
+const WHO: &str = "the committer";
 
 /// An epoch of which everything has been heard, on its way to the disk.
 struct Writing {

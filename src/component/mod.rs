@@ -19,9 +19,11 @@ pub use bolt::{
 pub use options::{Key, NestedOptions, Node, NodeValue, OptionSpec, Options, Table, TextNode, parse_size};
 pub use outbox::{Mark, Outbox};
 pub use registry::Registry;
-pub use spout::{Intake, Polled, Reject, SplitName, Spout, SpoutBuild, SpoutCheck, SpoutFactory, SpoutPlan};
+pub use spout::{
+    Again, Intake, Polled, Raw, Reject, SplitName, Spout, SpoutBuild, SpoutCheck, SpoutFactory, SpoutPlan,
+};
 
-pub use table::{TableFactory, TablePlan};
+pub use table::{TableChange, TableChanges, TableFactory, TableFollower, TablePlan};
 
 use crate::expr::Environment;
 use thiserror::Error;

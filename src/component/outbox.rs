@@ -92,7 +92,7 @@ impl Outbox {
 
     /// The outside refuses what was to be delivered, and it is to be tried again: [`Outbox::is_refused`].
     pub fn refuse(&mut self, error: &str) {
-        self.outlet.space().refused(&self.component, error);
+        self.outlet.space().refused(&format!("bolts.{}", self.component), error);
         self.refused.get_or_insert(self.filling.len());
     }
 
@@ -107,7 +107,7 @@ impl Outbox {
         if let Some((epoch, rows, synced)) = self.owed.take() {
             self.hand_over(epoch, rows, synced);
         }
-        self.outlet.space().accepted(&self.component);
+        self.outlet.space().accepted(&format!("bolts.{}", self.component));
     }
 
     /// Epoch `epoch` is over. `synced` makes durable what the last mark says.

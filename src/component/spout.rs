@@ -85,6 +85,36 @@ pub trait SpoutPlan: Send + Sync {
     /// # Errors
     /// It cannot be opened, or the position lies outside.
     fn open(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Spout>, ComponentError>;
+
+    /// Whether [`SpoutPlan::again`] decodes single records, and then by how many bits the number of one is shifted to be
+    /// the position of its first row (below it is the byte of an element); none if the kind cannot.
+    fn again_shift(&self) -> Option<u32> {
+        None
+    }
+
+    /// What decodes records of `build.split` that were rejected before, one by one.
+    ///
+    /// # Errors
+    /// The kind cannot, or what the records mean cannot be found out any more (the file with the header is gone, ...).
+    fn again(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Again>, ComponentError> {
+        Err(ComponentError::new(format!("spouts.{} cannot decode single records", build.name)))
+    }
+}
+
+/// Decodes records that come one by one, each with a number.
+pub trait Again: Send {
+    /// Decodes a record into a run that has room, only its element at this byte if there is one; whether that was all of
+    /// it: if not, it is to be given again.
+    ///
+    /// # Safety
+    /// The bytes must live and stand still until the run is over: texts of its tuples may point into them.
+    unsafe fn take(&mut self, record: &[u8], element: Option<u64>, number: u64, intake: &mut Intake<'_>) -> bool;
+
+    /// The position of the next unread row, where the next record has this number.
+    fn position(&self, next: u64) -> u64;
+
+    /// Before the first record: rows before `position` have been read.
+    fn resume_at(&mut self, position: u64);
 }
 
 /// What a spout's plan sees when a split is opened.
@@ -127,8 +157,27 @@ pub struct Reject {
     pub position: u64,
     /// What was wrong, for people: column, text, what it should be.
     pub text: String,
-    /// The record as it came: on `errors` cut after 1 KiB, on a stream of its own whole.
+    /// The record for people: on `errors` cut after 1 KiB, on a stream of its own whole.
     pub record: String,
+    /// What `record` does not say of it.
+    pub raw: Raw,
+}
+
+/// What is known of a rejected record beside what is shown of it: a dead letter keeps it whole.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum Raw {
+    /// Nothing: `record` is the record.
+    #[default]
+    Shown,
+    /// Its bytes, and at which of them the element starts that was rejected, if it is one of several.
+    Bytes {
+        /// The whole record, without the end of its line.
+        bytes: Vec<u8>,
+        /// Where the element starts.
+        element: Option<u64>,
+    },
+    /// The rest of it is lost.
+    Lost,
 }
 
 /// Where a spout puts what it reads.

@@ -1,7 +1,9 @@
 //! A checked topology: what the graph and the plan are made from.
 
 use crate::component::{BoltPlan, OutputColumn, SpoutPlan, TablePlan};
+use crate::dead;
 use crate::expr::{Environment, Expr, ReferenceTable};
+use crate::log::Retention;
 use std::sync::Arc;
 
 /// A topology without errors. Components stand in an order in which each comes after what it reads.
@@ -27,6 +29,15 @@ pub struct Checked {
     pub tests: Vec<super::TestModel>,
 }
 
+impl Checked {
+    /// The streams that nobody reads and whose tuples are not to be lost: `errors` and `late`.
+    pub fn unread(&self) -> impl Iterator<Item = &Stream> {
+        let read = |id: StreamId| self.bolts.iter().flat_map(|bolt| &bolt.edges).any(|edge| edge.stream == id);
+        let kept = |name: &str| matches!(name.rsplit_once('.'), Some((_, "errors" | dead::LATE)));
+        self.streams.iter().enumerate().filter(move |(id, s)| kept(&s.name) && !read(*id)).map(|(_, stream)| stream)
+    }
+}
+
 /// `[runtime]`, with defaults filled in.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Runtime {
@@ -42,12 +53,24 @@ pub struct Runtime {
     pub commit: i64,
     /// Where state, tables and topics are kept; none: state lives in memory only.
     pub data_dir: Option<std::path::PathBuf>,
+    /// The topic of dead letters; none: what fails and nobody reads is counted only. Without a data directory it has no
+    /// meaning.
+    pub dead_letters: Option<DeadLetters>,
     /// Memory for keyed state of all tasks together, bytes.
     pub state_memory_bytes: u64,
     /// Tuples a channel holds (1024 by default).
     pub ring_capacity_tuples: usize,
     /// Of how many tuples one has its service and wait times measured (128 by default).
     pub sample: u32,
+}
+
+/// What becomes of errors and late rows that nobody reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeadLetters {
+    /// The topic.
+    pub topic: String,
+    /// How long, and how much of it, is kept: when the topic is made.
+    pub retention: Retention,
 }
 
 /// How an executor waits.

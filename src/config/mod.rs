@@ -15,7 +15,7 @@ mod substitute;
 pub use cell::cell;
 pub use check::{BOLT_KEYS, GROUPINGS, RUNTIME_OPTIONS, SPOUT_KEYS, TEST_OPTIONS, check};
 pub use checked::{
-    Checked, CheckedBolt, CheckedSpout, Edge, Grouping, Objective, Owner, Runtime, Stream, StreamId, Wait,
+    Checked, CheckedBolt, CheckedSpout, DeadLetters, Edge, Grouping, Objective, Owner, Runtime, Stream, StreamId, Wait,
 };
 pub use load::{Loader, SECTIONS, load_file, load_text};
 pub use model::{ExpectRow, GivenRow, Item, Model, TestModel};

@@ -1,7 +1,7 @@
 //! A split that is read as bytes: input, decoder and pace together are a spout.
 
 use super::{Decoder, Input, Pace, Read, Source, Window};
-use crate::component::{ComponentError, Intake, Polled, Reject, Spout};
+use crate::component::{ComponentError, Intake, Polled, Raw, Reject, Spout};
 use crate::tuple::{RUN_TUPLES, Run};
 
 /// Bytes that are read at once: they stay in the second-level cache until they are decoded, and the tuples of the poll
@@ -79,6 +79,11 @@ impl Feed {
             }
         }
         Ok(true)
+    }
+
+    /// The decoder, which knows the header by now.
+    pub fn into_decoder(self) -> Decoder {
+        self.decoder
     }
 
     /// Goes forward to the record that starts at `record`, before the first poll. Rows before `position`, which may lie
@@ -186,7 +191,8 @@ impl Spout for Feed {
         let begun = self.decoder.started() || self.begin()?;
         if let Some((position, text)) = self.loss.take() {
             let record = String::new();
-            intake.rejects.push(Reject { stream: "errors", reason: "truncated", position, text, record });
+            let raw = Raw::Lost;
+            intake.rejects.push(Reject { stream: "errors", reason: "truncated", position, text, record, raw });
             return Ok(Polled::Some);
         }
         if !begun {

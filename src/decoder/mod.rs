@@ -26,13 +26,13 @@ mod tests;
 
 pub use feed::Feed;
 pub use input::{Input, Read, Source};
-pub use numbered::{Numbered, Taken, number_of};
+pub use numbered::{Numbered, Taken, bits, number_of};
 pub use options::RECORD_OPTIONS;
 pub use pace::Pace;
 pub use plan::{DecoderCheck, DecoderPlan};
 pub use sources::record_size;
 
-use crate::component::{ComponentError, Intake, Reject};
+use crate::component::{ComponentError, Intake, Raw, Reject};
 use crate::tuple::codec::{
     Cell, CellKind, Converter, CsvSplitter, JsonSplitter, Marks, RecordFault, RegexSplitter, Split, find_line, line_of,
 };
@@ -79,6 +79,8 @@ pub struct Decoder {
     skipping: Option<Skipping>,
     element: Option<Elements>,
     resume_at: u64,
+    /// Of a record with elements only the one that starts here.
+    only: Option<u64>,
     filtered: u64,
 }
 
@@ -234,6 +236,11 @@ impl Decoder {
         }
     }
 
+    /// Of records with several elements only the one that starts at this byte becomes a row, until it is said otherwise.
+    pub fn only(&mut self, element: Option<u64>) {
+        self.only = element;
+    }
+
     /// Rows that `where` refused.
     pub fn filtered(&self) -> u64 {
         self.filtered
@@ -370,14 +377,16 @@ impl Decoder {
                 return 0;
             }
             match json.element(line, &mut at, &mut self.cells) {
-                Ok(Some(start)) if position + start as u64 >= self.resume_at => {
+                Ok(Some(start)) if self.is_wanted(position, start as u64) => {
                     let row = position + start as u64;
                     // SAFETY: passed on to the caller.
                     let made = unsafe { self.columns.row(&self.cells, (record, false), (self.split_id, row), intake) };
                     match made {
                         Ok(true) => {}
                         Ok(false) => self.filtered += 1,
-                        Err(failure) => push(failure.reason, failure.text, record, row, intake),
+                        Err(failure) => {
+                            push(failure.reason, failure.text, record, row, Some(start as u64), intake);
+                        }
                     }
                 }
                 Ok(Some(_)) => {}
@@ -388,14 +397,19 @@ impl Decoder {
         record.len()
     }
 
+    #[inline(always)]
+    fn is_wanted(&self, position: u64, start: u64) -> bool {
+        position + start >= self.resume_at && self.only.is_none_or(|only| only == start)
+    }
+
     #[cold]
     fn fail(&self, record: &[u8], position: u64, failure: Failure, intake: &mut Intake<'_>) {
-        push(failure.reason, failure.text, record, position, intake);
+        push(failure.reason, failure.text, record, position, None, intake);
     }
 
     #[cold]
     fn reject(&self, record: &[u8], position: u64, fault: RecordFault, intake: &mut Intake<'_>) {
-        push(fault.reason(), fault.to_string(), record, position, intake);
+        push(fault.reason(), fault.to_string(), record, position, None, intake);
     }
 
     /// A record without an end in more than `max_record` bytes. A quote that opened swallows no more than its line.
@@ -404,7 +418,7 @@ impl Decoder {
         self.scanned = 0;
         if let Some(at) = memchr::memchr(b'\n', rest.bytes) {
             let text = format!("a quote is not closed within {} bytes", self.max_record);
-            push("quote", text, &rest.bytes[..at], rest.position, intake);
+            push("quote", text, &rest.bytes[..at], rest.position, None, intake);
             return at + 1;
         }
         self.skipping = Some(Skipping { position: rest.position, shown: shown(rest.bytes) });
@@ -426,7 +440,8 @@ impl Decoder {
     #[cold]
     fn reject_long(&self, position: u64, record: String, intake: &mut Intake<'_>) {
         let text = format!("the record is longer than {} bytes (`max_record`)", self.max_record);
-        intake.rejects.push(Reject { stream: "errors", reason: "too_long", position, text, record });
+        let raw = Raw::Lost;
+        intake.rejects.push(Reject { stream: "errors", reason: "too_long", position, text, record, raw });
     }
 }
 
@@ -435,13 +450,30 @@ fn shown(record: &[u8]) -> String {
 }
 
 #[cold]
-fn push(reason: &'static str, text: String, record: &[u8], position: u64, intake: &mut Intake<'_>) {
+fn push(
+    reason: &'static str,
+    text: String,
+    record: &[u8],
+    position: u64,
+    element: Option<u64>,
+    intake: &mut Intake<'_>,
+) {
+    let bytes = line_of(record);
     let (stream, record) = match reason {
         // A stream of lines that others read: each is whole.
-        "unmatched" => ("unmatched", String::from_utf8_lossy(line_of(record)).into_owned()),
+        "unmatched" => ("unmatched", String::from_utf8_lossy(bytes).into_owned()),
         _ => ("errors", shown(record)),
     };
-    intake.rejects.push(Reject { stream, reason, position, text, record });
+    let raw = raw_of(bytes, element, &record);
+    intake.rejects.push(Reject { stream, reason, position, text, record, raw });
+}
+
+/// What `shown` leaves out of a record.
+fn raw_of(bytes: &[u8], element: Option<u64>, shown: &str) -> Raw {
+    match element.is_none() && shown.as_bytes() == bytes {
+        true => Raw::Shown,
+        false => Raw::Bytes { bytes: bytes.to_vec(), element },
+    }
 }
 
 impl Columns {

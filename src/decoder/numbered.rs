@@ -4,7 +4,7 @@
 //! byte of the element in its record, so that a restart in the middle of one finds the place.
 
 use super::{Decoder, DecoderPlan, Window};
-use crate::component::{ComponentError, Intake, Reject};
+use crate::component::{Again, ComponentError, Intake, Raw, Reject};
 use crate::tuple::{RUN_TUPLES, Slot};
 
 /// Bits of a position for the byte in a record, where a record makes several tuples.
@@ -37,7 +37,12 @@ impl Numbered {
     pub fn new(plan: &DecoderPlan, columns: &[Slot], source: &str, split_id: u32) -> Result<Numbered, ComponentError> {
         let mut decoder = plan.decoder(columns, source, split_id);
         decoder.begin(Window { bytes: &[], position: 0, last: true })?;
-        Ok(Numbered { decoder, bits: bits(plan), lines: !plan.is_csv() })
+        Ok(Numbered::over(plan, decoder))
+    }
+
+    /// Over a decoder that has its start behind it.
+    pub fn over(plan: &DecoderPlan, decoder: Decoder) -> Numbered {
+        Numbered { decoder, bits: bits(plan), lines: !plan.is_csv() }
     }
 
     /// Before the first record: rows before `position` have been read.
@@ -89,8 +94,24 @@ impl Numbered {
     }
 }
 
+impl Again for Numbered {
+    unsafe fn take(&mut self, record: &[u8], element: Option<u64>, number: u64, intake: &mut Intake<'_>) -> bool {
+        self.decoder.only(element);
+        // SAFETY: passed on to the caller.
+        unsafe { Numbered::take(self, record, number, intake) == Taken::Whole }
+    }
+
+    fn position(&self, next: u64) -> u64 {
+        Numbered::position(self, next)
+    }
+
+    fn resume_at(&mut self, position: u64) {
+        Numbered::resume_at(self, position);
+    }
+}
+
 /// By how many bits numbers are shifted to be positions.
-fn bits(plan: &DecoderPlan) -> u32 {
+pub fn bits(plan: &DecoderPlan) -> u32 {
     if plan.has_elements() { ELEMENT_BITS } else { 0 }
 }
 
@@ -101,7 +122,9 @@ pub fn number_of(plan: &DecoderPlan, position: u64) -> u64 {
 
 #[cold]
 fn reject(rest: &[u8], position: u64, intake: &mut Intake<'_>) {
+    let raw = Raw::Bytes { bytes: rest.to_vec(), element: None };
     intake.rejects.push(Reject {
+        raw,
         stream: "errors",
         reason: "lines",
         position,

@@ -236,6 +236,7 @@ impl DecoderPlan {
             skipping: None,
             element: None,
             resume_at: 0,
+            only: None,
             filtered: 0,
         }
     }

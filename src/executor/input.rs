@@ -9,6 +9,7 @@ use crate::component::{ComponentError, Intake, Polled, Reject, Spout};
 use crate::latency::Recorder;
 use crate::store::{ClosedSplit, SplitFacts};
 use crate::tuple::{Layout, Run, Slot};
+use std::collections::VecDeque;
 
 /// Records that became no tuple and wait for the first one, at most.
 const REJECTS_HELD: usize = 4096;
@@ -80,6 +81,8 @@ pub struct Split {
     pub due_ns: u64,
     /// Position of the first record that was read and given back, since it was told to end; past all if there is none.
     pub given_back: u64,
+    /// Positions at which something is known to panic: after each an epoch becomes durable before more is read.
+    pub panics: VecDeque<u64>,
 }
 
 impl Split {
@@ -327,6 +330,15 @@ impl Input {
     fn newest(&self) -> Option<i64> {
         let unknown = self.watermark == i64::MIN || self.watermark == ENDED;
         (!unknown).then(|| self.watermark.saturating_add(self.disorder))
+    }
+
+    /// The first event time that none of its tuples had, where it is at its end; none while nothing is known.
+    pub(super) fn behind_the_last(&self) -> Option<i64> {
+        match &self.source {
+            Source::Split(_) => self.newest().map(|time| time.saturating_add(1).min(ENDED - 1)),
+            // Its sender has said so.
+            Source::Channel(_) => (self.watermark != i64::MIN && self.watermark != ENDED).then_some(self.watermark),
+        }
     }
 
     /// The event time of a record that became no tuple: as far as the split is known to be, else where its first tuple

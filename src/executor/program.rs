@@ -7,11 +7,14 @@
 //!
 //! Never reads an input, never flushes a channel, never waits.
 
+use super::at::At;
 use super::channel::Sender;
+use super::dispatch::Dispatch;
+use super::letters::Letters;
 use super::meter::TaskMeter;
 use super::route::{Choice, Destination, Router};
-use crate::component::{Bolt, ERRORS, Flow, Step};
-use crate::expr::Compiled;
+use crate::component::{Bolt, ComponentError, ERRORS, Flow, Step};
+use crate::expr::{Compiled, EvalError};
 use crate::tuple::{Arena, Frame, Slot, TextWord};
 use std::ops::Range;
 
@@ -23,6 +26,8 @@ pub enum Target {
     Copy(Box<[(Option<Slot>, Slot)]>, u16),
     /// To one or more of several tasks.
     Route(u16),
+    /// Into those of many nodes whose conditions are true.
+    Dispatch(u16),
 }
 
 /// A range of [`Program::targets`].
@@ -46,6 +51,10 @@ pub struct Task {
     pub bolt: Box<dyn Bolt>,
     /// Index of its component, for reports.
     pub component: usize,
+    /// The component's name.
+    pub name: Box<str>,
+    /// The output stream of late rows, if nobody reads it and there are dead letters.
+    pub late: Option<u8>,
     /// `having`, applied to the main stream.
     pub having: Option<Compiled>,
     /// Targets of its output streams; the last is `errors`.
@@ -73,16 +82,16 @@ pub struct ErrorSlots {
     pub position: Slot,
     /// `text`.
     pub text: Slot,
-    /// The component's name, which the slot of `component` points at.
-    pub name: Box<str>,
 }
 
 /// A place on the way of a tuple.
 enum Level {
     /// Targets that are still to be followed.
     Targets(Targets),
+    /// Nodes that a dispatch has found and that are still to be entered.
+    Hits(u16),
     /// A task that has rows waiting, and the tuple's header words that its rows may change.
-    Rows { task: u16, time: i64, path: u64 },
+    Rows { at: At, time: i64, path: u64 },
 }
 
 /// What following a tuple came to.
@@ -130,6 +139,8 @@ pub struct Program {
     pub tasks: Vec<Task>,
     /// Routers.
     pub routers: Vec<Router>,
+    /// Nodes that are found together.
+    pub dispatches: Vec<Dispatch>,
     /// Channels that leave the pipeline.
     pub senders: Vec<Sender>,
     /// Words that may wait in one sender before a task with many rows is suspended.
@@ -142,6 +153,12 @@ pub struct Program {
     pub forwarded: bool,
     /// Whether a task has said that the outside refuses it for good; the executor asks which, and why.
     pub broken: bool,
+    /// Where dead letters go, if they are kept.
+    pub letters: Option<Box<Letters>>,
+    /// Where it is, or was last: one store for each task that a tuple enters.
+    pub at: At,
+    /// Split and position of the tuple that is followed, or was last.
+    pub origin: (u32, u64),
     stack: Vec<Level>,
     failure: Option<(&'static str, String)>,
 }
@@ -162,12 +179,16 @@ impl Program {
             nodes,
             tasks,
             routers,
+            dispatches: Vec::new(),
             senders,
             pending_words_max,
             deadline,
             reached: Vec::new(),
             forwarded: false,
             broken: false,
+            letters: None,
+            at: At::NONE,
+            origin: (u32::MAX, 0),
             stack: Vec::new(),
             failure: None,
         }
@@ -176,12 +197,29 @@ impl Program {
     /// Takes a tuple along `targets`. With `TIMED`, the service time of each task is measured.
     #[inline]
     pub fn follow<const TIMED: bool>(&mut self, frame: &mut Frame, targets: Targets, around: &Around<'_>) -> Followed {
+        self.origin = (frame.split(), frame.position());
         self.run::<TIMED>(frame, targets, around)
     }
 
     /// Goes on with a tuple that was suspended.
     pub fn resume(&mut self, frame: &mut Frame, around: &Around<'_>) -> Followed {
+        self.origin = (frame.split(), frame.position());
         self.run::<false>(frame, 0..0, around)
+    }
+
+    /// What the tasks have counted, each with its component, tuples included that were refused without being looked at.
+    pub fn meters(&self) -> Vec<(usize, TaskMeter)> {
+        let mut meters: Vec<_> = self.tasks.iter().map(|task| (task.component, task.meter.clone())).collect();
+        for (node, missed) in self.dispatches.iter().flat_map(Dispatch::missed) {
+            let node = &self.nodes[node as usize];
+            let meter = &mut meters[node.task as usize].1;
+            meter.tuples_in += missed;
+            match node.rejected {
+                Some(port) => meter.tuples_out[port as usize] += missed,
+                None => meter.refused += missed,
+            }
+        }
+        meters
     }
 
     /// Whether a channel has so much waiting that no more rows should be made.
@@ -196,6 +234,8 @@ impl Program {
         }
         let first = self.tasks.iter().enumerate().min_by_key(|(n, t)| (t.deadline, *n));
         let Some((task, _)) = first else { return Fired::None };
+        self.at = At { task: task as u16, node: u16::MAX };
+        self.origin = (frame.split(), frame.position());
         let owner = &mut self.tasks[task];
         owner.deadline = i64::MAX;
         let mut step = step(around, &mut self.failure, &mut owner.deadline);
@@ -211,17 +251,53 @@ impl Program {
         }
     }
 
+    /// Epoch `epoch` ends: tasks close it in program order.
+    pub fn barrier(&mut self, epoch: u64) {
+        for (n, task) in self.tasks.iter_mut().enumerate() {
+            self.at = At { task: n as u16, node: u16::MAX };
+            task.bolt.barrier(epoch);
+            task.bolt.states(&mut |state| state.barrier(epoch));
+        }
+    }
+
+    /// Epoch `durable` is durable; whether something came of it that belongs into the next one.
+    ///
+    /// # Errors
+    /// The outside refuses what a task held back until now, or the topic of dead letters.
+    pub fn committed(&mut self, durable: u64) -> Result<bool, ComponentError> {
+        let mut news = false;
+        for (n, task) in self.tasks.iter_mut().enumerate() {
+            self.at = At { task: n as u16, node: u16::MAX };
+            news |= task.bolt.committed(durable)?;
+        }
+        if let Some(letters) = &mut self.letters {
+            letters.tray.committed(durable).map_err(|error| ComponentError::new(error.to_string()))?;
+        }
+        Ok(news)
+    }
+
     fn run<const TIMED: bool>(&mut self, frame: &mut Frame, targets: Targets, around: &Around<'_>) -> Followed {
         let mut cursor = targets;
         loop {
             if cursor.start < cursor.end {
                 let mut target = cursor.start;
                 cursor.start += 1;
-                if let Target::Route(router) = self.targets[target as usize] {
-                    match self.route::<TIMED>(router, frame, around) {
+                match self.targets[target as usize] {
+                    Target::Route(router) => match self.route::<TIMED>(router, frame, around) {
                         Some(local) => target = local,
                         None => continue,
+                    },
+                    Target::Dispatch(dispatch) => {
+                        if self.dispatches[dispatch as usize].find(frame, around.arena) {
+                            if cursor.start < cursor.end {
+                                self.stack.push(Level::Targets(cursor));
+                            }
+                            self.stack.push(Level::Hits(dispatch));
+                            cursor = 0..0;
+                        }
+                        continue;
                     }
+                    Target::Node(_) | Target::Copy(..) => {}
                 }
                 let depth = self.stack.len();
                 let next = self.take::<TIMED>(target, frame, around);
@@ -244,14 +320,20 @@ impl Program {
             match self.stack.pop() {
                 None => return Followed::Done,
                 Some(Level::Targets(rest)) => cursor = rest,
+                Some(Level::Hits(dispatch)) => {
+                    if let Some((node, failure)) = self.dispatches[dispatch as usize].next_hit() {
+                        self.stack.push(Level::Hits(dispatch));
+                        cursor = self.enter_found::<TIMED>(node, failure, frame, around);
+                    }
+                }
                 Some(rows @ Level::Rows { .. }) if self.congested() => {
                     self.stack.push(rows);
                     return Followed::Suspended;
                 }
-                Some(Level::Rows { task, time, path }) => {
+                Some(Level::Rows { at, time, path }) => {
                     frame.set_time(time);
                     frame.set_path(path);
-                    cursor = self.next_row(task, frame, around);
+                    cursor = self.next_row(at, frame, around);
                 }
             }
         }
@@ -271,7 +353,7 @@ impl Program {
                 }
                 self.enter::<TIMED>(*node, frame, around)
             }
-            Target::Route(_) => 0..0,
+            Target::Route(_) | Target::Dispatch(_) => 0..0,
         }
     }
 
@@ -281,6 +363,7 @@ impl Program {
         let start = if TIMED { around.clock.nanos() } else { 0 };
         let Node { task, input, filter, rejected } = &self.nodes[node as usize];
         let (task, input) = (*task, *input);
+        self.at = At { task, node };
         let owner = &mut self.tasks[task as usize];
         owner.meter.tuples_in += 1;
         if let Some(filter) = filter {
@@ -296,6 +379,38 @@ impl Program {
                 Err(error) => return self.fail(task, error.reason, &error.text("where"), frame, around),
             }
         }
+        self.pass::<TIMED>((task, input), start, frame, around)
+    }
+
+    /// A tuple enters an input whose `where` has been tested: it is true, or has failed.
+    #[inline(never)]
+    fn enter_found<const TIMED: bool>(
+        &mut self,
+        node: u16,
+        failure: Option<EvalError>,
+        frame: &mut Frame,
+        around: &Around<'_>,
+    ) -> Targets {
+        let start = if TIMED { around.clock.nanos() } else { 0 };
+        let Node { task, input, .. } = self.nodes[node as usize];
+        self.at = At { task, node };
+        self.tasks[task as usize].meter.tuples_in += 1;
+        match failure {
+            None => self.pass::<TIMED>((task, input), start, frame, around),
+            Some(error) => self.fail(task, error.reason, &error.text("where"), frame, around),
+        }
+    }
+
+    /// A tuple that `where` has let pass is processed by a task.
+    #[inline(always)]
+    fn pass<const TIMED: bool>(
+        &mut self,
+        (task, input): (u16, u16),
+        start: u64,
+        frame: &mut Frame,
+        around: &Around<'_>,
+    ) -> Targets {
+        let owner = &mut self.tasks[task as usize];
         let mut step = step(around, &mut self.failure, &mut owner.deadline);
         let flow = owner.bolt.step(input as usize, frame, &mut step);
         if owner.deadline < self.deadline {
@@ -322,10 +437,10 @@ impl Program {
                 0..0
             }
             Flow::Port(0) => self.out_main(task, frame, around),
-            Flow::Port(port) => self.out(task, port),
+            Flow::Port(port) => self.out_side(task, port, frame),
             Flow::Many => {
                 self.tasks[task as usize].meter.expanded += 1;
-                self.stack.push(Level::Rows { task, time: frame.time(), path: frame.path() });
+                self.stack.push(Level::Rows { at: self.at, time: frame.time(), path: frame.path() });
                 0..0
             }
             Flow::Error => self.failed(task, frame, around),
@@ -365,8 +480,26 @@ impl Program {
         }
     }
 
+    /// The same for a side stream: late rows that nobody reads are dead letters.
+    #[inline(always)]
+    fn out_side(&mut self, task: u16, port: u8, frame: &Frame) -> Targets {
+        if self.tasks[task as usize].late == Some(port) {
+            self.too_late(task, frame);
+        }
+        self.out(task, port)
+    }
+
+    #[cold]
+    fn too_late(&mut self, task: u16, frame: &Frame) {
+        if let Some(letters) = &mut self.letters {
+            letters.late(&self.tasks[task as usize].name, self.at.node(), frame);
+        }
+    }
+
     /// The next waiting row of a task.
-    fn next_row(&mut self, task: u16, frame: &mut Frame, around: &Around<'_>) -> Targets {
+    fn next_row(&mut self, at: At, frame: &mut Frame, around: &Around<'_>) -> Targets {
+        let task = at.task;
+        self.at = at;
         let (time, path) = (frame.time(), frame.path());
         let owner = &mut self.tasks[task as usize];
         let mut step = step(around, &mut self.failure, &mut owner.deadline);
@@ -380,11 +513,11 @@ impl Program {
             }
             Some(port) => {
                 owner.meter.rows += 1;
-                self.stack.push(Level::Rows { task, time, path });
+                self.stack.push(Level::Rows { at, time, path });
                 match port {
                     0 => self.out_main(task, frame, around),
                     ERRORS => self.failed(task, frame, around),
-                    port => self.out(task, port),
+                    port => self.out_side(task, port, frame),
                 }
             }
         }
@@ -406,12 +539,14 @@ impl Program {
                 unsafe { TextWord::borrow(text, around.arena) }.0
             };
             // SAFETY: the task owns its name, and outlives every run.
-            let own = unsafe { TextWord::borrow(&slots.name, around.arena) }.0;
+            let own = unsafe { TextWord::borrow(&owner.name, around.arena) }.0;
             frame.set(slots.component, own);
             frame.set(slots.reason, literal(reason));
             frame.set(slots.split, frame.split() as u64);
             frame.set(slots.position, frame.position());
             frame.set(slots.text, around.arena.store(text).0);
+        } else if let Some(letters) = &mut self.letters {
+            letters.failed(&owner.name, self.at.node(), reason, text, frame);
         }
         let port = owner.outputs.len() - 1;
         self.out(task, port as u8)

@@ -3,7 +3,7 @@
 use super::meter::{ExecutorMeter, TaskMeter};
 use super::pipeline::{Pipeline, Progress};
 use super::wait::{Parker, Pause, Wait};
-use super::{Input, Source};
+use super::{At, Culprit, Input, Source};
 use crate::component::{ComponentError, Sections, Teller};
 use crate::latency::Recorder;
 use crate::store::{LifeMeter, Space, StoreError};
@@ -147,6 +147,8 @@ pub struct Executor {
     busy: bool,
     /// The task (by pipeline) whose bolt was the first to be refused by the outside.
     refused: Option<(usize, usize)>,
+    /// The pipeline that was stepped last.
+    at: usize,
     /// When what the outside refuses is tried again, and the pause after that; zero: nothing is refused.
     again: u64,
     again_pause: u64,
@@ -183,9 +185,15 @@ impl Executor {
             began: 0,
             busy: false,
             refused: None,
+            at: 0,
             again: 0,
             again_pause: 0,
         }
+    }
+
+    /// What was running when a panic left it.
+    pub fn culprit(&self) -> Culprit {
+        self.pipelines[self.at].culprit()
     }
 
     /// One bounded step of each pipeline; also counts how long the last one took, which it was the end of. Never waits.
@@ -198,7 +206,8 @@ impl Executor {
         self.obey()?;
         let (mut some, mut ended, mut due) = (false, true, None::<u64>);
         let (mut failed, mut broken, mut stale) = (None, false, false);
-        for pipeline in &mut self.pipelines {
+        for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
+            self.at = p;
             if std::mem::take(&mut stale) {
                 now = self.clock.nanos();
             }
@@ -263,7 +272,9 @@ impl Executor {
     fn idle(&mut self) -> Result<(), ComponentError> {
         let mut first = Ok(());
         for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
+            self.at = p;
             for (t, task) in pipeline.program.tasks.iter_mut().enumerate() {
+                pipeline.program.at = At { task: t as u16, node: u16::MAX };
                 let flushed = task.bolt.idle();
                 if flushed.is_err() {
                     self.refused.get_or_insert((p, t));
@@ -330,8 +341,9 @@ impl Executor {
         if durable > self.durable {
             self.durable = durable;
             let mut news = false;
-            for task in self.pipelines.iter_mut().flat_map(|p| &mut p.program.tasks) {
-                let told = task.bolt.committed(durable);
+            for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
+                self.at = p;
+                let told = pipeline.program.committed(durable);
                 news |= told.inspect_err(|error| space.fail(StoreError::Refused(error.to_string())))?;
             }
             if news {
@@ -371,7 +383,7 @@ impl Executor {
             snapshot.timers.merge(&pipeline.timers);
             snapshot.decided.merge(&pipeline.decided);
             snapshot.sinks.extend(pipeline.sinks.iter().cloned());
-            snapshot.tasks.extend(pipeline.program.tasks.iter().map(|t| (t.component, t.meter.clone())));
+            snapshot.tasks.extend(pipeline.program.meters());
             for Input { source, .. } in &pipeline.inputs {
                 match source {
                     Source::Split(split) => {
@@ -429,12 +441,14 @@ impl Executor {
         self.wake_others();
         self.count_states();
         for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
+            self.at = p;
             for input in &mut pipeline.inputs {
                 let Source::Split(split) = &mut input.source else { continue };
                 split.spout.finish(sections);
                 sections.tellers.resize(sections.sections.len(), Teller::Spout(split.component));
             }
             for (t, task) in pipeline.program.tasks.iter_mut().enumerate() {
+                pipeline.program.at = At { task: t as u16, node: u16::MAX };
                 let finished = task.bolt.finish(sections);
                 sections.tellers.resize(sections.sections.len(), Teller::Bolt(task.component));
                 match finished {

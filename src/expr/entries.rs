@@ -10,7 +10,7 @@ use super::node::Node;
 use super::resolve::{ColumnUse, Missing, Names, Resolver};
 use super::set::SetExpr;
 use super::source::{Source, problem};
-use super::{Checked, Expr, ExprError, Scope};
+use super::{Checked, Expr, ExprError, Scope, ScopeColumn};
 use crate::problem::nearest;
 use crate::tuple::{DataType, Value};
 use sqlparser::ast;
@@ -30,6 +30,29 @@ pub fn check_entries(
     scope: &Scope<'_>,
     aggregates: bool,
 ) -> Result<Checked<Entries>, Vec<(usize, ExprError)>> {
+    checked(entries, scope, aggregates, None)
+}
+
+/// The same for expressions over the rows of a match: only the first `bare` columns of the scope may be named without
+/// a stream, `first(x, n)` and `last(x, n)` count rows from an end, and `prev(x)` is a `lag`. A column whose name ends
+/// with `()` is called like a function.
+///
+/// # Errors
+/// All problems found, each with the index of its entry.
+pub fn check_row_entries(
+    entries: &[(&str, &str)],
+    scope: &Scope<'_>,
+    bare: usize,
+) -> Result<Checked<Entries>, Vec<(usize, ExprError)>> {
+    checked(entries, scope, true, Some(bare))
+}
+
+fn checked(
+    entries: &[(&str, &str)],
+    scope: &Scope<'_>,
+    aggregates: bool,
+    bare: Option<usize>,
+) -> Result<Checked<Entries>, Vec<(usize, ExprError)>> {
     let mut errors = Vec::new();
     let mut parsed = Vec::with_capacity(entries.len());
     for (index, (_, text)) in entries.iter().enumerate() {
@@ -41,7 +64,7 @@ pub fn check_entries(
             }
         });
     }
-    let mut names = EntryNames { aggregates, errors, ..EntryNames::new(scope, entries, parsed) };
+    let mut names = EntryNames { aggregates, bare, errors, ..EntryNames::new(scope, entries, parsed) };
     for index in 0..entries.len() {
         if matches!(names.states[index], State::Waiting) {
             names.resolve(index, false);
@@ -90,6 +113,8 @@ pub(super) struct EntryNames<'a> {
     entries: &'a [(&'a str, &'a str)],
     parsed: Rc<Vec<Parsed<'a>>>,
     aggregates: bool,
+    /// Over the rows of a match: how many columns may be named without a stream.
+    bare: Option<usize>,
     states: Vec<State>,
     /// The type that an open entry is believed to have.
     guesses: Vec<Option<DataType>>,
@@ -113,6 +138,7 @@ impl<'a> EntryNames<'a> {
             entries,
             parsed: Rc::new(parsed),
             aggregates: false,
+            bare: None,
             states: vec![State::Waiting; entries.len()],
             guesses: vec![None; entries.len()],
             guessed: vec![false; entries.len()],
@@ -212,8 +238,14 @@ impl<'a> EntryNames<'a> {
         }
     }
 
+    /// The columns that a name without a stream may mean.
+    fn bare(&self) -> &[ScopeColumn<'_>] {
+        &self.scope.columns[..self.bare.unwrap_or(self.base())]
+    }
+
     fn scope_column(&self, stream: Option<&str>, name: &str) -> Result<Node, Missing> {
-        let columns = self.scope.columns.iter().enumerate();
+        let among = if stream.is_some() { self.scope.columns } else { self.bare() };
+        let columns = among.iter().enumerate();
         let found: Vec<usize> = columns
             .filter(|(_, c)| c.column.is(name) && stream.is_none_or(|stream| c.stream.eq_ignore_ascii_case(stream)))
             .map(|(index, _)| index)
@@ -242,7 +274,7 @@ impl<'a> EntryNames<'a> {
             return nearest(stream, streams).map(|stream| format!("{stream}.{name}"));
         }
         let entries = self.entries.iter().map(|(entry, _)| *entry).filter(|entry| !entry.is_empty());
-        nearest(name, columns.iter().map(|c| c.column.name.as_str()).chain(entries)).map(str::to_owned)
+        nearest(name, self.bare().iter().map(|c| c.column.name.as_str()).chain(entries)).map(str::to_owned)
     }
 
     fn finish(mut self) -> Result<Checked<Entries>, Vec<(usize, ExprError)>> {
@@ -332,6 +364,10 @@ impl Names for EntryNames<'_> {
 
     fn aggregates(&self) -> bool {
         self.aggregates
+    }
+
+    fn rows(&self) -> bool {
+        self.bare.is_some()
     }
 
     fn call(&mut self, call: AggregateCall) -> Node {

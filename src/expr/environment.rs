@@ -26,7 +26,7 @@ pub struct Environment {
     pub tables: Vec<Arc<ReferenceTable>>,
 }
 
-/// A reference table (`[tables.NAME]`): whole in memory, replaced as a whole between two tuples.
+/// A reference table (`[tables.NAME]`): whole in memory, replaced or changed between two tuples.
 #[derive(Debug)]
 pub struct ReferenceTable {
     /// The user's name of it.
@@ -41,9 +41,9 @@ pub struct ReferenceTable {
 }
 
 /// The rows of a table at one time.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Rows {
-    by_key: HashMap<Box<[u8]>, Box<[Value]>, foldhash::fast::FixedState>,
+    by_key: HashMap<Arc<[u8]>, Arc<[Value]>, foldhash::fast::FixedState>,
 }
 
 impl ReferenceTable {
@@ -60,18 +60,44 @@ impl ReferenceTable {
         let mut by_key = HashMap::with_capacity_and_hasher(rows.len(), foldhash::fast::FixedState::default());
         let mut key = Vec::new();
         for row in rows {
-            key.clear();
-            let complete = self.key.iter().all(|&column| {
-                let value = row.get(column).unwrap_or(&Value::Null);
-                let Some(word) = value.to_word(&arena) else { return false };
-                self.append(&mut key, column, word);
-                true
-            });
-            if complete {
-                by_key.insert(key.as_slice().into(), row.into_boxed_slice());
+            if self.key_of(&mut key, |column| row.get(column), &arena) {
+                by_key.insert(key.as_slice().into(), row.into());
             }
         }
-        *self.rows.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(Rows { by_key });
+        self.put(Rows { by_key });
+    }
+
+    /// Changes single rows: those of these keys get a row, or lose theirs. A key is the values of the key's columns, in
+    /// their order. Costs a copy of the index of all rows. Running expressions see either all changes or none.
+    pub fn change(&self, changes: impl IntoIterator<Item = (Vec<Value>, Option<Vec<Value>>)>) {
+        let arena = Arena::new();
+        let mut rows = Rows::clone(&self.rows());
+        let mut bytes = Vec::new();
+        for (key, row) in changes {
+            let value = |column: usize| key.get(self.key.iter().position(|c| *c == column)?);
+            if !self.key_of(&mut bytes, value, &arena) {
+                continue;
+            }
+            match row {
+                Some(row) => drop(rows.by_key.insert(bytes.as_slice().into(), row.into())),
+                None => drop(rows.by_key.remove(bytes.as_slice())),
+            }
+        }
+        self.put(rows);
+    }
+
+    /// The canonical bytes of a key; false if a value of it is missing.
+    fn key_of<'a>(&self, key: &mut Vec<u8>, value: impl Fn(usize) -> Option<&'a Value>, arena: &Arena) -> bool {
+        key.clear();
+        self.key.iter().all(|&column| {
+            let Some(word) = value(column).and_then(|value| value.to_word(arena)) else { return false };
+            self.append(key, column, word);
+            true
+        })
+    }
+
+    fn put(&self, rows: Rows) {
+        *self.rows.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(rows);
         // Release: a reader that sees the new count may rely on the lock alone; the order only keeps the count from
         // being seen before the rows.
         self.generation.fetch_add(1, Ordering::Release);
@@ -111,5 +137,37 @@ impl Rows {
     #[inline]
     pub(crate) fn get(&self, key: &[u8]) -> Option<&[Value]> {
         self.by_key.get(key).map(|row| &**row)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn single_rows_change_and_the_others_stay() {
+        let columns = [("a", DataType::Bigint), ("b", DataType::Text), ("c", DataType::Double)];
+        let columns = columns.map(|(name, ty)| Column::new(name, ty)).to_vec();
+        let table = ReferenceTable::new("t", columns, vec![1, 0]);
+        let text = |t: &str| Value::Text(t.to_owned());
+        let row = |a: i64, b: &str, c: f64| vec![Value::Bigint(a), text(b), Value::Double(c)];
+        let found = |a: i64, b: &str| {
+            let (mut bytes, arena) = (Vec::new(), Arena::new());
+            let key = [Value::Bigint(a), text(b)];
+            assert!(table.key_of(&mut bytes, |column| key.get(column), &arena));
+            table.rows().get(&bytes).map(|row| row[2].clone())
+        };
+        table.replace(vec![row(1, "x", 0.5), row(2, "x", 1.5), row(1, "y", 2.5)]);
+        let before = table.generation();
+        let key = |a: i64, b: &str| vec![text(b), Value::Bigint(a)];
+        table.change([
+            (key(1, "x"), Some(row(1, "x", 9.0))),
+            (key(2, "x"), None),
+            (key(3, "z"), Some(row(3, "z", 3.0))),
+            (vec![Value::Null, Value::Bigint(1)], Some(row(1, "y", 7.0))),
+        ]);
+        assert_eq!(table.generation(), before + 1, "one change for readers");
+        assert_eq!([found(1, "x"), found(2, "x")], [Some(Value::Double(9.0)), None]);
+        assert_eq!([found(1, "y"), found(3, "z")], [Some(Value::Double(2.5)), Some(Value::Double(3.0))]);
     }
 }

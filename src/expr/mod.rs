@@ -32,7 +32,7 @@ mod tests;
 
 pub use aggregate::{AggregateCall, AggregateFunction, Entries, EntryStep, Over};
 pub use compile::Compiled;
-pub use entries::{check_entries, check_set};
+pub use entries::{check_entries, check_row_entries, check_set};
 pub use environment::{Environment, Param, ReferenceTable};
 pub use functions::{FunctionDoc, FunctionGroup, functions};
 pub use index::{CompiledConditions, Condition, Conditions};

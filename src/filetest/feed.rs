@@ -60,6 +60,7 @@ impl Feed {
             disorder: self.disorder,
             idle: None,
             spout: None,
+            replay: None,
         }
     }
 

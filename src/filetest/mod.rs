@@ -73,6 +73,7 @@ fn assemble(checked: &Checked, entries: &[Entry], clock: &ManualClock) -> Result
         ring_capacity_tuples: checked.runtime.ring_capacity_tuples,
         sample: 0,
         space: None,
+        letters: None,
     };
     let mut executors = topology::assemble(&plan, &parts)?;
     Ok(executors.remove(0))

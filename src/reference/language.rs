@@ -122,7 +122,8 @@ pub(super) fn streams() -> Topic {
         .named(&["errors", "late", "rejected", "shadow", "unmatched"])
         .notes([
             "`x.errors`: what could not be read or computed: component, reason, split, position, text; of a spout also record. \
-             Nothing is lost silently: what nobody reads is counted by reason in the report.",
+             Nothing is lost silently: what nobody reads is counted by reason in the report, and with a data directory kept: see \
+             `dead letters`.",
             "`x.late`: rows that came too late for an aggregate. `x.rejected`: rows that a filter, throttle or dedupe did not \
              pass. `x.shadow`: rows of rules in shadow. `x.unmatched`: lines that no `regex` of a spout matched.",
         ])
@@ -142,6 +143,71 @@ add.share = "amount / (mcc - 5411)"          # fails where mcc is 5411
 kind  = "console"
 from  = "share.errors"
 limit = 3
+
+[bolts.out]
+kind = "null"
+from = "share"
+"#,
+        )
+}
+
+/// Dead letters.
+pub(super) fn dead_letters() -> Topic {
+    Topic::new("dead letters", "dead letters", "What fails and nobody reads is kept, and can be replayed.")
+        .named(&["dead", "dead_letters", "replay-dead", "replay", "panic", "panics"])
+        .notes([
+            "With a data directory (`data_dir` in [runtime], or --data-dir) every row of an `.errors` or `.late` stream that no \
+             bolt reads becomes a record of the topic NAME.dead, NAME being the topology's: once, also after a crash. Other \
+             side streams that nobody reads are only counted. `sferic explain` says which streams go there, the report counts \
+             letters by component and reason, `sferic log read NAME.dead` prints them.",
+            "A letter is a JSON object: `reason` (`late` for late rows), `component`, `split` and `position` of the record that \
+             it stems from, `time` (event time), `text`, `attempts`, and what failed: of a spout `record`, as it was read (as \
+             `record_hex`, in hexadecimal digits, where it is not UTF-8; with `element`, the byte at which it starts, where one \
+             of several elements failed), of a bolt `row`, the columns of its input, and `from`, the stream that it came on. \
+             `cut` says that the rest is lost: of a record longer than `max_record`, of a line whose connection broke. What a \
+             timer made has no row. A bolt that stands behind a channel shows the columns that the channel carries: those that \
+             the bolt or anything behind it reads. No column is carried for the letters' sake.",
+            "`dead_letters = false` in [runtime] keeps none, `dead_letters = \"topic\"` names the topic. When the topic is made it \
+             gets `dead_letters_retention` (thirty days) and `dead_letters_size` (1 GiB); it is dropped by segments of 16 MiB.",
+            "`sferic replay-dead FILE` runs the topology over its letters and nothing else; it must not be running meanwhile. The \
+             record of a spout is decoded again as the file now says and goes all ways of that spout; the row of a bolt enters \
+             that bolt only. `--component`, `--reason` and `--from OFFSET` choose, `--dry-run` only counts. It ends where the \
+             topic ended when it began. How far it came is remembered by component and reason, in the same epoch as all that \
+             followed: a second call replays what has come since, and after a crash none is lost or done twice. What fails \
+             again is a new letter with one attempt more and the split and position of the first. `--from` replays again what \
+             lies behind that offset.",
+            "What it cannot do: letters come in the order of the topic within a component and reason, not among them. Time does not \
+             move: a late row is late again unless `lateness` has grown, and nothing that is open is closed. Windows and keys \
+             have gone on meanwhile, and the row is judged by what they are now. `_offset` of a record is the offset of its \
+             letter. A CSV file with a header must still be there. A row of a column that is of another type now, a component \
+             or stream that is gone, and a letter that is cut are counted and left where they are.",
+            "A component that panics: with a data directory the panic is noted in NAME/panics.json and the run begins anew from \
+             the last epoch, in the same process; the component leaves that tuple out (and whatever else stems from the same \
+             record), a row with the reason `panic` leaves on its `.errors`, and all other components have the tuple as ever. \
+             Sinks that deliver at once may repeat what they had delivered since the last epoch, as after a crash; what came in \
+             by `stdin`, or by `tcp` without `journal`, since then is lost, and clients have to connect again; the counts of the \
+             report are those since the last beginning. A panic in a spout or in a timer cannot be gone around. Three panics \
+             without a durable epoch between them stop the topology, with an error that names component and record. Without a \
+             data directory the first one does.",
+        ])
+        .example(
+            r#"# sferic log read failing.dead; sferic replay-dead FILE
+name = "failing"
+
+[runtime]
+data_dir               = "sferic-data"
+dead_letters_retention = "7d"
+
+[spouts.payments]
+kind  = "generate"
+what  = "payments"
+count = 20000
+
+[bolts.share]
+kind = "select"
+from = "payments"
+keep = ["id"]
+add.share = "amount / (mcc - 5411)"          # fails where mcc is 5411
 
 [bolts.out]
 kind = "null"
@@ -179,11 +245,15 @@ from = "checked"
 
 /// `[tables.NAME]`.
 pub(super) fn tables() -> Topic {
-    Topic::new("tables", "reference tables", "[tables.NAME]: reference data from a file, whole in memory, for any expression.").notes([
+    Topic::new("tables", "reference tables", "[tables.NAME]: reference data from a file or a topic, whole in memory, for any expression.").notes([
         "`name[key].column` in an expression, `name[(a, b)].column` where the key has several columns; NULL where there is no \
          such row. `name[key] is not null` asks whether there is one.",
         "A reload is read and checked first and then takes the place of all rows between two tuples; a broken file keeps the \
          last good ones, with a warning.",
+        "With `topic` instead of `path` the records of a topic of the embedded log are the rows: all of them are read before \
+         the topology starts, and new ones are followed while it runs (twice a second). The latest record of a key counts; \
+         one with a key and no content removes the row of the record that had this key. A record that cannot be read changes \
+         nothing, with a warning that counts them.",
     ])
 }
 

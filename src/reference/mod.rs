@@ -95,6 +95,7 @@ pub fn topics(registry: &Registry) -> Vec<Topic> {
     topics.push(bolts());
     topics.extend(registry.bolts().map(bolt));
     topics.push(language::streams());
+    topics.push(language::dead_letters());
     topics.push(language::groupings().options("Groupings", config::GROUPINGS));
     if let Some(factory) = registry.table_factory() {
         topics.push(language::tables().options("Keys", factory.options()).example(factory.example()));

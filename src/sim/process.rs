@@ -100,6 +100,7 @@ impl<'a> Process<'a> {
             ring_capacity_tuples: checked.runtime.ring_capacity_tuples,
             sample: checked.runtime.sample,
             space: Some(space.clone()),
+            letters: None,
         };
         let executors = topology::assemble(&plan, &parts).map_err(|error| error.to_string())?;
         let committer = Committer::new(space.clone(), receiver, plan.pipelines.len(), shared);

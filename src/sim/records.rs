@@ -161,7 +161,14 @@ impl Split {
         let lonely = position == first || position == 1 || position == 0 && (self.live || first < 2);
         if !lonely && random.one_in(BROKEN_ONE_IN) {
             let (text, record) = (format!("record {position} is broken"), "?".repeat(random.below(40)));
-            intake.rejects.push(Reject { stream: "errors", reason: "bad_value", position, text, record });
+            intake.rejects.push(Reject {
+                stream: "errors",
+                reason: "bad_value",
+                position,
+                text,
+                record,
+                raw: Default::default(),
+            });
             return;
         }
         let back = random.below(self.jitter as usize + 1) as i64;

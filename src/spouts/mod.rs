@@ -16,7 +16,7 @@ mod timer;
 pub use file::FileFactory;
 pub use log::LogFactory;
 pub use stdin::StdinFactory;
-pub use table::FileTableFactory;
+pub use table::ReferenceTables;
 pub use tcp::TcpFactory;
 pub use timer::Timer;
 
@@ -33,7 +33,7 @@ pub fn register(registry: Registry) -> Registry {
         .spout(TcpFactory)
         .spout(generate::Generate)
         .spout(Timer)
-        .table(FileTableFactory)
+        .table(ReferenceTables)
 }
 
 /// One list of options out of two; `N` is the sum of their lengths.

@@ -2,8 +2,8 @@
 //!
 //! Owns what such plans have in common; where the bytes come from is an [`Origin`].
 
-use crate::component::{ComponentError, Options, SplitName, Spout, SpoutBuild, SpoutPlan};
-use crate::decoder::{DecoderPlan, Feed, Pace};
+use crate::component::{Again, ComponentError, Options, SplitName, Spout, SpoutBuild, SpoutPlan};
+use crate::decoder::{Decoder, DecoderPlan, Feed, Numbered, Pace, Window};
 use crate::problem::Problem;
 use crate::tuple::Column;
 
@@ -23,6 +23,16 @@ pub(super) trait Origin: Send + Sync + Sized {
     /// # Errors
     /// It cannot be opened, or the position lies outside.
     fn open(&self, plan: &Records<Self>, build: &SpoutBuild<'_>) -> Result<Feed, ComponentError>;
+
+    /// A decoder of single records of a split, with its start behind it.
+    ///
+    /// # Errors
+    /// The format wants a start that cannot be had any more.
+    fn decoder(&self, plan: &Records<Self>, build: &SpoutBuild<'_>) -> Result<Decoder, ComponentError> {
+        let mut decoder = plan.decoder.decoder(build.columns, build.split, build.split_id);
+        decoder.begin(Window { bytes: &[], position: 0, last: true })?;
+        Ok(decoder)
+    }
 }
 
 /// A checked spout over bytes.
@@ -61,6 +71,14 @@ impl<O: Origin> SpoutPlan for Records<O> {
 
     fn open(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Spout>, ComponentError> {
         Ok(Box::new(self.origin.open(self, build)?))
+    }
+
+    fn again_shift(&self) -> Option<u32> {
+        Some(crate::decoder::bits(&self.decoder))
+    }
+
+    fn again(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Again>, ComponentError> {
+        Ok(Box::new(Numbered::over(&self.decoder, self.origin.decoder(self, build)?)))
     }
 }
 

@@ -304,7 +304,8 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        for (toml, wanted) in [("every = \"0s\"", "longer than zero"), ("every = \"10s\"\nmissed = \"al\"", "\"all\"")]
+        for (toml, wanted) in
+            [("every = \"0s\"", "longer than zero"), ("every = \"10s\"\nmissed = \"al\"", "did you mean")]
         {
             let said = format!("{:?}", plan(toml).1);
             assert!(said.contains(wanted), "{said}");

@@ -1,13 +1,19 @@
 //! Assembling: a plan becomes executors, with everything allocated and every split opened; nothing runs yet.
 
+mod letters;
+
+pub use letters::Letterbox;
+
 use super::plan::{ChannelPlan, Entry, Hop, Plan, TaskId, Way};
+use super::shared;
 use super::slots::Slots;
-use crate::component::{BoltBuild, ComponentError, SpoutBuild};
+use crate::component::{BoltBuild, ComponentError, OutputStream, SpoutBuild};
 use crate::config::{Checked, Grouping, StreamId};
+use crate::dead::LATE;
 use crate::executor::{
-    Channel, Columns, Control, Destination, ErrorSlots, Executor, Input, Mechanism, Node, Order, Parker, Pipeline,
-    Program, Receiver, RejectColumn, Router, Sender, Side, Source, Split, Target, Targets, Task, TaskMeter, Wait,
-    record_words, split_key,
+    Channel, Columns, Control, Destination, Dispatch, ErrorSlots, Executor, Input, Mechanism, Node, Order, Parker,
+    Pipeline, Program, Receiver, RejectColumn, Router, Sender, Side, Source, Split, Target, Targets, Task, TaskMeter,
+    Wait, record_words, split_key,
 };
 use crate::ring;
 use crate::store::{KeyReader, Space, SplitFacts};
@@ -34,6 +40,9 @@ pub struct Parts<'a> {
     pub sample: u32,
     /// The topology's store; none if state lives in memory only.
     pub space: Option<Arc<Space>>,
+    /// What becomes of errors and late rows that nobody reads, and what is known to make components panic; none: they
+    /// are counted, and nothing is.
+    pub letters: Option<Letterbox>,
 }
 
 /// Makes the executors of a plan.
@@ -116,6 +125,7 @@ struct Growing {
     targets: Vec<Target>,
     nodes: Vec<Node>,
     routers: Vec<Router>,
+    dispatches: Vec<Dispatch>,
     /// Channels in the order of senders.
     senders: Vec<usize>,
     /// Task numbers in the program.
@@ -160,8 +170,11 @@ impl Assembly<'_> {
         let own = sender_ids.iter().map(|id| senders.remove(id).expect("each channel has one sending pipeline"));
         let own: Vec<Sender> = own.collect();
         let words = sender_ids.iter().map(|id| ring_words(self.parts, &self.plan.channels[*id])).max().unwrap_or(0);
-        let Growing { targets, nodes, routers, .. } = growing;
-        let program = Program::new(targets, nodes, built, routers, own, words.max(4096));
+        let letters = self.letters(&growing);
+        let Growing { targets, nodes, routers, dispatches, .. } = growing;
+        let mut program = Program::new(targets, nodes, built, routers, own, words.max(4096));
+        program.dispatches = dispatches;
+        program.letters = letters;
         let mut pipeline = Pipeline::new(self.pipeline, layout, inputs, program, order, self.parts.clock.clone());
         pipeline.sample = self.parts.sample;
         pipeline.space = self.parts.space.clone();
@@ -216,19 +229,23 @@ impl Assembly<'_> {
             sinks.push(bolt);
             sinks.len() as u16 - 1
         });
+        let late = outputs_late(checked.plan.outputs());
+        let late = late.filter(|port| self.desk().is_some() && targets[*port].is_empty());
         Ok(Task {
             deadline: built.deadline(),
-            bolt: built,
+            bolt: self.careful(built, bolt),
             component: bolt,
+            name: checked.id.as_str().into(),
+            late: late.map(|port| port as u8),
             having,
             meter: TaskMeter { tuples_out: vec![0; targets.len()], ..TaskMeter::default() },
             outputs: targets,
-            errors: has_readers.then(|| self.error_slots(errors_stream, &checked.id)),
+            errors: has_readers.then(|| self.error_slots(errors_stream)),
             sink,
         })
     }
 
-    fn error_slots(&self, stream: StreamId, name: &str) -> ErrorSlots {
+    fn error_slots(&self, stream: StreamId) -> ErrorSlots {
         let columns = &self.parts.checked.streams[stream].columns;
         let slots = self.slots.stream(stream);
         let slot = |name: &str| {
@@ -241,17 +258,28 @@ impl Assembly<'_> {
             split: slot("split"),
             position: slot("position"),
             text: slot("text"),
-            name: name.into(),
         }
     }
 
     /// The targets of a stream for one sending task.
     fn targets(&self, growing: &mut Growing, from: TaskId, stream: StreamId) -> Targets {
-        let checked = self.parts.checked;
-        let reads = |h: &&Hop| h.from == from && checked.bolts[h.bolt].edges[h.edge].stream == stream;
-        let hops: Vec<&Hop> = self.plan.hops.iter().filter(reads).collect();
+        let hops = shared::hops_of(self.parts.checked, self.plan, from, stream);
+        let mut groups = shared::groups(self.parts.checked, self.plan, &hops).into_iter().peekable();
         let mut own = Vec::new();
-        for hop in hops {
+        for (at, hop) in hops.iter().enumerate() {
+            if let Some((range, conditions)) = groups.peek().filter(|(range, _)| range.contains(&at)) {
+                if range.start == at {
+                    let node = |hop: &&Hop| growing.node_numbers[&(hop.bolt, hop.edge, hop.to[0])];
+                    let nodes = hops[range.clone()].iter().map(node).collect();
+                    let slots = self.slots.stream(stream);
+                    growing.dispatches.push(Dispatch::new(conditions.compile(&|column| slots[column]), nodes));
+                    own.push(Target::Dispatch(growing.dispatches.len() as u16 - 1));
+                }
+                if range.end == at + 1 {
+                    groups.next();
+                }
+                continue;
+            }
             let local = |task: usize| self.plan.pipeline_of[&TaskId::Bolt(hop.bolt, task)] == self.pipeline;
             if hop.way == Way::One && local(hop.to[0]) {
                 own.push(self.local_target(growing, hop.bolt, hop.edge, hop.to[0]));
@@ -351,11 +379,14 @@ impl Assembly<'_> {
                 meter: TaskMeter { tuples_out: vec![0; sides.len() + 1], ..TaskMeter::default() },
                 due_ns: 0,
                 given_back: u64::MAX,
+                panics: self.panics_of(id, position),
             }));
             let mut input = Input::new(source, targets.clone(), self.slots.layout());
             input.disorder = entry.disorder;
-            if let Some(time) = time {
-                input.saw(time);
+            match (entry.replay, time) {
+                (Some(replay), _) => input.watermark = replay.since,
+                (None, Some(time)) => input.saw(time),
+                (None, None) => {}
             }
             input.idle_ns = entry.idle.map(|micros| micros as u64 * 1000);
             inputs.push(input);
@@ -464,6 +495,11 @@ impl Assembly<'_> {
         }
         found
     }
+}
+
+/// The port of late rows.
+fn outputs_late(outputs: &[OutputStream]) -> Option<usize> {
+    outputs.iter().position(|output| output.suffix == LATE)
 }
 
 fn bolts_of(tasks: &[TaskId]) -> impl Iterator<Item = (usize, usize)> {

@@ -1,7 +1,9 @@
 //! Which columns of a stream are read downstream: what a channel must carry.
 
+use super::plan::{Entry, Plan, TaskId};
 use crate::component::ColumnSource;
 use crate::config::{Checked, CheckedBolt, StreamId};
+use std::collections::HashMap;
 
 /// For each stream, for each column, whether anything downstream reads it.
 pub fn needed(checked: &Checked) -> Vec<Vec<bool>> {
@@ -21,6 +23,63 @@ pub fn needed(checked: &Checked) -> Vec<Vec<bool>> {
         }
     }
     needed
+}
+
+/// For each stream that is emitted or read in a pipeline, for each column, whether it is there: a channel carries only what is
+/// needed.
+pub fn there(plan: &Plan, checked: &Checked, entries: &[Entry], pipeline: usize) -> HashMap<StreamId, Vec<bool>> {
+    let mut there: HashMap<StreamId, Vec<bool>> = HashMap::new();
+    let both = |there: &mut HashMap<StreamId, Vec<bool>>, stream: StreamId, own: Vec<bool>| match there.get_mut(&stream)
+    {
+        Some(known) => known.iter_mut().zip(own).for_each(|(known, own)| *known &= own),
+        None => _ = there.insert(stream, own),
+    };
+    for channel in plan.channels.iter().filter(|c| c.to == pipeline) {
+        let carried = (0..checked.streams[channel.stream].columns.len()).map(|c| channel.columns.contains(&c));
+        both(&mut there, channel.stream, carried.collect());
+    }
+    // Tasks stand in topological order: what a bolt reads is known before what it emits.
+    let mut done: Vec<usize> = Vec::new();
+    for task in &plan.pipelines[pipeline].tasks {
+        match *task {
+            TaskId::Entry(entry, _) => {
+                let sides = entries[entry].spout.map_or(&[][..], |s| &checked.spouts[s].outputs);
+                for stream in sides.iter().filter(|s| **s != entries[entry].stream).chain([&entries[entry].stream]) {
+                    both(&mut there, *stream, vec![true; checked.streams[*stream].columns.len()]);
+                }
+            }
+            TaskId::Bolt(bolt, _) if !done.contains(&bolt) => {
+                done.push(bolt);
+                for (stream, own) in emitted(checked, &checked.bolts[bolt], &there) {
+                    both(&mut there, stream, own);
+                }
+            }
+            TaskId::Bolt(..) => {}
+        }
+    }
+    there
+}
+
+/// For each output of a bolt, which of its columns are there.
+fn emitted(checked: &Checked, bolt: &CheckedBolt, there: &HashMap<StreamId, Vec<bool>>) -> Vec<(StreamId, Vec<bool>)> {
+    let of_stream = |stream: StreamId, column: usize| there.get(&stream).is_some_and(|columns| columns[column]);
+    let of_input = |n: usize| {
+        // What is copied into one slot from several streams is there if it is in all of them.
+        bolt.edges.iter().all(|edge| edge.columns.get(n).copied().flatten().is_none_or(|c| of_stream(edge.stream, c)))
+    };
+    let own = |source: ColumnSource| match source {
+        ColumnSource::Input(n) => of_input(n),
+        ColumnSource::Computed | ColumnSource::Main(_) => true,
+    };
+    let main: Vec<bool> = checked.streams[bolt.outputs[0]].columns.iter().map(|c| own(c.source)).collect();
+    let outputs = bolt.outputs.iter().map(|stream| {
+        let columns = checked.streams[*stream].columns.iter().map(|c| match c.source {
+            ColumnSource::Main(n) => main[n],
+            source => own(source),
+        });
+        (*stream, columns.collect())
+    });
+    outputs.collect()
 }
 
 /// For each input of a bolt, which columns it needs, given what is needed of its outputs.

@@ -1,12 +1,15 @@
 //! A running topology whose state outlives it: the store is opened, the committer has a thread, the coordinator is
 //! asked by the housekeeping thread.
 
+use super::panics::Known;
 use super::plan::Plan;
 use super::running::RunError;
 use crate::commit::{CommitMeter, Committer, Coordinator, Heard, Orders, Pace};
 use crate::component::ComponentError;
-use crate::config::Checked;
+use crate::config::{Checked, DeadLetters};
+use crate::dead::{Desk, DeskSpec, Replayed};
 use crate::executor::Control;
+use crate::log::Log;
 use crate::store::{self, Backend, Catalogue, DirLock, Message, Rocks, Space, StoreError, StoreStats};
 use crate::time::Clock;
 use std::collections::BTreeSet;
@@ -74,6 +77,42 @@ impl Durable {
         let memory = usize::try_from(checked.runtime.state_memory_bytes).unwrap_or(usize::MAX);
         let space = Arc::new(Space::open(backend.clone(), memory, sender)?);
         Ok(Some(Durable { space, backend, receiver, lock }))
+    }
+
+    /// The panics that are not behind the topology.
+    ///
+    /// # Errors
+    /// Their notes cannot be read.
+    pub(super) fn panics(&self, checked: &Checked) -> Result<Known, ComponentError> {
+        let data_dir = checked.runtime.data_dir.as_deref().unwrap_or(Path::new("."));
+        Known::open(&state_folder(data_dir, &checked.name), &self.space)
+    }
+
+    /// Where dead letters go, if they are kept; tuples of the splits in `replayed` are letters themselves.
+    ///
+    /// # Errors
+    /// The topic cannot be written.
+    pub(super) fn desk(
+        &self,
+        checked: &Checked,
+        replayed: Vec<Replayed>,
+        now: i64,
+    ) -> Result<Option<Desk>, ComponentError> {
+        let (Some(data_dir), Some(dead)) = (&checked.runtime.data_dir, &checked.runtime.dead_letters) else {
+            return Ok(None);
+        };
+        if checked.unread().next().is_none() {
+            return Ok(None);
+        }
+        let DeadLetters { topic, retention } = dead.clone();
+        let spec = DeskSpec { topology: checked.name.clone(), topic, retention };
+        let topic = spec.topic.clone();
+        let desk = Desk::open(Log::in_dir(data_dir), spec, self.space.clone(), now);
+        let mut desk = desk.map_err(|error| {
+            ComponentError::new(format!("the topic `{topic}` of dead letters cannot be opened: {error}"))
+        })?;
+        desk.replaying(replayed);
+        Ok(Some(desk))
     }
 
     /// Starts the committer.

@@ -1,6 +1,7 @@
 //! Explaining: a plan in words.
 
 use super::plan::{ChannelPlan, Entry, Hop, Plan, TaskId, Way};
+use super::shared;
 use crate::config::{Checked, Owner};
 use std::fmt::Write;
 
@@ -28,6 +29,8 @@ pub fn explain(checked: &Checked, entries: &[Entry], plan: &Plan) -> String {
         plan.channels.iter().for_each(|c| words.channel(&mut out, c));
     }
     words.computed(&mut out);
+    words.shared(&mut out);
+    words.dead_letters(&mut out);
     out.push_str("\norder per key\n");
     lines(&mut out, &words.order_lost(), "kept along every edge");
     out.push_str("\ndeterministic\n");
@@ -153,6 +156,16 @@ impl Words<'_> {
         );
     }
 
+    /// Where errors and late rows go that nobody reads, where they are kept.
+    fn dead_letters(&self, out: &mut String) {
+        let runtime = &self.checked.runtime;
+        let (Some(_), Some(dead)) = (&runtime.data_dir, &runtime.dead_letters) else { return };
+        let unread: Vec<&str> = self.checked.unread().map(|stream| stream.name.as_str()).collect();
+        if !unread.is_empty() {
+            let _ = writeln!(out, "\ndead letters\n  to topic {}: {}", dead.topic, unread.join(", "));
+        }
+    }
+
     /// What spouts and bolts say of themselves.
     fn computed(&self, out: &mut String) {
         let spouts = self.checked.spouts.iter().map(|s| (&s.id, s.plan.describe()));
@@ -163,6 +176,23 @@ impl Words<'_> {
         }
         for (id, words) in found {
             let _ = writeln!(out, "  {id}: {}", words.join("; "));
+        }
+    }
+
+    /// Streams whose readers' conditions are tested together.
+    fn shared(&self, out: &mut String) {
+        let mut told = false;
+        for (id, stream) in self.checked.streams.iter().enumerate() {
+            let reads = |h: &&Hop| self.checked.bolts[h.bolt].edges[h.edge].stream == id;
+            let Some(first) = self.plan.hops.iter().find(reads) else { continue };
+            let hops = shared::hops_of(self.checked, self.plan, first.from, id);
+            for (range, conditions) in shared::groups(self.checked, self.plan, &hops) {
+                if !std::mem::replace(&mut told, true) {
+                    out.push_str("\nconditions tested together\n");
+                }
+                let words = conditions.describe(&|column| stream.columns[column].column.name.clone());
+                let _ = writeln!(out, "  {}: {} bolts; {}", stream.name, range.len(), words.join("; "));
+            }
         }
     }
 

@@ -36,6 +36,17 @@ pub struct Entry {
     pub idle: Option<i64>,
     /// Index of the spout, for its side streams; none for a feed.
     pub spout: Option<usize>,
+    /// What is different about it where it replays dead letters.
+    pub replay: Option<ReplayEntry>,
+}
+
+/// An entry that replays dead letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ReplayEntry {
+    /// The one bolt that reads it, and by which of its edges; none: all readers of the stream.
+    pub only: Option<(usize, usize)>,
+    /// What it promises about time, from the start to the end: its tuples are those that time has left behind.
+    pub since: i64,
 }
 
 /// A task: of an entry or of a bolt.
@@ -175,6 +186,11 @@ fn hops(checked: &Checked, entries: &[Entry], placement: &Placement) -> Vec<Hop>
             let divided = partitions[edge.stream].as_ref();
             let divided = divided.is_some_and(|p| Some(&p.columns) == key.as_ref() && p.executors == *executors);
             for from in senders(checked, entries, placement, edge.stream) {
+                if let TaskId::Entry(entry, _) = from
+                    && entries[entry].replay.and_then(|replay| replay.only).is_some_and(|only| only != (b, e))
+                {
+                    continue;
+                }
                 let here = placement.executor(from);
                 let local: Vec<usize> = all.iter().copied().filter(|t| executors[*t] == here).collect();
                 let near = if local.is_empty() { all.clone() } else { local };

@@ -3,19 +3,24 @@
 //! The calling thread is the housekeeping thread: it passes on orders (drain, abort), asks for short reports, reloads
 //! reference tables that changed, and puts the report together. It never touches a tuple.
 
-use super::durable::{Commits, Durable};
+use super::durable::{Commits, Committed, Durable};
+use super::panics::{self, History};
 use super::plan::{Entry, Plan};
+use super::replay::Replay;
 use super::report::{self, Before, Facts};
 use super::state_report;
-use super::{BudgetError, CoreBudget, Parts, assemble, plan};
-use crate::component::{ComponentError, Sections, Teller};
+use super::threads::{Ended, Threads};
+use super::{BudgetError, CoreBudget, Letterbox, Parts, assemble, plan};
+use crate::component::{ComponentError, TableChange, TableChanges, TableFollower, Teller};
 use crate::config::{Checked, Wait as WaitChoice};
-use crate::executor::{Control, Executor, Snapshot, Wait};
+use crate::executor::{Control, Snapshot, Wait};
+use crate::expr::ReferenceTable;
 use crate::latency::{self, Interim, Report};
 use crate::store::StoreError;
 use crate::time::{Clock, SystemClock};
+use crate::tuple::Value;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, SystemTime};
 use thiserror::Error;
 
@@ -44,6 +49,7 @@ pub enum RunError {
 }
 
 /// How a topology is run.
+#[derive(Clone, Copy)]
 pub struct RunOptions<'a> {
     /// Time between short reports.
     pub every: Option<Duration>,
@@ -85,6 +91,7 @@ pub fn entries(checked: &Checked) -> Result<Vec<Entry>, ComponentError> {
             disorder: spout.disorder,
             idle: spout.idle,
             spout: Some(n),
+            replay: None,
         })
     };
     checked.spouts.iter().enumerate().map(entry).collect()
@@ -97,15 +104,46 @@ pub fn allowed_cores() -> Vec<usize> {
     cores
 }
 
-/// Fills the reference tables from their files.
+/// Fills the reference tables. Gives what follows those that change while the topology runs, by their index.
 ///
 /// # Errors
-/// A file is missing or broken.
-pub fn load_tables(checked: &Checked) -> Result<(), ComponentError> {
+/// A file or topic is missing or broken.
+pub fn load_tables(checked: &Checked, warn: &dyn Fn(&str)) -> Result<Vec<TableTail>, ComponentError> {
+    let mut tails = Vec::new();
     for (table, plan) in &checked.tables {
         table.replace(plan.load()?);
+        if let Some(follower) = plan.follow()? {
+            let mut tail = TableTail { table: table.clone(), key: plan.key().to_vec(), follower };
+            while tail.look(warn)? {}
+            tails.push(tail);
+        }
     }
-    Ok(())
+    Ok(tails)
+}
+
+/// A reference table that changes while the topology runs.
+pub struct TableTail {
+    table: Arc<ReferenceTable>,
+    key: Vec<usize>,
+    follower: Box<dyn TableFollower>,
+}
+
+impl TableTail {
+    /// Brings the table up to date, some changes at a time; whether there are more.
+    fn look(&mut self, warn: &dyn Fn(&str)) -> Result<bool, ComponentError> {
+        let TableChanges { changes, warning, more } = self.follower.look()?;
+        if !changes.is_empty() {
+            let key_of = |row: &[Value]| self.key.iter().map(|at| row[*at].clone()).collect();
+            self.table.change(changes.into_iter().map(|change| match change {
+                TableChange::Put(row) => (key_of(&row), Some(row)),
+                TableChange::Remove(key) => (key, None),
+            }));
+        }
+        if let Some(warning) = warning {
+            warn(&format!("table {}: {warning}", self.table.name));
+        }
+        Ok(more)
+    }
 }
 
 /// Runs a topology to its end on the calling thread and its executors'.
@@ -113,13 +151,58 @@ pub fn load_tables(checked: &Checked) -> Result<(), ComponentError> {
 /// # Errors
 /// It cannot be started. What goes wrong later is in [`Ran::error`].
 pub fn run(checked: &Checked, options: &RunOptions<'_>) -> Result<Ran, RunError> {
+    again_and_again(checked, options, None)
+}
+
+/// Runs a topology over its dead letters, with nothing else to read; see [`Replay`].
+///
+/// # Errors
+/// It cannot be started. What goes wrong later is in [`Ran::error`].
+pub fn replay(checked: &Checked, options: &RunOptions<'_>, replay: &Replay) -> Result<Ran, RunError> {
+    let stop = || if replay.is_done() { 1 } else { 0 };
+    let stop = || (options.stop)().max(stop());
+    again_and_again(checked, &RunOptions { stop: &stop, ..*options }, Some(replay))
+}
+
+/// Runs a topology until it ends other than by a panic that can be gone around: everything is made anew from the last
+/// durable epoch, in this process, so that whoever watches it sees a pause and no end.
+fn again_and_again(checked: &Checked, options: &RunOptions<'_>, replay: Option<&Replay>) -> Result<Ran, RunError> {
+    let mut history = History::default();
+    let mut options = *options;
+    loop {
+        match life(checked, &options, replay, &mut history)? {
+            Some(ran) => return Ok(ran),
+            None => (options.reset, options.jitter) = (&[], None),
+        }
+    }
+}
+
+/// Runs a topology to its end, or to a panic after which it is to begin anew.
+fn life(
+    checked: &Checked,
+    options: &RunOptions<'_>,
+    replay: Option<&Replay>,
+    history: &mut History,
+) -> Result<Option<Ran>, RunError> {
     let budget = CoreBudget::new(&checked.runtime, &allowed_cores())?;
-    load_tables(checked)?;
-    let entries = entries(checked)?;
+    let tails = load_tables(checked, options.warn)?;
+    let mut entries = match replay {
+        None => entries(checked)?,
+        Some(replay) => replay.entries(checked),
+    };
     let plan = plan(checked, &entries, &budget);
     let clock = Arc::new(SystemClock::new());
     keep_off(&plan);
     let durable = Durable::open(checked, options.reset)?;
+    let mut known = durable.as_ref().map(|durable| durable.panics(checked)).transpose()?;
+    let replayed = match (&durable, replay) {
+        (Some(durable), Some(replay)) => replay.begin(checked, &mut entries, &durable.space)?,
+        _ => Vec::new(),
+    };
+    let desk = durable.as_ref().and_then(|durable| durable.desk(checked, replayed, clock.wall_micros()).transpose());
+    let desk = desk.transpose()?.map(Arc::new);
+    let letters =
+        Letterbox { desk: desk.clone(), panics: known.as_ref().map(|known| known.panics.clone()).unwrap_or_default() };
     let control = Arc::new(Control::default());
     let jitter = options.jitter.map(|length| measure_jitter(&plan, &clock, length));
     let wait = wait_of(checked.runtime.wait, plan.cores_shared);
@@ -132,6 +215,7 @@ pub fn run(checked: &Checked, options: &RunOptions<'_>) -> Result<Ran, RunError>
         ring_capacity_tuples: checked.runtime.ring_capacity_tuples,
         sample: checked.runtime.sample,
         space: durable.as_ref().map(|durable| durable.space.clone()),
+        letters: Some(letters),
     };
     let executors = assemble(&plan, &parts)?;
     *control.snapshots.lock().unwrap_or_else(PoisonError::into_inner) = executors.iter().map(|_| None).collect();
@@ -150,38 +234,43 @@ pub fn run(checked: &Checked, options: &RunOptions<'_>) -> Result<Ran, RunError>
         start,
         wait: format!("{wait:?}").to_lowercase(),
         changed: watched(checked),
+        tails,
         before: Before::default(),
         commits,
     };
-    let (results, stopped) = keeper.keep(threads);
+    let (mut ended, stopped) = keeper.keep(threads);
     let elapsed_ns = clock.nanos() - start;
     let committed = keeper.commits.take().map(Commits::end);
-    let (mut snapshots, mut told, mut error) = (Vec::new(), Vec::new(), None);
-    for (snapshot, own, result) in results {
-        snapshots.push(snapshot);
-        told.extend(own.tellers.into_iter().zip(own.sections));
-        if let Err(failure) = result {
-            error.get_or_insert(failure);
+    let panics: Vec<_> = ended.iter_mut().filter_map(|executor| executor.panic.take()).collect();
+    let mut error = ended.iter_mut().find_map(|executor| executor.error.take());
+    if !panics.is_empty() {
+        let epoch = committed.as_ref().map(|committed| committed.epoch);
+        let splits = parts.space.as_ref().map(|space| space.splits()).unwrap_or_default();
+        let panics = panics::told(&panics, checked, &entries, epoch, &splits);
+        match panics::after(&panics, known.as_mut(), history, stopped) {
+            None => {
+                panics.iter().for_each(|panic| (options.warn)(&panic.gone_around()));
+                return Ok(None);
+            }
+            Some(failure) => error = Some(failure),
         }
     }
-    // As the file has them, whichever executor ended first; spouts before bolts.
-    told.sort_by_key(|(teller, _)| match teller {
-        Teller::Spout(number) => (0, *number),
-        Teller::Bolt(number) => (1, checked.bolts[*number].place),
-    });
-    let ended = match (&error, stopped) {
+    let mut report = keeper.report(ended, how(error.as_ref(), stopped), elapsed_ns, committed.as_ref());
+    report.jitter = jitter;
+    if let (Some(desk), at) = (&desk, report.sections.len() - usize::from(committed.is_some())) {
+        report.sections.splice(at..at, state_report::dead_letters(desk));
+    }
+    Ok(Some(Ran { report, error }))
+}
+
+/// How a run ended, in words.
+fn how(error: Option<&ComponentError>, stopped: usize) -> String {
+    match (error, stopped) {
         (Some(error), _) => format!("failed: {error}"),
         (None, 0) => "end of input".to_owned(),
         (None, 1) => "stopped, everything in flight was finished".to_owned(),
         (None, _) => "stopped at once, tuples in flight were dropped".to_owned(),
-    };
-    let mut report =
-        report::report(&keeper.facts(&snapshots, elapsed_ns), ended, told.into_iter().map(|(_, section)| section));
-    report.jitter = jitter;
-    if let Some(committed) = &committed {
-        report.sections.push(state_report::state(&snapshots, committed, checked.runtime.state_memory_bytes));
     }
-    Ok(Ran { report, error })
 }
 
 /// Moves the calling thread to a core that no executor is pinned to, if there is one: threads that it starts from now
@@ -226,59 +315,6 @@ fn modified(path: std::path::PathBuf) -> Option<SystemTime> {
     std::fs::metadata(path).and_then(|m| m.modified()).ok()
 }
 
-type Result3 = (Snapshot, Sections, Result<(), ComponentError>);
-
-/// Stops the other executors when this one panics: they would wait for its tuples for ever.
-struct StopOthers(Arc<Control>);
-
-impl Drop for StopOthers {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.0.abort.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-/// The threads of the executors.
-struct Threads {
-    handles: Vec<std::thread::JoinHandle<Result3>>,
-}
-
-impl Threads {
-    fn start(executors: Vec<Executor>, plan: &Plan, control: &Arc<Control>) -> Result<Threads, RunError> {
-        let (told, hear) = mpsc::channel();
-        let go = Arc::new(Mutex::new(()));
-        // No executor steps before all are pinned: a refusal ends the run before anything was read.
-        let held = go.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut handles = Vec::new();
-        for mut executor in executors {
-            let (core, told, go, control) = (plan.cores[executor.index], told.clone(), go.clone(), control.clone());
-            let body = move || {
-                let pinned = core.is_none_or(|id| core_affinity::set_for_current(core_affinity::CoreId { id }));
-                // The receiver waits for exactly one message of each executor.
-                let _ = told.send((executor.index, core, pinned));
-                drop(go.lock());
-                let _stops_others = StopOthers(control.clone());
-                let mut sections = Sections::default();
-                let result = if control.abort.load(Ordering::Relaxed) { Ok(()) } else { executor.run(&mut sections) };
-                (executor.snapshot(), sections, result)
-            };
-            let name = format!("sferic-{}", handles.len());
-            let handle = std::thread::Builder::new().name(name).spawn(body);
-            handles.push(handle.map_err(|e| ComponentError::io("a thread for an executor cannot be started", e))?);
-        }
-        for _ in 0..handles.len() {
-            if let Ok((index, Some(core), false)) = hear.recv() {
-                control.abort.store(true, Ordering::Relaxed);
-                let why = std::io::Error::last_os_error().to_string();
-                return Err(RunError::Pin { index, core, why });
-            }
-        }
-        drop(held);
-        Ok(Threads { handles })
-    }
-}
-
 /// The housekeeping thread's work while executors run.
 struct Keeper<'a> {
     checked: &'a Checked,
@@ -290,6 +326,8 @@ struct Keeper<'a> {
     start: u64,
     wait: String,
     changed: Vec<Option<SystemTime>>,
+    /// Reference tables that are followed.
+    tails: Vec<TableTail>,
     before: Before,
     commits: Option<Commits>,
 }
@@ -306,13 +344,34 @@ impl Keeper<'_> {
         }
     }
 
+    /// The report of a run that has ended.
+    fn report(&self, ended: Vec<Ended>, how: String, elapsed_ns: u64, committed: Option<&Committed>) -> Report {
+        let (mut snapshots, mut told) = (Vec::new(), Vec::new());
+        for executor in ended {
+            snapshots.push(executor.snapshot);
+            told.extend(executor.sections.tellers.into_iter().zip(executor.sections.sections));
+        }
+        // As the file has them, whichever executor ended first; spouts before bolts.
+        told.sort_by_key(|(teller, _)| match teller {
+            Teller::Spout(number) => (0, *number),
+            Teller::Bolt(number) => (1, self.checked.bolts[*number].place),
+        });
+        let sections = told.into_iter().map(|(_, section)| section);
+        let mut report = report::report(&self.facts(&snapshots, elapsed_ns), how, sections);
+        if let Some(committed) = committed {
+            let memory_bytes = self.checked.runtime.state_memory_bytes;
+            report.sections.push(state_report::state(&snapshots, committed, memory_bytes));
+        }
+        report
+    }
+
     /// Keeps house until all executors have ended; their results, and how the run was stopped.
-    fn keep(&mut self, threads: Threads) -> (Vec<Result3>, usize) {
+    fn keep(&mut self, threads: Threads) -> (Vec<Ended>, usize) {
         let mut stopped = 0;
         let mut last_report = self.clock.nanos();
         let mut last_look = last_report;
         let mut asked = false;
-        while !threads.handles.iter().all(|h| h.is_finished()) {
+        while !threads.have_ended() {
             std::thread::park_timeout(HOUSEKEEPING);
             stopped = (self.options.stop)();
             if stopped > 0 {
@@ -341,12 +400,7 @@ impl Keeper<'_> {
                 self.reload();
             }
         }
-        let failed = || {
-            let error = ComponentError::new("an executor panicked; this is a bug of Sferic or of a component");
-            (Snapshot::default(), Sections::default(), Err(error))
-        };
-        let results = threads.handles.into_iter().map(|h| h.join().unwrap_or_else(|_| failed())).collect();
-        (results, stopped)
+        (threads.join(), stopped)
     }
 
     /// Gives a short report if all executors have answered.
@@ -365,8 +419,17 @@ impl Keeper<'_> {
         true
     }
 
-    /// Reads reference tables whose files have changed; a broken one keeps the last good rows.
+    /// Reads reference tables whose files have changed, and what has come of those that are followed; a broken one keeps
+    /// the last good rows.
     fn reload(&mut self) {
+        let warn = self.options.warn;
+        self.tails.retain_mut(|tail| match tail.look(warn) {
+            Ok(_) => true,
+            Err(error) => {
+                warn(&format!("table {}: {error}; it is not followed any more, its rows stay in use", tail.table.name));
+                false
+            }
+        });
         for (n, (table, plan)) in self.checked.tables.iter().enumerate() {
             let now = plan.watched().and_then(modified);
             if now.is_none() || now == self.changed[n] {

@@ -1,6 +1,7 @@
 //! What the report says of state and epochs.
 
 use super::durable::Committed;
+use crate::dead::Desk;
 use crate::executor::Snapshot;
 use crate::latency::{Recorder, SectionReport, count_text, nanos_text};
 use crate::store::LifeMeter;
@@ -79,6 +80,24 @@ pub fn state(snapshots: &[Snapshot], committed: &Committed, memory_bytes: u64) -
         "store_memory_bytes": store.memory_bytes, "undurable_bytes": undurable_bytes,
     });
     SectionReport { title: "state".to_owned(), text, value }
+}
+
+/// What the report says of dead letters; none if there were none.
+pub fn dead_letters(desk: &Desk) -> Option<SectionReport> {
+    let (counts, end) = desk.told();
+    if counts.is_empty() {
+        return None;
+    }
+    let mut text = String::new();
+    for (component, reason, count) in &counts {
+        text.push_str(&format!("{:>10} {component}: {reason}\n", count_text(*count)));
+    }
+    text.push_str(&format!("in topic {}, which ends at {end}\n", desk.topic()));
+    let letters = counts
+        .iter()
+        .map(|(component, reason, count)| json!({ "component": component, "reason": reason, "count": count }));
+    let value = json!({ "topic": desk.topic(), "end": end, "letters": letters.collect::<Vec<_>>() });
+    Some(SectionReport { title: "dead letters".to_owned(), text, value })
 }
 
 /// Bytes as people read them.

@@ -13,6 +13,7 @@
 mod accumulate;
 mod call;
 mod exact;
+mod fold;
 mod kept;
 mod ordered;
 mod rolling;
@@ -21,6 +22,7 @@ mod tests;
 mod track;
 mod whole;
 
+pub use fold::Fold;
 pub use rolling::Rolling;
 
 use crate::expr::AggregateFunction;

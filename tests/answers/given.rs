@@ -195,6 +195,7 @@ fn bars_of_a_price() {
         let report = run(&Folder::new(), "prices.toml", "1", &[format!("bars={path}")]);
         assert_eq!(component(&report, "spouts", "bars")["tuples"], answer["rows"], "{path}");
         assert_eq!(fired(&report, "hits", "move"), answer["move_ge_0.5pct_in_60s"], "{path}");
+        assert_eq!(fired(&report, "hits", "vshape"), answer["v_shape"], "{path}");
         let last = &section(&report, "table latest")["shown"][0];
         let (vwap, wanted) =
             (last["vwap"].as_f64().expect("a number"), answer["vwap_close"].as_f64().expect("a number"));

@@ -108,7 +108,7 @@ impl Spout for HandSplit {
             if word == "broken" {
                 let text = format!("row {seq} is broken");
                 let (stream, reason, position) = ("errors", "bad_value", self.read - 1);
-                intake.rejects.push(Reject { stream, reason, position, text, record: word });
+                intake.rejects.push(Reject { stream, reason, position, text, record: word, raw: Default::default() });
                 continue;
             }
             let (frame, arena) = intake.run.push();

@@ -79,6 +79,7 @@ impl Rig {
             ring_capacity_tuples: checked.runtime.ring_capacity_tuples,
             sample: 3,
             space: None,
+            letters: None,
         };
         let executors = topology::assemble(&plan, &parts).unwrap();
         Rig { entries, plan, executors, control, clock, random: Random(seed), checked }

@@ -1,9 +1,11 @@
 //! `[runtime]`.
 
-use super::super::checked::{Runtime, Wait};
+use super::super::checked::{DeadLetters, Runtime, Wait};
 use super::super::model::Model;
 use super::known_keys;
 use crate::component::{NodeValue, OptionSpec, Options, Table};
+use crate::dead;
+use crate::log::Retention;
 use crate::problem::{Problems, Span};
 use std::path::PathBuf;
 
@@ -23,6 +25,19 @@ pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::optional(
         "data_dir",
         "folder that state, tables and topics are kept in; without, state lives in memory only",
+    ),
+    OptionSpec::optional(
+        "dead_letters",
+        "whether errors and late rows that nobody reads are kept in a topic, where there is a data directory: true, \
+         false (they are only counted), or the topic's name (true: NAME.dead, NAME being the topology's)",
+    ),
+    OptionSpec::optional(
+        "dead_letters_retention",
+        "when the topic of dead letters is made: how long they are kept (\"30d\")",
+    ),
+    OptionSpec::optional(
+        "dead_letters_size",
+        "when the topic of dead letters is made: about how much of them is kept (\"1GiB\")",
     ),
     OptionSpec::optional("state_memory", "memory for keyed state (\"512MiB\"); a quarter of the machine's by default"),
     OptionSpec::optional("ring_capacity", "tuples that a channel between executors holds (1024)"),
@@ -63,10 +78,29 @@ pub fn runtime(model: &Model, problems: &Problems) -> Runtime {
         wait,
         commit: options.duration("commit").unwrap_or(100_000),
         data_dir: model.data_dir.clone().or(data_dir),
+        dead_letters: dead_letters(&options, &model.name),
         state_memory_bytes: options.size("state_memory").unwrap_or_else(quarter_of_memory),
         ring_capacity_tuples: options.integer("ring_capacity", 1).map_or(1024, |n| n as usize),
         sample: options.integer("sample", 0).map_or(128, |n| n.min(i64::from(u32::MAX)) as u32),
     }
+}
+
+fn dead_letters(options: &Options<'_>, topology: &str) -> Option<DeadLetters> {
+    let age = options.duration("dead_letters_retention").unwrap_or(dead::AGE);
+    let bytes = options.size("dead_letters_size").unwrap_or(dead::BYTES);
+    let topic = match options.node("dead_letters") {
+        None => dead::topic_name(topology),
+        Some(node) => match &node.value {
+            NodeValue::Boolean(false) => return None,
+            NodeValue::Boolean(true) => dead::topic_name(topology),
+            NodeValue::Text(name) => name.text.clone(),
+            _ => {
+                options.wrong("dead_letters", node, "true, false or the name of a topic");
+                return None;
+            }
+        },
+    };
+    Some(DeadLetters { topic, retention: Retention { age: Some(age), bytes: Some(bytes) } })
 }
 
 /// A quarter of the machine's memory, or of what the process may use if that is less, bytes.

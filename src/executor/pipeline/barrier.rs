@@ -61,9 +61,9 @@ impl Pipeline {
         }
         self.aligning = None;
         let start = self.clock.nanos();
-        for task in &mut self.program.tasks {
-            task.bolt.barrier(epoch);
-            task.bolt.states(&mut |state| state.barrier(epoch));
+        self.program.barrier(epoch);
+        if let Some(letters) = &mut self.program.letters {
+            letters.tray.barrier(epoch, self.clock.wall_micros());
         }
         for input in &mut self.inputs {
             if let Source::Split(split) = &mut input.source {

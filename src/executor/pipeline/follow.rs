@@ -16,6 +16,7 @@ impl Pipeline {
         let in_step = self.order == Order::Time;
         let limit = if in_step { self.next_time_of_others(n) } else { i64::MAX };
         let resolved = !in_step && self.inputs[n].run.len() > 1;
+        let careful = self.is_careful(n);
         let mut targets = self.inputs[n].targets.clone();
         loop {
             let input = &mut self.inputs[n];
@@ -67,6 +68,9 @@ impl Pipeline {
             targets = input.targets.clone();
             self.decide(due);
             self.rejects_behind(n);
+            if careful && self.begin_pause(n) {
+                break;
+            }
         }
         if !self.inputs[n].has_tuples() {
             self.rejects_before(n, u64::MAX);
@@ -134,6 +138,9 @@ impl Pipeline {
         self.decide(due);
         if let Suspended::Tuple(n) = at {
             self.rejects_behind(n);
+            if self.is_careful(n) {
+                self.begin_pause(n);
+            }
         }
         if at == Suspended::Timer && self.watermark > self.program.deadline {
             self.fire(due);
@@ -157,6 +164,9 @@ impl Pipeline {
             split.meter.tuples_out[side + 1] += 1;
             let targets = split.sides[side].targets.clone();
             if targets.is_empty() {
+                if let (Some(letters), "errors") = (&mut self.program.letters, reject.stream) {
+                    letters.rejected(split, &reject, time);
+                }
                 continue;
             }
             self.scratch.clear();

@@ -8,7 +8,7 @@
 //! 4. hand watermark, barrier or end to the outputs.
 //!
 //! What a step does stands in one file for each idea: `order` asks and chooses, `follow` takes tuples along, `time`
-//! moves the watermark, `items` takes and hands on control items, `barrier` aligns.
+//! moves the watermark, `items` takes and hands on control items, `barrier` aligns, `panics` knows what panicked.
 //!
 //! Invariants: an input that has delivered barrier N is not read until all inputs have (an input at its end counts as
 //! having); texts of a run live until all its tuples are done; a full channel never waits inside a call.
@@ -17,7 +17,10 @@ mod barrier;
 mod follow;
 mod items;
 mod order;
+mod panics;
 mod time;
+
+pub use panics::Culprit;
 
 use super::input::Input;
 use super::program::Program;
@@ -113,6 +116,10 @@ pub struct Pipeline {
     draining: bool,
     /// Whether splits are to wait.
     pub hold: bool,
+    /// The split that is being asked for records.
+    polling: Option<usize>,
+    /// Splits wait until this epoch is durable: a tuple that was known to make something panic is behind.
+    pause: Option<u64>,
 }
 
 impl Pipeline {
@@ -152,6 +159,8 @@ impl Pipeline {
             ending: Ending::Running,
             draining: false,
             hold: false,
+            polling: None,
+            pause: None,
         }
     }
 
@@ -179,6 +188,7 @@ impl Pipeline {
         if self.is_closing() {
             self.close();
         }
+        self.end_pause();
         let (asked, due) = self.ask(now)?;
         moved |= asked;
         // Before the next tuple: an input that always has tuples must not keep items of the others waiting.

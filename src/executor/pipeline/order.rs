@@ -5,6 +5,7 @@
 
 use super::{Order, Pipeline};
 use crate::component::ComponentError;
+use crate::executor::at::At;
 use crate::executor::input::{Asked, Input, Source};
 
 impl Pipeline {
@@ -13,13 +14,20 @@ impl Pipeline {
         let (mut moved, mut due) = (false, None::<u64>);
         for n in 0..self.inputs.len() {
             let input = &mut self.inputs[n];
-            if input.ended || input.aligned || input.has_tuples() || self.hold && input.is_split() {
+            if input.ended
+                || input.aligned
+                || input.has_tuples()
+                || (self.hold || self.pause.is_some()) && input.is_split()
+            {
                 if self.order == Order::Sequence && !input.ended {
                     break;
                 }
                 continue;
             }
-            match input.ask(now, || self.arrivals.micros(&*self.clock, now))? {
+            self.polling = input.is_split().then_some(n);
+            let asked = input.ask(now, || self.arrivals.micros(&*self.clock, now));
+            self.polling = None;
+            match asked? {
                 Asked::Something => {
                     moved = true;
                     let input = &self.inputs[n];
@@ -51,6 +59,7 @@ impl Pipeline {
             input.saw(time);
         } else if input.run.len() > 1 {
             for (task, at) in &input.resolve {
+                self.program.at = At { task: *task, node: At::NONE.node };
                 self.program.tasks[*task as usize].bolt.resolve(*at as usize, &input.run);
             }
         }
@@ -59,10 +68,13 @@ impl Pipeline {
     /// The input whose tuples are followed next.
     pub(super) fn choose(&mut self) -> Option<usize> {
         let count = self.inputs.len();
+        let paused = self.pause.is_some();
+        let ready = |n: usize| self.inputs[n].ready() && !(paused && self.inputs[n].is_split());
         match self.order {
-            Order::Sequence => (0..count).find(|n| self.inputs[*n].ready()),
+            _ if paused && self.order != Order::Turn => None,
+            Order::Sequence => (0..count).find(|n| ready(*n)),
             Order::Turn => {
-                let found = (self.turn..count).chain(0..self.turn).find(|n| self.inputs[*n].ready())?;
+                let found = (self.turn..count).chain(0..self.turn).find(|n| ready(*n))?;
                 self.turn = if found + 1 == count { 0 } else { found + 1 };
                 Some(found)
             }

@@ -74,6 +74,11 @@ impl Conditions {
         self.list.is_empty()
     }
 
+    /// Whether any of them is found by an index.
+    pub fn has_index(&self) -> bool {
+        self.list.iter().any(|(_, guard)| guard.is_some())
+    }
+
     /// The numbers of the columns that they read, ascending.
     pub fn columns(&self) -> Vec<usize> {
         let all = self.list.iter().filter_map(|(condition, _)| condition.expr.as_ref());

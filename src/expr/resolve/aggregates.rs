@@ -163,7 +163,7 @@ impl Resolver<'_> {
         if function == F::Lag && (filter || *over != Over::Own) {
             return Err(self.error_hint(
                 range,
-                "`lag` takes neither `filter` nor `over`".to_owned(),
+                format!("`{name}` takes neither `filter` nor `over`"),
                 "it looks at the previous row of the key, whatever the windows",
             ));
         }
@@ -197,7 +197,8 @@ impl Resolver<'_> {
             call.nullable = false;
             return Ok(call);
         };
-        let most = if function == F::Lag { 2 } else { 0 };
+        let counts = self.names.rows() && matches!(function, F::First | F::Last);
+        let most = if function == F::Lag { 2 } else { usize::from(counts) };
         if parts.len() > most {
             return Err(self.error(range, format!("`{name}` takes fewer arguments")));
         }
@@ -207,10 +208,13 @@ impl Resolver<'_> {
         if function == F::Count {
             call.nullable = false;
         }
+        if counts {
+            call.offset = parts.next().map_or(Ok(0), |offset| self.offset(&offset, 0))?;
+        }
         if function == F::Lag {
             call.nullable = true;
             if let Some(offset) = parts.next() {
-                call.offset = self.offset(&offset)?;
+                call.offset = self.offset(&offset, 1)?;
             }
             if let Some(default) = parts.next() {
                 (argument, call.default, call.ty) = self.default(argument, &place, default)?;
@@ -221,10 +225,11 @@ impl Resolver<'_> {
         Ok(call)
     }
 
-    fn offset(&mut self, offset: &Typed) -> Result<u64, Reported> {
+    fn offset(&mut self, offset: &Typed, min: i64) -> Result<u64, Reported> {
         match offset.node.as_constant() {
-            Some(Value::Bigint(n)) if *n >= 1 => Ok(n.unsigned_abs()),
-            _ => Err(self.error(&offset.range, "how many rows back must be a constant of at least 1")),
+            Some(Value::Bigint(n)) if *n >= min => Ok(n.unsigned_abs()),
+            _ if min > 0 => Err(self.error(&offset.range, "how many rows back must be a constant of at least 1")),
+            _ => Err(self.error(&offset.range, "which row, counted from 0, must be a constant")),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Calls of functions: overloads, those with a syntax or treatment of their own. Aggregates are in [`super::aggregates`].
 
 use super::{Reported, Resolved, Resolver, Typed};
+use crate::expr::AggregateFunction;
 use crate::expr::functions::{FUNCTIONS, Function, Variadic};
 use crate::expr::node::{CompareOp, Kind, Node};
 use crate::expr::pattern::{Flags, RegexCall};
@@ -53,6 +54,16 @@ impl Resolver<'_> {
         };
         let lower = name.value.to_ascii_lowercase();
         let place = self.source.bytes(name.span);
+        if self.names.rows() {
+            if list.args.is_empty()
+                && let Ok(node) = self.names.column(None, &format!("{lower}()"), ColumnUse::Now)
+            {
+                return Ok(Typed { node, unknown: false, range });
+            }
+            if lower == "prev" {
+                return self.aggregate(AggregateFunction::Lag, &lower, call, list, range);
+            }
+        }
         if let Some(function) = special::aggregate(&lower) {
             return self.aggregate(function, &lower, call, list, range);
         }

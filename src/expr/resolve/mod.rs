@@ -61,6 +61,11 @@ pub(crate) trait Names {
     /// Whether aggregates are allowed here.
     fn aggregates(&self) -> bool;
 
+    /// Whether the expression is about the rows of a match.
+    fn rows(&self) -> bool {
+        false
+    }
+
     /// Takes out a call and gives the column that stands for it.
     fn call(&mut self, call: AggregateCall) -> Node;
 

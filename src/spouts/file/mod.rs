@@ -20,7 +20,7 @@ use super::records::{Origin, Records, check_pace};
 use crate::component::{
     ComponentError, Intake, OptionSpec, Polled, SplitName, Spout, SpoutBuild, SpoutCheck, SpoutFactory, SpoutPlan,
 };
-use crate::decoder::{DecoderCheck, DecoderPlan, Feed, Pace, RECORD_OPTIONS};
+use crate::decoder::{Decoder, DecoderCheck, DecoderPlan, Feed, Pace, RECORD_OPTIONS};
 use crate::tuple::codec::CsvSplitter;
 use crate::tuple::{Layout, Run, Slot};
 use std::path::Path;
@@ -163,6 +163,14 @@ impl Origin for Files {
         }
         feed.detach()?;
         Ok(feed)
+    }
+
+    fn decoder(&self, plan: &Records<Files>, build: &SpoutBuild<'_>) -> Result<Decoder, ComponentError> {
+        let mut feed = self.feed(plan, build.split, build.columns, build.split_id, Pace::Max)?;
+        match feed.begin()? {
+            true => Ok(feed.into_decoder()),
+            false => Err(ComponentError::new(format!("{} has no header to read the record by", build.split))),
+        }
     }
 }
 

@@ -10,11 +10,11 @@ mod tests;
 
 use super::joined;
 use crate::component::{
-    ComponentError, Intake, Node, NodeValue, OptionSpec, Options, Polled, SplitName, Spout, SpoutBuild, SpoutCheck,
-    SpoutFactory, SpoutPlan,
+    Again, ComponentError, Intake, Node, NodeValue, OptionSpec, Options, Polled, SplitName, Spout, SpoutBuild,
+    SpoutCheck, SpoutFactory, SpoutPlan,
 };
 use crate::decoder::{DecoderCheck, DecoderPlan, RECORD_OPTIONS};
-use crate::decoder::{Numbered, Taken, number_of};
+use crate::decoder::{Numbered, Taken, bits, number_of};
 use crate::files::Files;
 use crate::log::{Log, LogError, Reader, Start, Topic};
 use crate::problem::Problem;
@@ -117,7 +117,7 @@ fn start(options: &Options<'_>, node: &Node) -> Option<Start> {
 }
 
 /// A record of a log is a row: no header comes before it.
-fn check_csv(options: &Options<'_>) -> bool {
+pub(super) fn check_csv(options: &Options<'_>) -> bool {
     if options.node("format").and_then(Node::as_text) != Some("csv") {
         return true;
     }
@@ -233,6 +233,14 @@ impl SpoutPlan for LogPlan {
             records,
             last_due: 0,
         }))
+    }
+
+    fn again_shift(&self) -> Option<u32> {
+        Some(bits(&self.decoder))
+    }
+
+    fn again(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Again>, ComponentError> {
+        Ok(Box::new(Numbered::new(&self.decoder, build.columns, &self.topic, build.split_id)?))
     }
 }
 

@@ -235,7 +235,7 @@ impl Journaled {
             if self.again_ns.take().is_some()
                 && let Some(outlet) = &self.outlet
             {
-                outlet.space().accepted(&self.appender.name);
+                outlet.space().accepted(&format!("spouts.{}", self.appender.name));
             }
             return Ok(true);
         };
@@ -243,7 +243,9 @@ impl Journaled {
             Some(outlet) if self.appender.writer.may_try_again(&error) => {
                 let name = &self.appender.name;
                 let what = format!("the journal of spouts.{name} cannot be written: {}", why(&error));
-                outlet.space().refused(name, &format!("{what}; make room on the disk or repair it"));
+                outlet
+                    .space()
+                    .refused(&format!("spouts.{name}"), &format!("{what}; make room on the disk or repair it"));
                 self.again_ns = Some(now.saturating_add(PAUSE_NS));
                 Ok(false)
             }

@@ -21,10 +21,10 @@ mod tests;
 use super::joined;
 use super::log::LogPlan;
 use crate::component::{
-    ComponentError, Node, NodeValue, OptionSpec, Options, SplitName, Spout, SpoutBuild, SpoutCheck, SpoutFactory,
-    SpoutPlan,
+    Again, ComponentError, Node, NodeValue, OptionSpec, Options, SplitName, Spout, SpoutBuild, SpoutCheck,
+    SpoutFactory, SpoutPlan,
 };
-use crate::decoder::{DecoderCheck, DecoderPlan, RECORD_OPTIONS};
+use crate::decoder::{DecoderCheck, DecoderPlan, Numbered, RECORD_OPTIONS, bits};
 use crate::files::DiskFiles;
 use crate::log::{MAX_RECORD_BYTES, Retention, Start};
 use crate::problem::Problem;
@@ -315,6 +315,14 @@ impl SpoutPlan for TcpPlan {
         }
         words.extend(self.decoder().describe());
         words
+    }
+
+    fn again_shift(&self) -> Option<u32> {
+        Some(bits(self.decoder()))
+    }
+
+    fn again(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Again>, ComponentError> {
+        Ok(Box::new(Numbered::new(self.decoder(), build.columns, build.split, build.split_id)?))
     }
 
     fn open(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Spout>, ComponentError> {

@@ -1,7 +1,7 @@
 //! What a server has to show: error rows of what was no line, and its counts in the report; and how often it is asked.
 
 use super::server::{Ending, Fault, Limits, Server};
-use crate::component::{Reject, Sections};
+use crate::component::{Raw, Reject, Sections};
 use crate::latency::count_text;
 use crate::tuple::codec::shorten;
 use serde_json::json;
@@ -25,7 +25,7 @@ pub(super) fn reject(fault: Fault, shown: &[u8], position: u64, limits: &Limits)
         }
         Fault::Cut(Ending::Stop) => ("cut", "the topology stopped before the line ended".to_owned()),
     };
-    Reject { stream: "errors", reason, position, text, record: shorten(shown, SHOWN_BYTES) }
+    Reject { stream: "errors", reason, position, text, record: shorten(shown, SHOWN_BYTES), raw: Raw::Lost }
 }
 
 /// The counts of a server, as a section of the report.

@@ -1,113 +1,21 @@
-//! Reference tables from files.
+//! A reference table from a file.
 //!
 //! A table is read whole, from the start, and counts only if every record of it is sound: a half-read block list would be
 //! worse than the old one.
 
-use super::file::{Patterns, read_all};
-use crate::component::{ComponentError, Intake, OptionSpec, Options, Reject, SpoutCheck, TableFactory, TablePlan};
-use crate::decoder::{DecoderCheck, DecoderPlan, RECORD_OPTIONS, Window};
-use crate::problem::{Problem, nearest};
+use crate::component::{ComponentError, Intake, Reject, TablePlan};
+use crate::decoder::{DecoderPlan, Window};
+use crate::spouts::file::read_all;
 use crate::tuple::{Column, Layout, Run, Slot, Value};
 use std::path::{Path, PathBuf};
 
-static OPTIONS: [OptionSpec; 13] = [
-    OptionSpec::required("path", "the file, plain or packed with gzip or zstd"),
-    OptionSpec::required(
-        "key",
-        "the column, or list of columns, by which expressions find a row: name[column].other, name[(a, b)].other",
-    ),
-    OptionSpec::optional("reload", "\"on change\" of the file, or \"never\" (default)"),
-    RECORD_OPTIONS[0],
-    RECORD_OPTIONS[1],
-    RECORD_OPTIONS[2],
-    RECORD_OPTIONS[4],
-    RECORD_OPTIONS[5],
-    RECORD_OPTIONS[6],
-    RECORD_OPTIONS[7],
-    RECORD_OPTIONS[8],
-    RECORD_OPTIONS[11],
-    RECORD_OPTIONS[12],
-];
-
-/// Reads reference tables from files.
-pub struct FileTableFactory;
-
-impl TableFactory for FileTableFactory {
-    fn options(&self) -> &'static [OptionSpec] {
-        &OPTIONS
-    }
-
-    fn example(&self) -> &'static str {
-        r#"[spouts.payments]
-kind  = "generate"
-what  = "payments"
-count = 20000
-cards = 500
-
-[tables.blocked]
-path   = "blocked.csv"             # card,reason
-format = "csv"
-key    = "card"
-reload = "on change"
-fields.card   = "bigint not null"
-fields.reason = "text"
-
-[bolts.hits]
-kind  = "select"
-from  = "payments"
-where = "blocked[card] is not null"
-keep  = ["id", "card"]
-add.reason = "blocked[card].reason"
-
-[bolts.out]
-kind = "console"
-from = "hits"
-limit = 3
-"#
-    }
-
-    fn check(&self, check: &SpoutCheck<'_>) -> Option<Box<dyn TablePlan>> {
-        let options = &check.options;
-        let path = options.text("path").map(|path| check.folder.join(path));
-        let patterns = options.text("path").and_then(|_| Patterns::of(options, "path", check.folder));
-        let reload = options.choice("reload", &["on change", "never"]) == Some("on change");
-        let decoder =
-            DecoderCheck { name: check.name, options: *options, environment: check.environment, header: &|_| None };
-        let decoder = DecoderPlan::check(&decoder)?;
-        let key = key(options, decoder.columns())?;
-        patterns?.warn(options);
-        Some(Box::new(FileTable { path: path?, decoder, key, reload }))
-    }
-}
-
-fn key(options: &Options<'_>, columns: &[Column]) -> Option<Vec<usize>> {
-    let texts = options.texts("key")?;
-    let mut key = Vec::new();
-    for (name, node) in &texts {
-        match columns.iter().position(|c| c.is(name)) {
-            Some(column) => key.push(column),
-            None => {
-                let mut problem = Problem::error(format!("`{}` has no column `{name}` for its key", options.component));
-                if let Some(near) = nearest(name, columns.iter().map(|c| c.name.as_str())) {
-                    problem = problem.label(format!("did you mean `{near}`?"));
-                }
-                options.problem(problem.at(node.span));
-            }
-        }
-    }
-    if texts.is_empty()
-        && let Some(node) = options.node("key")
-    {
-        options.wrong("key", node, "a column or a list of columns");
-    }
-    (!key.is_empty() && key.len() == texts.len()).then_some(key)
-}
-
-struct FileTable {
-    path: PathBuf,
-    decoder: DecoderPlan,
-    key: Vec<usize>,
-    reload: bool,
+/// A checked table from a file.
+pub(super) struct FileTable {
+    pub(super) path: PathBuf,
+    pub(super) decoder: DecoderPlan,
+    pub(super) key: Vec<usize>,
+    /// Whether it is read again when the file changes.
+    pub(super) reload: bool,
 }
 
 impl TablePlan for FileTable {
@@ -175,7 +83,10 @@ fn load(plan: &DecoderPlan, path: &Path, key: &[usize]) -> Result<Vec<Vec<Value>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::component::{SpoutCheck, TableFactory};
     use crate::decoder::fixture::checked;
+    use crate::problem::Problem;
+    use crate::spouts::ReferenceTables;
 
     fn table(bytes: &[u8], key: &str) -> (Result<Vec<Vec<Value>>, ComponentError>, Vec<Problem>) {
         let folder = std::env::temp_dir();
@@ -185,7 +96,7 @@ mod tests {
             "path = \"{name}\"\nkey = {key}\nreload = \"on change\"\nformat = \"csv\"\nfields.m = \"text not null\"\nfields.k = \"bigint\""
         );
         let (plan, problems) = checked(&options, |options, environment| {
-            FileTableFactory.check(&SpoutCheck {
+            ReferenceTables.check(&SpoutCheck {
                 name: "tables.t",
                 options,
                 environment,

@@ -1,0 +1,154 @@
+//! `small small large within 60s` over a million cards (Zipf 1.0), beside the same rule written by hand, and what a
+//! pattern costs a row that it has nothing to do with, beside a filter. The engine's side is a topology text, loaded,
+//! checked, planned, assembled and stepped as in production; only the spout, which reads from memory, is the bench's own.
+//!
+//! Both sides alternate in one process, round by round; what is printed are medians and the median of the rounds'
+//! ratios. `SFERIC_BENCH=tiny` makes everything small, checks the answers and judges no figure.
+
+#[allow(dead_code)]
+#[path = "fraud/engine.rs"]
+mod engine;
+#[allow(dead_code)]
+#[path = "fraud/feed.rs"]
+mod feed;
+#[allow(dead_code)]
+#[path = "fraud/table.rs"]
+mod table;
+
+use engine::{Engine, pin};
+use feed::Payments;
+use hashbrown::HashMap;
+use std::sync::Arc;
+use std::time::Instant;
+use table::{Table, median};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+const SMALL: i64 = 1_000;
+const LARGE: i64 = 9_000;
+const WITHIN: i64 = 60_000_000;
+
+fn topology(bolt: &str) -> String {
+    format!(
+        "name = \"pattern\"\n[spouts.payments]\nkind = \"memory\"\n{bolt}\n[bolts.out]\nkind = \"null\"\nfrom = \"b\"\n"
+    )
+}
+
+fn pattern(small: i64) -> String {
+    topology(&format!(
+        r#"
+[bolts.b]
+kind    = "pattern"
+from    = "payments"
+key     = "card"
+pattern = "small small large"
+within  = "60s"
+define.small = "amount < {small}"
+define.large = "amount >= {LARGE}"
+keep         = ["large.id", "large.card", "large.amount"]
+add.first    = "first(small.amount)"
+"#
+    ))
+}
+
+/// The rows that the last rows of a card were.
+#[derive(Clone, Copy, Default)]
+struct State {
+    /// Small ones in a row, at most two.
+    small: u8,
+    /// Event times of the last one and of the one before.
+    times: [i64; 2],
+}
+
+#[derive(Default)]
+struct ByHand {
+    cards: HashMap<u64, State, foldhash::fast::FixedState>,
+    hits: u64,
+}
+
+impl ByHand {
+    fn run(&mut self, payments: &Payments, from: u64, to: u64) -> u64 {
+        for i in from..to {
+            let (wire, time) = payments.at(i);
+            let state = self.cards.entry(wire.card).or_default();
+            if wire.amount < SMALL {
+                state.small = (state.small + 1).min(2);
+                state.times = [time, state.times[0]];
+                continue;
+            }
+            if wire.amount >= LARGE && state.small == 2 && time - state.times[1] <= WITHIN {
+                self.hits += 1;
+            }
+            state.small = 0;
+        }
+        self.hits
+    }
+}
+
+struct Size {
+    cards: usize,
+    drawn: usize,
+    step: i64,
+    warm: u64,
+    round: u64,
+    rounds: usize,
+}
+
+fn main() {
+    let tiny =
+        std::env::var("SFERIC_BENCH").is_ok_and(|size| size == "tiny") || std::env::args().any(|a| a == "--test");
+    let size = match tiny {
+        true => Size { cards: 1_000, drawn: 20_000, step: 6_000, warm: 10_000, round: 10_000, rounds: 3 },
+        false => Size { cards: 1_000_000, drawn: 8_000_000, step: 6, warm: 4_000_000, round: 1_000_000, rounds: 15 },
+    };
+    let mut table = Table::new(tiny);
+    let payments = Arc::new(Payments::new(size.cards, size.drawn, size.step));
+    pin(1);
+    beside_the_hand(&size, &payments, &mut table);
+    beside_a_filter(&size, &payments, &mut table);
+    table.print();
+}
+
+/// Nanoseconds for each payment of `run`.
+fn timed(size: &Size, run: impl FnOnce()) -> f64 {
+    let start = Instant::now();
+    run();
+    start.elapsed().as_nanos() as f64 / size.round as f64
+}
+
+fn beside_the_hand(size: &Size, payments: &Arc<Payments>, table: &mut Table) {
+    let (mut hand, mut engine) = (ByHand::default(), Engine::new(&pattern(SMALL), payments, 1));
+    hand.run(payments, 0, size.warm);
+    engine.run(size.warm, 0);
+    let (mut theirs, mut ours, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
+    for round in 1..=size.rounds as u64 {
+        let (from, to) = (size.warm + (round - 1) * size.round, size.warm + round * size.round);
+        let by_hand = timed(size, || assert!(hand.run(payments, from, to) > 0));
+        let by_engine = timed(size, || engine.run(to, 0));
+        assert_eq!(engine.hits(), hand.hits, "after {to} payments");
+        theirs.push(by_hand);
+        ours.push(by_engine);
+        ratios.push(by_hand / by_engine);
+    }
+    let (theirs, ours, ratio) = (median(theirs), median(ours), median(ratios));
+    let text = |nanos: f64| format!("{nanos:.0} ns ({:.1} M/s)", 1e3 / nanos);
+    let aim = "small small large: half of by hand, 4 M/s";
+    table.row(aim, text(ours), text(theirs), Some(ratio), Some(ratio >= 0.5 && ours <= 250.0));
+}
+
+fn beside_a_filter(size: &Size, payments: &Arc<Payments>, table: &mut Table) {
+    let filter = topology("[bolts.b]\nkind = \"filter\"\nfrom = \"payments\"\nwhere = \"amount < 1\"");
+    let (mut filter, mut pattern) = (Engine::new(&filter, payments, 1), Engine::new(&pattern(1), payments, 1));
+    filter.run(size.warm, 0);
+    pattern.run(size.warm, 0);
+    let mut more = Vec::new();
+    for round in 1..=size.rounds as u64 {
+        let to = size.warm + round * size.round;
+        let without = timed(size, || filter.run(to, 0));
+        more.push(timed(size, || pattern.run(to, 0)) - without);
+    }
+    let more = median(more);
+    let aim = "a row that touches nothing: under 60 ns more than a filter";
+    table.row(aim, format!("{more:.0} ns"), String::new(), None, Some(more < 60.0));
+}

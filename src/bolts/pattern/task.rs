@@ -1,0 +1,538 @@
+//! One task of a pattern bolt.
+//!
+//! 1. A row that can begin no match, of a key without partial matches, ends here: nothing is touched.
+//! 2. Else what is over at its time is ended first, so that it is of no matter whether a timer has already said so;
+//!    then the row is taken.
+//! 3. What that leads to, matches, partial matches that timed out and failures, is computed at once and leaves row by
+//!    row.
+//! 4. A timer stands where something is to be reported by time alone; it is moved only to an earlier deadline, and
+//!    looks again when it fires.
+
+use super::super::{Share, failure_text};
+use super::exprs::{Field, LiveSet, Rows};
+use super::keep::Source;
+use super::plan::Plan;
+use super::scope::WORDS;
+use super::state::KeyState;
+use super::stored::Stored;
+use crate::component::{Bolt, BoltBuild, ComponentError, ERRORS, Flow, Sections, Step};
+use crate::expr::EvalError;
+use crate::pattern::{Conditions, Emission, EmissionKind, Matcher, Path, RowError};
+use crate::store::{KeyReader, KeyRef, Keyed, State, Timers};
+use crate::tuple::{Arena, DataType, Frame, Slot};
+use serde_json::json;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Keys that are looked at with each row, to be freed.
+const SWEEP: usize = 2;
+
+/// Event time at which no row comes any more.
+const ENDED: i64 = i64::MAX;
+
+/// Counts of one task.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Matches.
+    pub matches: u64,
+    /// Partial matches that were reported as timed out.
+    pub timed_out: u64,
+    /// Partial matches that went because a key had too many.
+    pub dropped: u64,
+    /// Keys with state in memory.
+    pub keys: u64,
+}
+
+/// A variable, ready to run.
+struct Variable {
+    name: String,
+    input: usize,
+    condition: Option<LiveSet>,
+    until: Option<LiveSet>,
+}
+
+/// A kept column: for each variable or input that it may come from, how it is brought there.
+enum LiveKept {
+    Last(usize, Field),
+    /// By input.
+    Newest(Vec<Field>),
+}
+
+/// What a match is turned into.
+struct Measures {
+    kept: Vec<LiveKept>,
+    added: Option<LiveSet>,
+    /// Names of added columns, for messages.
+    names: Vec<String>,
+    /// Slots of all columns.
+    outputs: Vec<Slot>,
+    all_rows: bool,
+}
+
+/// A row that waits to leave.
+enum Waiting {
+    Row { port: u8, time: i64, path: u64, words: usize },
+    Failed(&'static str, String),
+}
+
+/// One task.
+pub struct Task {
+    name: String,
+    keys: Vec<KeyReader>,
+    states: Keyed<KeyState>,
+    timers: Timers,
+    matcher: Matcher,
+    variables: Vec<Variable>,
+    /// For each input the slots of the kept columns.
+    fields: Vec<Vec<(Slot, DataType)>>,
+    /// For each input how many previous rows are kept.
+    previous: Vec<usize>,
+    lasting: bool,
+    measures: Measures,
+    emissions: Vec<Emission>,
+    waiting: Vec<Waiting>,
+    next: usize,
+    /// Time and path of the tuple whose rows wait.
+    tuple: (i64, u64),
+    /// Words of the waiting rows.
+    words: Vec<Option<u64>>,
+    key: Vec<u8>,
+    buffer: Vec<u8>,
+    counts: Counts,
+    share: Share<Counts>,
+}
+
+impl Task {
+    /// A task of a plan.
+    pub fn new(plan: &Plan, build: &BoltBuild<'_>) -> Result<Task, ComponentError> {
+        let inputs: Vec<usize> = plan.variables.iter().map(|variable| variable.input).collect();
+        let live = |set: &super::exprs::ExprSet, outputs: Option<&[Slot]>| {
+            LiveSet::new(set, &plan.needs, &plan.kept, &plan.types, &inputs, outputs, build)
+        };
+        let variables = plan.variables.iter().zip(&plan.definitions).map(|(variable, definition)| Variable {
+            name: variable.name.clone(),
+            input: variable.input,
+            condition: definition.condition.as_ref().map(|set| live(set, None)),
+            until: definition.until.as_ref().map(|set| live(set, None)),
+        });
+        let outputs = build.outputs[0].clone();
+        let field = |place: (usize, usize), to: Slot| Field::new(&plan.kept, build, &plan.types, place, to);
+        let kept = plan.columns.kept.iter().zip(&outputs).map(|(kept, to)| match &kept.source {
+            Source::Last(variable, column) => LiveKept::Last(*variable, field((inputs[*variable], *column), *to)),
+            Source::Newest(columns) => LiveKept::Newest(
+                columns.iter().enumerate().map(|(input, column)| field((input, *column), *to)).collect(),
+            ),
+        });
+        let measures = Measures {
+            kept: kept.collect(),
+            added: plan.columns.added.as_ref().map(|set| live(set, Some(&outputs[plan.columns.kept.len()..]))),
+            names: plan.columns.names.clone(),
+            outputs,
+            all_rows: plan.all_rows,
+        };
+        let slots = |(input, columns): (usize, &Vec<usize>)| {
+            columns.iter().map(|column| (build.inputs[input][*column], plan.types[input][*column])).collect()
+        };
+        let keys = if build.key.is_empty() {
+            vec![KeyReader::new(&[]); build.inputs.len()]
+        } else {
+            build.key.iter().map(|key| KeyReader::new(key)).collect()
+        };
+        let timers = build.life("timers", &plan.fingerprint, i64::MAX, 0)?;
+        Ok(Task {
+            name: build.name.to_owned(),
+            keys,
+            states: Keyed::new(plan.ttl, build.life("matches", &plan.fingerprint, plan.ttl, 0)?),
+            timers: Timers::new(timers),
+            matcher: Matcher::new(plan.automaton.clone(), plan.settings.clone()),
+            variables: variables.collect(),
+            fields: plan.kept.columns.iter().enumerate().map(slots).collect(),
+            previous: plan.kept.previous.clone(),
+            lasting: plan.lasting,
+            measures,
+            emissions: Vec::new(),
+            waiting: Vec::new(),
+            next: 0,
+            tuple: (0, 0),
+            words: Vec::new(),
+            key: Vec::new(),
+            buffer: Vec::new(),
+            counts: Counts::default(),
+            share: plan.gather.join(build.task, build.tasks),
+        })
+    }
+
+    /// Turns what was reported into rows that wait.
+    fn collect(&mut self, key: KeyRef<'_>, now: i64, frame: &mut Frame, arena: &Arena) {
+        if self.emissions.is_empty() {
+            return;
+        }
+        let mut emissions = std::mem::take(&mut self.emissions);
+        let state = self.states.at_now(key, now, i64::MIN);
+        for emission in emissions.drain(..) {
+            match emission.kind {
+                EmissionKind::Match(_) => self.counts.matches += 1,
+                EmissionKind::TimedOut => self.counts.timed_out += 1,
+            }
+            let path = state.partials.path(&emission);
+            let rows = &mut (&mut self.waiting, &mut self.words);
+            self.measures.rows(&emission, path, &self.variables, frame, arena, rows);
+            state.partials.release(&emission);
+        }
+        self.emissions = emissions;
+    }
+
+    /// Sees to it that the key is woken when something is to be reported by time alone, or goes if nothing is known.
+    fn settle(&mut self, key: KeyRef<'_>, now: i64) {
+        let state = self.states.at_now(key, now, i64::MIN);
+        let alarm = self.matcher.alarm(&state.partials);
+        if alarm < state.timer {
+            if state.timer != i64::MAX {
+                self.timers.cancel(key, state.timer);
+            }
+            state.timer = alarm;
+            self.timers.set(key, alarm);
+        }
+        if !self.lasting && state.partials.is_idle() {
+            if state.timer != i64::MAX {
+                self.timers.cancel(key, state.timer);
+            }
+            self.states.remove(key);
+        }
+    }
+
+    /// A row of a key that matters.
+    fn row(&mut self, input: usize, key: KeyRef<'_>, now: i64, frame: &mut Frame, step: &mut Step<'_>) {
+        let state = self.states.at_now(key, now, now);
+        let time = now.max(state.newest);
+        state.newest = time;
+        self.matcher.expire(&mut state.partials, time, &mut self.emissions);
+        let KeyState { partials, previous, .. } = state;
+        let mut cx = Cx {
+            variables: &mut self.variables,
+            input,
+            frame,
+            arena: step.arena,
+            previous: previous.get(input).map_or(&[][..], |rows| rows),
+            fields: &self.fields[input],
+            buffer: &mut self.buffer,
+        };
+        let id = row_id(cx.frame);
+        let taken = self.matcher.row(partials, time, id, &mut cx, &mut self.emissions);
+        match taken {
+            Ok(()) => remember(previous, &self.previous, input, frame, &self.fields[input], &mut self.buffer),
+            Err(RowError::Condition((variable, error))) => {
+                let text = failure_text(&format!("define.{}", self.variables[variable].name), &error);
+                self.waiting.push(Waiting::Failed(error.reason, text));
+            }
+            Err(RowError::Overflow) => self.waiting.push(too_many()),
+        }
+        self.collect(key, now, frame, step.arena);
+        self.settle(key, now);
+    }
+
+    fn leave(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<u8> {
+        let Some(waiting) = self.waiting.get_mut(self.next) else {
+            // What follows on other branches sees the tuple as it was.
+            frame.set_time(self.tuple.0);
+            frame.set_path(self.tuple.1);
+            return None;
+        };
+        self.next += 1;
+        match std::mem::replace(waiting, Waiting::Failed("", String::new())) {
+            Waiting::Failed(reason, text) => {
+                step.error(reason, text);
+                Some(ERRORS)
+            }
+            Waiting::Row { port, time, path, words } => {
+                frame.set_time(time);
+                frame.set_path(path);
+                for (slot, word) in self.measures.outputs.iter().zip(&self.words[words..]) {
+                    frame.put(*slot, *word);
+                }
+                Some(port)
+            }
+        }
+    }
+}
+
+#[cold]
+fn too_many() -> Waiting {
+    Waiting::Failed("too_many_partial_matches", "the key has `max_partial` partial matches already".to_owned())
+}
+
+/// What identifies a row: where it comes from.
+fn row_id(frame: &Frame) -> u64 {
+    let mut bytes = [0; 20];
+    bytes[..4].copy_from_slice(&frame.split().to_le_bytes());
+    bytes[4..12].copy_from_slice(&frame.position().to_le_bytes());
+    bytes[12..].copy_from_slice(&frame.path().to_le_bytes());
+    xxh3_64(&bytes)
+}
+
+/// Keeps a row as the newest of its input.
+fn remember(
+    previous: &mut Vec<Vec<Stored>>,
+    depths: &[usize],
+    input: usize,
+    frame: &Frame,
+    fields: &[(Slot, DataType)],
+    buffer: &mut Vec<u8>,
+) {
+    if depths[input] == 0 {
+        return;
+    }
+    previous.resize_with(depths.len(), Vec::new);
+    let rows = &mut previous[input];
+    if rows.len() < depths[input] {
+        return rows.push(Stored::new(frame, fields, buffer));
+    }
+    rows.rotate_left(1);
+    if let Some(last) = rows.last_mut() {
+        last.replace(frame, fields, buffer);
+    }
+}
+
+/// The row that is looked at.
+struct Cx<'a> {
+    variables: &'a mut [Variable],
+    input: usize,
+    frame: &'a mut Frame,
+    arena: &'a Arena,
+    previous: &'a [Stored],
+    fields: &'a [(Slot, DataType)],
+    buffer: &'a mut Vec<u8>,
+}
+
+impl Conditions for Cx<'_> {
+    type Row = Stored;
+    type Error = (usize, EvalError);
+
+    #[inline]
+    fn test(&mut self, at: usize, path: Path<'_, Stored>) -> Result<bool, (usize, EvalError)> {
+        let variable = &mut self.variables[at];
+        if variable.input != self.input {
+            return Ok(false);
+        }
+        let Some(condition) = &mut variable.condition else { return Ok(true) };
+        let rows = Rows { path, tested: Some(at), previous: self.previous };
+        condition.test(rows, self.frame, self.arena).map_err(|error| (at, error))
+    }
+
+    fn until(&mut self, at: usize, path: Path<'_, Stored>) -> Result<bool, (usize, EvalError)> {
+        let variable = &mut self.variables[at];
+        let Some(until) = variable.until.as_mut().filter(|_| variable.input == self.input) else { return Ok(false) };
+        let rows = Rows { path, tested: Some(at), previous: self.previous };
+        until.test(rows, self.frame, self.arena).map_err(|error| (at, error))
+    }
+
+    fn store(&mut self) -> Stored {
+        Stored::new(self.frame, self.fields, self.buffer)
+    }
+}
+
+/// Rows that wait, and their words.
+type Rest<'a> = (&'a mut Vec<Waiting>, &'a mut Vec<Option<u64>>);
+
+impl Measures {
+    /// Appends the rows of a match.
+    fn rows(
+        &mut self,
+        emission: &Emission,
+        path: Path<'_, Stored>,
+        variables: &[Variable],
+        frame: &mut Frame,
+        arena: &Arena,
+        rest: &mut Rest<'_>,
+    ) {
+        let (port, number) = match emission.kind {
+            EmissionKind::Match(number) => (0, number),
+            EmissionKind::TimedOut => (1, 0),
+        };
+        let id = path.id();
+        let paths: Vec<Path<'_, Stored>> = match self.all_rows {
+            true => path.heads().collect(),
+            false => vec![path],
+        };
+        for (ordinal, path) in paths.into_iter().rev().enumerate() {
+            let words = rest.1.len();
+            rest.0.push(match self.row(path, id, number, variables, frame, arena) {
+                Err((entry, error)) => {
+                    Waiting::Failed(error.reason, failure_text(&format!("add.{}", self.names[entry]), &error))
+                }
+                Ok(()) => {
+                    rest.1.extend(self.outputs.iter().map(|slot| frame.get(*slot)));
+                    Waiting::Row { port, time: emission.time, path: extended(id, ordinal as u64), words }
+                }
+            });
+        }
+    }
+
+    /// Writes the columns of one row.
+    fn row(
+        &mut self,
+        path: Path<'_, Stored>,
+        id: u64,
+        number: u64,
+        variables: &[Variable],
+        frame: &mut Frame,
+        arena: &Arena,
+    ) -> Result<(), (usize, EvalError)> {
+        for kept in &self.kept {
+            match kept {
+                LiveKept::Last(variable, field) => match path.backwards().find(|(v, _)| v == variable) {
+                    Some((_, row)) => field.load(&row.data, frame, arena),
+                    None => field.clear(frame),
+                },
+                LiveKept::Newest(fields) => {
+                    if let Some((variable, row)) = path.newest() {
+                        fields[variables[variable].input.min(fields.len() - 1)].load(&row.data, frame, arena);
+                    }
+                }
+            }
+        }
+        let Some(added) = &mut self.added else { return Ok(()) };
+        let newest = path.newest().map_or("", |(variable, _)| &*variables[variable].name);
+        for (at, slot) in added.words.iter().enumerate() {
+            let Some(slot) = slot else { continue };
+            let word = match WORDS[at].0 {
+                "classifier()" => arena.store(newest).0,
+                "match_number()" => number,
+                _ => arena.format(format_args!("{id:016x}")).0,
+            };
+            frame.set(*slot, word);
+        }
+        added.run(Rows { path, tested: None, previous: &[] }, frame, arena)
+    }
+}
+
+/// The path of one of the rows of a match.
+fn extended(id: u64, ordinal: u64) -> u64 {
+    let mut bytes = [0u8; 16];
+    bytes[..8].copy_from_slice(&id.to_le_bytes());
+    bytes[8..].copy_from_slice(&ordinal.to_le_bytes());
+    xxh3_64(&bytes)
+}
+
+impl Bolt for Task {
+    #[inline]
+    fn step(&mut self, input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
+        self.states.sweep(step.watermark, SWEEP);
+        // What the watermark has passed is over, whether or not a timer has said so.
+        let now = if step.watermark == ENDED { frame.time() } else { frame.time().max(step.watermark) };
+        let mut reader = std::mem::replace(&mut self.keys[input], KeyReader::new(&[]));
+        let flow = match reader.read(frame) {
+            None => step.error("null_key", "a column of the key is NULL"),
+            Some(key) => self.of_key(input, key, now, frame, step),
+        };
+        self.keys[input] = reader;
+        flow
+    }
+
+    fn next_row(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<u8> {
+        self.leave(frame, step)
+    }
+
+    fn fire(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<Flow> {
+        self.clear(frame);
+        let mut bytes = std::mem::take(&mut self.key);
+        let due = self.timers.due(step.watermark, &mut bytes);
+        if let Some(deadline) = due {
+            self.wake(KeyRef::new(&bytes), deadline, frame, step);
+        }
+        self.key = bytes;
+        let earliest = self.timers.earliest();
+        if earliest != i64::MAX {
+            step.wake_after(earliest);
+        }
+        due?;
+        Some(if self.waiting.is_empty() { Flow::Skip } else { Flow::Many })
+    }
+
+    fn deadline(&self) -> i64 {
+        self.timers.earliest()
+    }
+
+    fn states(&mut self, each: &mut dyn FnMut(&mut dyn State)) {
+        each(&mut self.states);
+        each(&mut self.timers);
+    }
+
+    fn finish(&mut self, sections: &mut Sections) -> Result<(), ComponentError> {
+        self.counts.dropped = self.matcher.dropped();
+        self.counts.keys = self.states.len() as u64;
+        let Some(parts) = self.share.put(self.counts) else { return Ok(()) };
+        let sum = |of: fn(&Counts) -> u64| parts.iter().map(of).sum::<u64>();
+        let (matches, timed_out) = (sum(|c| c.matches), sum(|c| c.timed_out));
+        let (dropped, keys) = (sum(|c| c.dropped), sum(|c| c.keys));
+        let mut text = format!("{matches} matches, {keys} keys with partial matches in memory\n");
+        if timed_out > 0 {
+            text.push_str(&format!("{timed_out} partial matches timed out\n"));
+        }
+        if dropped > 0 {
+            text.push_str(&format!("{dropped} partial matches dropped: their keys had `max_partial`\n"));
+        }
+        let value = json!({ "matches": matches, "timed_out": timed_out, "dropped": dropped, "keys": keys });
+        sections.sections.push((format!("pattern of {}", self.name), text, value));
+        Ok(())
+    }
+}
+
+impl Task {
+    #[inline]
+    fn of_key(&mut self, input: usize, key: KeyRef<'_>, now: i64, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
+        let mut cx = Cx {
+            variables: &mut self.variables,
+            input,
+            frame,
+            arena: step.arena,
+            previous: &[],
+            fields: &[],
+            buffer: &mut self.buffer,
+        };
+        let passes_by = match self.lasting {
+            true => Ok(false),
+            false => self.matcher.begins(&mut cx).map(|begins| !begins && self.states.get(key, now).is_none()),
+        };
+        match passes_by {
+            Ok(true) => return Flow::Skip,
+            Ok(false) => {}
+            Err((variable, error)) => {
+                let what = format!("define.{}", self.variables[variable].name);
+                return step.error(error.reason, failure_text(&what, &error));
+            }
+        }
+        self.clear(frame);
+        self.row(input, key, now, frame, step);
+        let earliest = self.timers.earliest();
+        if earliest != i64::MAX {
+            step.wake_after(earliest);
+        }
+        if self.waiting.is_empty() { Flow::Skip } else { Flow::Many }
+    }
+
+    /// Nothing waits any more.
+    fn clear(&mut self, frame: &Frame) {
+        (self.next, self.tuple) = (0, (frame.time(), frame.path()));
+        self.waiting.clear();
+        self.words.clear();
+    }
+
+    /// A timer of a key has fired.
+    fn wake(&mut self, key: KeyRef<'_>, deadline: i64, frame: &mut Frame, step: &mut Step<'_>) {
+        self.clear(frame);
+        if self.states.get(key, deadline).is_none() {
+            return;
+        }
+        let state = self.states.at_now(key, deadline, i64::MIN);
+        if state.timer == deadline {
+            state.timer = i64::MAX;
+        }
+        if step.watermark == ENDED {
+            self.matcher.finish(&mut state.partials, &mut self.emissions);
+        } else {
+            self.matcher.expire(&mut state.partials, deadline.saturating_add(1), &mut self.emissions);
+        }
+        self.collect(key, deadline, frame, step.arena);
+        self.settle(key, deadline);
+    }
+}

@@ -1,0 +1,705 @@
+//! Takes the partial matches of a key from row to row.
+//!
+//! 1. [`Matcher::expire`] ends what can take no row at the time that has come: absences become matches, the rest times
+//!    out.
+//! 2. [`Matcher::row`] first asks all conditions and notes what becomes of each partial match; only then it changes
+//!    anything, so that a condition that fails leaves no trace.
+//! 3. Partial matches of one first row stand in order of preference. Where one becomes a match, those behind it are
+//!    dropped; it is reported when none is before it, and no row before its first one is still undecided.
+//! 4. What is reported decides, by [`Skip`], which rows may begin the next match; partial matches of the others go.
+
+use super::automaton::{Automaton, Entry, LinkMask, List, Target};
+use super::buffer::{NONE, Path};
+use super::partials::{Emission, EmissionKind, Partials, Phase, Thread};
+
+/// Where the search goes on after a match.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skip {
+    /// Behind its last row.
+    PastLast,
+    /// At the row after its first one.
+    ToNext,
+    /// At the first row of a variable; at the row after its first one where the variable has no row or that one.
+    ToFirst(usize),
+    /// At the last row of a variable, likewise.
+    ToLast(usize),
+    /// Every match counts, also several that begin with the same row.
+    None,
+}
+
+/// What happens when a key has too many partial matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overflow {
+    /// Those with the oldest first row go.
+    DropOldest,
+    /// Those with the newest first row go.
+    DropNewest,
+    /// The row fails and changes nothing.
+    Error,
+}
+
+/// What matches are bounded by, and what is known of the conditions.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Longest time between first and last row, microseconds; `i64::MAX`: none.
+    pub within: i64,
+    /// For each variable the longest time since the row before; `i64::MAX`: none.
+    pub gaps: Vec<i64>,
+    /// The variables with a stop condition.
+    pub until: u64,
+    /// The variables whose conditions look at nothing but the row itself.
+    pub own: u64,
+    /// Where the search goes on.
+    pub skip: Skip,
+    /// Most partial matches of a key.
+    pub partials_max: usize,
+    /// What happens beyond.
+    pub overflow: Overflow,
+    /// Whether partial matches whose time is over are reported.
+    pub timed_out: bool,
+}
+
+/// What a row is. It knows the row that is looked at.
+pub trait Conditions {
+    /// What is kept of a row that a partial match takes.
+    type Row: Default;
+    /// Why a condition can fail.
+    type Error;
+
+    /// Whether the row may be `variable`, behind these rows.
+    ///
+    /// # Errors
+    /// The condition fails.
+    fn test(&mut self, variable: usize, path: Path<'_, Self::Row>) -> Result<bool, Self::Error>;
+
+    /// Whether the stop condition of `variable` is true for the row, behind these rows.
+    ///
+    /// # Errors
+    /// The condition fails.
+    fn until(&mut self, variable: usize, path: Path<'_, Self::Row>) -> Result<bool, Self::Error> {
+        let _ = (variable, path);
+        Ok(false)
+    }
+
+    /// The row, to be kept.
+    fn store(&mut self) -> Self::Row;
+}
+
+/// Why a row was not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RowError<E> {
+    /// A condition failed.
+    Condition(E),
+    /// The key would have too many partial matches.
+    Overflow,
+}
+
+/// What becomes of a partial match, before anything is changed.
+#[derive(Clone, Copy)]
+struct Next {
+    thread: Thread,
+    /// Whether it takes the row behind its path, and as what.
+    takes: Option<u8>,
+}
+
+/// What was asked about the row.
+#[derive(Default)]
+struct Known {
+    asked: u64,
+    holds: u64,
+    asked_until: u64,
+    ends: u64,
+}
+
+/// The matcher of a pattern; one serves all keys.
+pub struct Matcher {
+    automaton: Automaton,
+    settings: Settings,
+    /// Whether the future of a partial match does not depend on its rows.
+    memoryless: bool,
+    gaps: bool,
+    next: Vec<Next>,
+    known: Known,
+    /// Whether what is known is about the row that comes next.
+    looked: bool,
+    dropped: u64,
+}
+
+impl Matcher {
+    /// A matcher; the automaton must have been made for all matches if [`Skip::None`] is wanted.
+    pub fn new(automaton: Automaton, settings: Settings) -> Matcher {
+        let variables = settings.gaps.len();
+        let every = if variables >= 64 { u64::MAX } else { (1 << variables) - 1 };
+        let memoryless = settings.own & every == every;
+        let gaps = settings.gaps.iter().any(|gap| *gap != i64::MAX);
+        Matcher {
+            automaton,
+            settings,
+            memoryless,
+            gaps,
+            next: Vec::new(),
+            known: Known::default(),
+            looked: false,
+            dropped: 0,
+        }
+    }
+
+    /// Partial matches that went because a key had too many.
+    pub fn dropped(&self) -> u64 {
+        self.dropped
+    }
+
+    /// Whether the row may be the first of a match. Changes nothing and allocates nothing; what was asked is known to
+    /// [`Matcher::row`], if that comes next.
+    ///
+    /// # Errors
+    /// A condition fails.
+    #[inline]
+    pub fn begins<C: Conditions>(&mut self, cx: &mut C) -> Result<bool, C::Error> {
+        (self.known, self.looked) = (Known::default(), true);
+        let empty = super::Buffer::default();
+        for at in 0..self.automaton.start.entries.len() {
+            let entry = self.automaton.start.entries[at];
+            if self.takes(entry.variable as usize, cx, Path::new(&empty, NONE))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the row may be a variable, its stop condition not being true.
+    #[inline]
+    fn takes<C: Conditions>(&mut self, variable: usize, cx: &mut C, path: Path<'_, C::Row>) -> Result<bool, C::Error> {
+        Ok(self.holds(variable, cx, path)?
+            && (self.settings.until >> variable & 1 == 0 || !self.ends(variable, cx, path)?))
+    }
+
+    #[inline]
+    fn holds<C: Conditions>(&mut self, variable: usize, cx: &mut C, path: Path<'_, C::Row>) -> Result<bool, C::Error> {
+        let bit = 1 << variable;
+        if self.settings.own & bit == 0 {
+            return cx.test(variable, path);
+        }
+        if self.known.asked & bit == 0 {
+            if cx.test(variable, path)? {
+                self.known.holds |= bit;
+            }
+            self.known.asked |= bit;
+        }
+        Ok(self.known.holds & bit != 0)
+    }
+
+    fn ends<C: Conditions>(&mut self, variable: usize, cx: &mut C, path: Path<'_, C::Row>) -> Result<bool, C::Error> {
+        let bit = 1 << variable;
+        if self.settings.own & bit == 0 {
+            return cx.until(variable, path);
+        }
+        if self.known.asked_until & bit == 0 {
+            if cx.until(variable, path)? {
+                self.known.ends |= bit;
+            }
+            self.known.asked_until |= bit;
+        }
+        Ok(self.known.ends & bit != 0)
+    }
+
+    /// A row of the key has come. What is over at its time must have been ended with [`Matcher::expire`].
+    ///
+    /// # Errors
+    /// A condition failed, or there are too many partial matches; nothing has changed then.
+    pub fn row<C: Conditions>(
+        &mut self,
+        partials: &mut Partials<C::Row>,
+        time: i64,
+        id: u64,
+        cx: &mut C,
+        out: &mut Vec<Emission>,
+    ) -> Result<(), RowError<C::Error>> {
+        if !std::mem::take(&mut self.looked) {
+            self.known = Known::default();
+        }
+        self.next.clear();
+        let mut changed = self.advance(partials, time, cx).map_err(RowError::Condition)?;
+        changed |= self.begin(partials, time, cx).map_err(RowError::Condition)?;
+        self.bound()?;
+        if changed {
+            self.apply(partials, time, id, cx);
+            self.resolve(partials, out);
+        }
+        partials.rows += 1;
+        Ok(())
+    }
+
+    /// What becomes of all partial matches; whether anything.
+    fn advance<C: Conditions>(&mut self, partials: &Partials<C::Row>, time: i64, cx: &mut C) -> Result<bool, C::Error> {
+        let (mut changed, mut at) = (false, 0);
+        while let Some(first) = partials.threads.get(at) {
+            let (start, from) = (first.start, self.next.len());
+            let mut decided = false;
+            while let Some(thread) = partials.threads.get(at).filter(|thread| thread.start == start) {
+                if decided {
+                    changed = true;
+                } else if thread.phase == Phase::Waiting {
+                    let length = self.next.len();
+                    decided = self.thread(partials, thread, from, time, cx)?;
+                    let kept = self.next.get(length).filter(|next| {
+                        let new = &next.thread;
+                        next.takes.is_none()
+                            && new.phase == Phase::Waiting
+                            && new.alive == thread.alive
+                            && new.closed == thread.closed
+                    });
+                    changed |= kept.is_none() || self.next.len() != length + 1;
+                } else {
+                    self.next.push(Next { thread: *thread, takes: None });
+                }
+                at += 1;
+            }
+        }
+        Ok(changed)
+    }
+
+    /// What becomes of one partial match; whether it is a match, so that those behind it do not count.
+    fn thread<C: Conditions>(
+        &mut self,
+        partials: &Partials<C::Row>,
+        thread: &Thread,
+        from: usize,
+        time: i64,
+        cx: &mut C,
+    ) -> Result<bool, C::Error> {
+        let path = Path::new(&partials.buffer, thread.path);
+        let since = if self.gaps { time.saturating_sub(partials.last_time(thread)) } else { 0 };
+        let at = thread.at as usize;
+        let list = &self.automaton.after[at];
+        let (waiting, followed, candidates) = (list.waiting, list.followed, list.variables);
+        let mut alive = thread.alive;
+        for link in LinkMask(thread.alive) {
+            let not = self.automaton.after[at].links[link].not;
+            if not != 0 && self.forbidden(not, since, cx, path)? {
+                alive &= !(1 << link);
+            }
+        }
+        let mut new = Thread { alive, ..*thread };
+        let stops = match self.settings.until & candidates & thread.bound & !thread.closed {
+            0 => 0,
+            stops => stops & self.open(thread, since),
+        };
+        for variable in (0..64).filter(|variable| stops >> variable & 1 == 1) {
+            if self.ends(variable, cx, path)? {
+                new.closed |= 1 << variable;
+            }
+        }
+        let (mut took, mut absent) = (false, false);
+        for index in 0..thread.limit as usize {
+            let Entry { target, variable, link } = self.automaton.after[at].entries[index];
+            if new.alive >> link & 1 == 0 {
+                continue;
+            }
+            let followed = followed >> link & 1 == 1;
+            match target {
+                Target::Take(position) => {
+                    let variable = variable as usize;
+                    let open = new.closed >> variable & 1 == 0 && since <= self.settings.gaps[variable];
+                    if open && self.takes(variable, cx, path)? {
+                        took |= followed;
+                        if self.child(&new, position, time, from, partials) {
+                            return Ok(true);
+                        }
+                    }
+                }
+                Target::Absent if (waiting | thread.spent) >> link & 1 == 0 => {
+                    absent = true;
+                    if !self.automaton.all {
+                        new.limit = index as u32;
+                        break;
+                    }
+                }
+                Target::Absent => {}
+            }
+        }
+        let rest = Thread { alive: new.alive & waiting & if took { !followed } else { u32::MAX }, ..new };
+        if self.hopeful(&rest) {
+            self.push(Next { thread: rest, takes: None }, from, partials);
+        }
+        if absent {
+            self.next.push(Next { thread: Thread { phase: Phase::Accepted(time), ..new }, takes: None });
+        }
+        Ok(absent && !self.automaton.all)
+    }
+
+    /// The variables that may still come after a partial match.
+    fn open(&self, thread: &Thread, since: i64) -> u64 {
+        let list = &self.automaton.after[thread.at as usize];
+        let entries = list.entries[..thread.limit as usize].iter();
+        let open = entries.filter(|entry| {
+            matches!(entry.target, Target::Take(_))
+                && thread.alive >> entry.link & 1 == 1
+                && since <= self.settings.gaps[entry.variable as usize]
+        });
+        open.fold(0, |set, entry| set | 1 << entry.variable)
+    }
+
+    /// Whether the row is one of the variables `not`.
+    fn forbidden<C: Conditions>(
+        &mut self,
+        not: u64,
+        since: i64,
+        cx: &mut C,
+        path: Path<'_, C::Row>,
+    ) -> Result<bool, C::Error> {
+        for variable in (0..64).filter(|variable| not >> variable & 1 == 1) {
+            if since <= self.settings.gaps[variable] && self.holds(variable, cx, path)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether something may still come after a partial match.
+    fn hopeful(&self, thread: &Thread) -> bool {
+        let list = &self.automaton.after[thread.at as usize];
+        let open = |entry: &Entry| {
+            thread.alive >> entry.link & 1 == 1
+                && match entry.target {
+                    Target::Take(_) => thread.closed >> entry.variable & 1 == 0,
+                    Target::Absent => thread.spent >> entry.link & 1 == 0,
+                }
+        };
+        thread.alive != 0 && list.entries[..thread.limit as usize].iter().any(open)
+    }
+
+    /// The row is taken at a position; whether the pattern may end there, so that nothing behind counts.
+    fn child<R: Default>(
+        &mut self,
+        parent: &Thread,
+        position: u16,
+        time: i64,
+        from: usize,
+        partials: &Partials<R>,
+    ) -> bool {
+        let list: &List = &self.automaton.after[position as usize];
+        let variable = self.automaton.variables[position as usize];
+        let thread = Thread {
+            at: position,
+            alive: list.all,
+            limit: list.entries.len() as u32,
+            bound: parent.bound | 1 << variable,
+            spent: 0,
+            ..*parent
+        };
+        let accepts = list.accepts;
+        if self.hopeful(&thread) {
+            self.push(Next { thread, takes: Some(variable) }, from, partials);
+        }
+        if accepts {
+            let phase = Phase::Accepted(time);
+            self.next.push(Next { thread: Thread { phase, ..thread }, takes: Some(variable) });
+        }
+        accepts && !self.automaton.all
+    }
+
+    /// Notes a partial match, unless one that is preferred to it has the same future.
+    fn push<R: Default>(&mut self, next: Next, from: usize, partials: &Partials<R>) {
+        let new = &next.thread;
+        let row = |next: &Next| next.takes.is_none().then(|| partials.buffer.row_of(next.thread.path).seq);
+        let same = |known: &Next| {
+            let thread = &known.thread;
+            thread.at == new.at
+                && (thread.alive, thread.closed, thread.limit) == (new.alive, new.closed, new.limit)
+                && thread.phase == Phase::Waiting
+                && (!self.gaps || row(known) == row(&next))
+                // What is closed depends on which variables have begun.
+                && (self.settings.until == 0 || thread.bound == new.bound)
+        };
+        if self.memoryless && !self.automaton.all && self.next[from..].iter().any(same) {
+            return;
+        }
+        self.next.push(next);
+    }
+
+    /// The row begins a match, perhaps.
+    fn begin<C: Conditions>(&mut self, partials: &Partials<C::Row>, time: i64, cx: &mut C) -> Result<bool, C::Error> {
+        let from = self.next.len();
+        let parent = Thread {
+            start: partials.rows,
+            deadline: time.saturating_add(self.settings.within),
+            phase: Phase::Waiting,
+            path: NONE,
+            at: 0,
+            limit: 0,
+            alive: 0,
+            closed: 0,
+            bound: 0,
+            spent: 0,
+        };
+        for at in 0..self.automaton.start.entries.len() {
+            let Entry { target: Target::Take(position), variable, .. } = self.automaton.start.entries[at] else {
+                continue;
+            };
+            if self.takes(variable as usize, cx, Path::new(&partials.buffer, NONE))?
+                && self.child(&parent, position, time, from, partials)
+            {
+                break;
+            }
+        }
+        Ok(self.next.len() > from)
+    }
+
+    /// Keeps the number of partial matches within bounds.
+    fn bound<E>(&mut self) -> Result<(), RowError<E>> {
+        let waiting = |next: &Next| next.thread.phase == Phase::Waiting;
+        let most = self.settings.partials_max;
+        if self.next.len() <= most {
+            return Ok(());
+        }
+        let mut count = self.next.iter().filter(|next| waiting(next)).count();
+        if count <= most {
+            return Ok(());
+        }
+        if self.settings.overflow == Overflow::Error {
+            return Err(RowError::Overflow);
+        }
+        let before = count;
+        while count > most {
+            let starts = (self.next.first().map(|n| n.thread.start), self.next.last().map(|n| n.thread.start));
+            let gone = if self.settings.overflow == Overflow::DropOldest { starts.0 } else { starts.1 };
+            if starts.0 == starts.1 {
+                // Of one row: those that are liked least.
+                let Some(last) = self.next.iter().rposition(waiting) else { break };
+                self.next.remove(last);
+            } else {
+                self.next.retain(|next| Some(next.thread.start) != gone);
+            }
+            count = self.next.iter().filter(|next| waiting(next)).count();
+        }
+        self.dropped += (before - count) as u64;
+        Ok(())
+    }
+
+    /// Makes true what was noted.
+    fn apply<C: Conditions>(&mut self, partials: &mut Partials<C::Row>, time: i64, id: u64, cx: &mut C) {
+        let (mut row, mut last) = (NONE, (NONE, NONE, 0));
+        for next in &mut self.next {
+            let path = next.thread.path;
+            let Some(variable) = next.takes else {
+                partials.buffer.keep(path);
+                continue;
+            };
+            if row == NONE {
+                row = partials.buffer.row(partials.rows, time, id, cx.store());
+            }
+            if (path, variable) == (last.1, last.2) && last.0 != NONE {
+                partials.buffer.keep(last.0);
+            } else {
+                last = (partials.buffer.step(row, variable, path), path, variable);
+            }
+            next.thread.path = last.0;
+        }
+        for thread in std::mem::take(&mut partials.threads).iter() {
+            partials.buffer.release(thread.path);
+        }
+        partials.threads.extend(self.next.drain(..).map(|next| next.thread));
+    }
+
+    /// Ends what can take no row any more at times of `now` or later.
+    pub fn expire<R: Default>(&mut self, partials: &mut Partials<R>, now: i64, out: &mut Vec<Emission>) {
+        loop {
+            let ends = self.deadline(partials);
+            if ends >= now || ends == i64::MAX {
+                return;
+            }
+            self.expire_at(partials, ends);
+            self.resolve(partials, out);
+        }
+    }
+
+    /// The latest event time at which nothing happens by time alone; `i64::MAX`: at no time.
+    pub fn deadline<R: Default>(&self, partials: &Partials<R>) -> i64 {
+        let waiting = partials.threads.iter().filter(|thread| thread.phase == Phase::Waiting);
+        waiting.map(|thread| self.ends_at(partials, thread)).min().unwrap_or(i64::MAX)
+    }
+
+    /// The latest event time at which nothing is reported by time alone; `i64::MAX`: at no time. Earlier than
+    /// [`Matcher::deadline`] never, later where partial matches only go.
+    pub fn alarm<R: Default>(&self, partials: &Partials<R>) -> i64 {
+        let held = partials.threads.iter().any(|thread| thread.phase != Phase::Waiting);
+        if held || self.settings.timed_out {
+            return self.deadline(partials);
+        }
+        let waits = |thread: &&Thread| {
+            self.automaton.absences
+                && self.ends_of(partials, thread).any(|(_, entry, _)| entry.target == Target::Absent)
+        };
+        partials.threads.iter().filter(waits).map(|thread| self.ends_at(partials, thread)).min().unwrap_or(i64::MAX)
+    }
+
+    /// No row comes any more: what waits for one goes, what has been found is reported. Nothing becomes a match by being
+    /// absent.
+    pub fn finish<R: Default>(&mut self, partials: &mut Partials<R>, out: &mut Vec<Emission>) {
+        partials.drop_threads(|thread| thread.phase == Phase::Waiting);
+        self.resolve(partials, out);
+    }
+
+    /// When something happens to a partial match by time alone.
+    fn ends_at<R: Default>(&self, partials: &Partials<R>, thread: &Thread) -> i64 {
+        if !self.gaps {
+            return thread.deadline;
+        }
+        let (mut all, mut absent) = (i64::MIN, i64::MAX);
+        for (_, entry, ends) in self.ends_of(partials, thread) {
+            all = all.max(ends);
+            if entry.target == Target::Absent {
+                absent = absent.min(ends);
+            }
+        }
+        all.min(absent)
+    }
+
+    /// What may come after a partial match, and until when.
+    fn ends_of<'a, R: Default>(
+        &'a self,
+        partials: &Partials<R>,
+        thread: &'a Thread,
+    ) -> impl Iterator<Item = (usize, &'a Entry, i64)> {
+        let last = partials.last_time(thread);
+        let list = &self.automaton.after[thread.at as usize];
+        let entries = list.entries[..thread.limit as usize].iter().enumerate();
+        let open = entries.filter(|(_, entry)| thread.alive >> entry.link & 1 == 1);
+        open.filter_map(move |(index, entry)| {
+            let gap = match entry.target {
+                Target::Take(_) if thread.closed >> entry.variable & 1 == 1 => return None,
+                Target::Take(_) => self.settings.gaps[entry.variable as usize],
+                Target::Absent if thread.spent >> entry.link & 1 == 1 => return None,
+                Target::Absent => {
+                    let not = list.links[entry.link as usize].not;
+                    (0..64)
+                        .filter(|v| not >> v & 1 == 1)
+                        .map(|v: usize| self.settings.gaps[v])
+                        .max()
+                        .unwrap_or(i64::MAX)
+                }
+            };
+            Some((index, entry, thread.deadline.min(last.saturating_add(gap))))
+        })
+    }
+
+    /// Time has passed `ends`.
+    fn expire_at<R: Default>(&mut self, partials: &mut Partials<R>, ends: i64) {
+        let mut next = std::mem::take(&mut self.next);
+        next.clear();
+        let mut at = 0;
+        while let Some(first) = partials.threads.get(at) {
+            let (start, from) = (first.start, next.len());
+            let (mut decided, mut over) = (false, None);
+            while let Some(thread) = partials.threads.get(at).filter(|thread| thread.start == start) {
+                at += 1;
+                if decided {
+                    continue;
+                }
+                if thread.phase != Phase::Waiting {
+                    next.push(Next { thread: *thread, takes: None });
+                    continue;
+                }
+                let (rest, accepted) = self.aged(partials, thread, ends);
+                next.extend(rest.map(|thread| Next { thread, takes: None }));
+                next.extend(accepted.map(|thread| Next { thread, takes: None }));
+                if rest.is_none() && accepted.is_none() {
+                    let timed_out = Thread { phase: Phase::TimedOut(ends), ..*thread };
+                    if self.automaton.all && self.settings.timed_out {
+                        next.push(Next { thread: timed_out, takes: None });
+                    }
+                    over = over.or(Some(timed_out));
+                }
+                decided = accepted.is_some() && !self.automaton.all;
+            }
+            if let Some(thread) = over.filter(|_| next.len() == from && self.settings.timed_out) {
+                next.push(Next { thread, takes: None });
+            }
+        }
+        next.iter().for_each(|next| partials.buffer.keep(next.thread.path));
+        for thread in std::mem::take(&mut partials.threads).iter() {
+            partials.buffer.release(thread.path);
+        }
+        partials.threads.extend(next.drain(..).map(|next| next.thread));
+        self.next = next;
+    }
+
+    /// What is left of a partial match when time has passed `ends`, and what has become a match.
+    fn aged<R: Default>(&self, partials: &Partials<R>, thread: &Thread, ends: i64) -> (Option<Thread>, Option<Thread>) {
+        let (mut rest, mut accepted, mut left) = (*thread, None, false);
+        for (index, entry, until) in self.ends_of(partials, thread) {
+            if until > ends {
+                left = true;
+            } else if entry.target == Target::Absent && accepted.is_some() {
+                // The next one, when it is asked again.
+                left = true;
+            } else if entry.target == Target::Absent {
+                accepted = Some(Thread { phase: Phase::Accepted(until), ..*thread });
+                if self.automaton.all {
+                    rest.spent |= 1 << entry.link;
+                } else {
+                    rest.limit = index as u32;
+                    break;
+                }
+            }
+        }
+        (left.then_some(rest), accepted)
+    }
+
+    /// Reports what is decided.
+    fn resolve<R: Default>(&mut self, partials: &mut Partials<R>, out: &mut Vec<Emission>) {
+        let mut at = 0;
+        while let Some(thread) = partials.threads.get(at).copied() {
+            let kind = match thread.phase {
+                Phase::Waiting => match self.settings.skip {
+                    Skip::PastLast | Skip::ToFirst(_) | Skip::ToLast(_) => return,
+                    Skip::None => {
+                        at += 1;
+                        continue;
+                    }
+                    Skip::ToNext => {
+                        at += partials.threads[at..].iter().take_while(|other| other.start == thread.start).count();
+                        continue;
+                    }
+                },
+                Phase::Accepted(_) => EmissionKind::Match(partials.matches + 1),
+                Phase::TimedOut(_) => EmissionKind::TimedOut,
+            };
+            partials.threads.remove(at);
+            let (Phase::Accepted(time) | Phase::TimedOut(time)) = thread.phase else { continue };
+            let emission = Emission { kind, time, path: thread.path };
+            if kind == EmissionKind::TimedOut {
+                out.push(emission);
+                continue;
+            }
+            if self.settings.skip == Skip::None && repeated(partials, out, &emission) {
+                partials.buffer.release(thread.path);
+                continue;
+            }
+            partials.matches += 1;
+            out.push(emission);
+            let next = self.goes_on(partials, &thread);
+            partials.drop_threads(|thread| thread.start < next);
+        }
+    }
+
+    /// The row that may begin the next match after this one.
+    fn goes_on<R: Default>(&self, partials: &Partials<R>, thread: &Thread) -> u64 {
+        let mut path = Path::new(&partials.buffer, thread.path).backwards();
+        let found = match self.settings.skip {
+            Skip::None | Skip::ToNext => return 0,
+            Skip::PastLast => path.next().map(|(_, row)| row.seq + 1),
+            Skip::ToLast(wanted) => path.find(|(variable, _)| *variable == wanted).map(|(_, row)| row.seq),
+            Skip::ToFirst(wanted) => path.filter(|(variable, _)| *variable == wanted).last().map(|(_, row)| row.seq),
+        };
+        found.unwrap_or(0).max(thread.start + 1)
+    }
+}
+
+/// Whether the same rows as the same variables have just been reported.
+fn repeated<R>(partials: &Partials<R>, out: &[Emission], new: &Emission) -> bool {
+    let rows =
+        |emission: &Emission| Path::new(&partials.buffer, emission.path).backwards().map(|(v, row)| (v, row.seq));
+    out.iter().any(|known| known.kind != EmissionKind::TimedOut && rows(known).eq(rows(new)))
+}
