@@ -1,15 +1,17 @@
 //! The small things on the way of a tuple, one at a time: expressions, a fused hop, the histogram of ages, the lookup of
-//! keys, the decoding of a record. Each checks its own result; `SFERIC_BENCH=tiny` makes each take milliseconds.
+//! keys, windows that close, the decoding of a record. Each checks its own result; `SFERIC_BENCH=tiny` makes each take milliseconds.
 
 use criterion::{BatchSize, Criterion, Throughput};
 use sferic::component::{Bolt, Flow, Step};
 use sferic::executor::{Node, Program, Target, Task, TaskMeter};
-use sferic::expr::{Compiled, Condition, Conditions, Scope, ScopeColumn};
+use sferic::expr::{AggregateFunction, Compiled, Condition, Conditions, Scope, ScopeColumn};
 use sferic::latency::Recorder;
 use sferic::store::{Index, KeyReader, KeyRef, Timers};
 use sferic::time::{Clock, SystemClock};
 use sferic::tuple::codec::{Cell, CsvSplitter, JsonPath, JsonSplitter, Root, Split};
 use sferic::tuple::{Arena, Column, DataType, Frame, Layout, Run};
+use sferic::window::closing::{Closing, ClosingSpec, Shape, Taken};
+use sferic::window::{CallSpec, Grid};
 use std::hint::black_box;
 use std::time::Duration;
 
@@ -211,6 +213,36 @@ fn timers(c: &mut Criterion) {
     group.finish();
 }
 
+/// Rows of one key, a thousand in a second, through windows of a minute; the share of each row in what leaves included.
+fn windows(c: &mut Criterion) {
+    let call = CallSpec { argument: Some(0), ..CallSpec::new(AggregateFunction::Sum, DataType::Bigint) };
+    let mut group = c.benchmark_group("a row through windows that close");
+    for (name, pane, count) in [("tumbling 60s", 60_000_000, 1), ("hopping 60s every 1s", 1_000_000, 60)] {
+        let shape = Shape::Panes { grid: Grid::Fixed(pane), count, hop: 1 };
+        let mut closing =
+            Closing::new(&ClosingSpec { shape, lateness: 0, empty: None, early: None }, std::slice::from_ref(&call));
+        closing.reset(0);
+        let arena = Arena::new();
+        let (mut time, mut sum, mut timer) = (0i64, 0u64, i64::MAX);
+        group.bench_function(name, |b| {
+            b.iter(|| {
+                time += 1000;
+                while timer < time {
+                    if closing.fire(0, timer, false).is_some() {
+                        sum = closing.read(0, &arena).expect("it is in range").expect("there are rows");
+                    }
+                    timer = closing.next(0).unwrap_or(i64::MAX);
+                }
+                if matches!(closing.take(0, time, &[1], 0, time), Taken::In { changed: true, .. }) {
+                    timer = closing.next(0).expect("a window is open");
+                }
+            });
+        });
+        assert!(sum == 0 || sum <= 60_000, "a window holds a minute: {sum}");
+    }
+    group.finish();
+}
+
 fn records(c: &mut Criterion) {
     let csv =
         b"1704067247,21f1d4bed29c27af,586980390445,adults_50up,34.7375,-77.4628,NC,gas,Conroy,74.41,35.08,-76.63,0\n";
@@ -238,7 +270,7 @@ fn main() {
         let short = Duration::from_millis(20);
         c = c.sample_size(10).warm_up_time(short).measurement_time(short).nresamples(1001);
     }
-    for part in [expressions, many_conditions, hops, ages, keys, timers, records] {
+    for part in [expressions, many_conditions, hops, ages, keys, timers, windows, records] {
         part(&mut c);
     }
     c.final_summary();

@@ -1,7 +1,7 @@
 //! `order = "time"`: a bolt that takes rows by event time, at equal times in the order of its inputs.
 //!
 //! Owns the rows that wait, never what the bolt does with them. A row waits until no earlier one can come: until the
-//! watermark has passed its time, or, of the first input, has reached it. Waiting rows of a key stand under it, durable
+//! watermark has passed its time, or, of the first input, has reached it and none of that time waits. Waiting rows of a key stand under it, durable
 //! like any state, with a timer at the time of the first. The bolt inside sees a world in order: rows never go back, and
 //! its own timers fire between the rows that they stand between.
 
@@ -200,7 +200,9 @@ impl Bolt for Task {
 
     fn step(&mut self, input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
         let time = frame.time();
-        let passed = time < step.watermark || (input == 0 && time == step.watermark);
+        // At the watermark, rows of the first input come before all others, but for those that already wait.
+        let first = input == 0 && time == step.watermark && self.timers.earliest() > time;
+        let passed = time < step.watermark || first;
         if passed {
             let (watermark, index) = (step.watermark, step.index);
             return self.take(input, frame, step, watermark, index);

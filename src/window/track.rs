@@ -9,17 +9,19 @@
 //! time and forward again, which costs as many rows as lie between; only calls with a queue of candidates (least,
 //! greatest) make their windows anew.
 
-use super::accumulate::{self, Method};
+use super::accumulate::Method;
 use super::call::{Call, Row, compare};
-use super::gather::{Asked, Way};
+use super::gather::Way;
 use super::ordered::{Side, Texts, preferred};
-use super::{CallSpec, Length, NEWEST, Overflow};
+use super::{CallSpec, Length, NEWEST};
 use crate::expr::AggregateFunction as F;
 use crate::store::{Slab, Words, prefetch};
-use crate::tuple::{Arena, DataType, TextWord};
+use crate::tuple::{DataType, TextWord};
 use std::ops::Range;
 
 mod kept;
+mod late;
+mod read;
 
 const TIME: usize = 0;
 const CHAIN: usize = 1;
@@ -276,78 +278,6 @@ impl Track {
         }
     }
 
-    /// Moves windows that stand at the newest row back to an older time.
-    #[cold]
-    #[inline(never)]
-    fn go_back(&mut self, state: &mut [u64], entry: u32, time: i64) {
-        let (head, tail) = self.ends(state);
-        let mut end = tail;
-        while end != NIL && self.cells.get(end)[TIME] as i64 > time {
-            if self.rewinds {
-                self.leave_newest(state, entry, end);
-            }
-            end = if end == head { NIL } else { high(self.cells.get(end)[CHAIN]) };
-        }
-        self.end = end;
-        if !self.rewinds {
-            state[self.results.clone()].fill(0);
-            state[self.first_window..self.results.start].fill(0);
-            let fresh = |call: &Call| Some((call.side?, call.new_side(Way::Slides)));
-            let sides = self.sides.get_mut(entry);
-            self.calls.iter().filter_map(fresh).for_each(|(at, side)| sides[at] = side);
-        }
-        for index in 0..self.windows.len() {
-            self.reach_back(state, entry, index, time);
-        }
-    }
-
-    /// Takes the newest row out of the windows that hold it.
-    fn leave_newest(&mut self, state: &mut [u64], entry: u32, cell: u32) {
-        for (index, window) in self.windows.iter().enumerate() {
-            let place = self.first_window + index;
-            let (first, rows) = (low(state[place]), high(state[place]));
-            if rows == 0 {
-                continue;
-            }
-            let words = self.cells.get(cell);
-            for call in &self.calls[window.calls.clone()] {
-                if self.flags(words) & call.mask == 0 {
-                    let side = call.side.map(|side| &mut self.sides.get_mut(entry)[side]);
-                    take_back(call, state, side, cell, words, &self.texts);
-                }
-            }
-            state[place] = pair(if rows == 1 { NIL } else { first }, rows - 1);
-        }
-    }
-
-    /// Takes rows into a window that stands at `time` as far back as it reaches.
-    fn reach_back(&mut self, state: &mut [u64], entry: u32, index: usize, time: i64) {
-        let head = low(state[self.links]);
-        let bound = time.saturating_sub(self.windows[index].length);
-        let place = self.first_window + index;
-        let (mut first, mut rows) = (low(state[place]), high(state[place]));
-        let before = |cells: &Words, cell: u32| if cell == head { NIL } else { high(cells.get(cell)[CHAIN]) };
-        let mut cell = if rows == 0 { self.end } else { before(&self.cells, first) };
-        let known = rows;
-        while cell != NIL && self.cells.get(cell)[TIME] as i64 >= bound {
-            (first, rows) = (cell, rows + 1);
-            if self.rewinds {
-                self.take_in(state, entry, index, cell);
-            }
-            cell = before(&self.cells, cell);
-        }
-        state[place] = pair(first, rows);
-        if !self.rewinds {
-            // Queues take rows in their order.
-            let mut cell = first;
-            for _ in known..rows {
-                self.take_in(state, entry, index, cell);
-                cell = low(self.cells.get(cell)[CHAIN]);
-            }
-        }
-        self.renew(state, entry, index);
-    }
-
     /// Adds a row to the results of a window.
     #[inline(always)]
     fn take_in(&mut self, state: &mut [u64], entry: u32, window: usize, cell: u32) {
@@ -393,31 +323,6 @@ impl Track {
         }
     }
 
-    /// Moves windows that stand at an older time forward to the newest row, by the rows from `cell` on.
-    #[cold]
-    #[inline(never)]
-    fn go_forward(&mut self, state: &mut [u64], entry: u32, mut cell: u32) {
-        let tail = high(state[self.links]);
-        while cell != NIL {
-            self.follow(state, entry, cell);
-            cell = if cell == tail { NIL } else { low(self.cells.get(cell)[CHAIN]) };
-        }
-        self.advance(state, entry, state[NEWEST] as i64);
-    }
-
-    /// Forgets that the windows were moved for a row that does not come.
-    pub fn abort(&mut self, state: &mut [u64], entry: u32) {
-        let (head, tail) = self.ends(state);
-        if self.order == Order::Arrival || tail == NIL {
-            return;
-        }
-        if self.end != tail {
-            let next = if self.end == NIL { head } else { low(self.cells.get(self.end)[CHAIN]) };
-            return self.go_forward(state, entry, next);
-        }
-        self.go_back(state, entry, state[NEWEST] as i64);
-    }
-
     /// Puts the current row in its place; how many newer rows come after it.
     #[inline]
     pub fn commit(&mut self, state: &mut [u64], entry: u32, row: Row<'_>) -> u32 {
@@ -447,16 +352,6 @@ impl Track {
             self.go_forward(state, entry, cell);
         }
         self.trim(state, row.time);
-        after
-    }
-
-    #[cold]
-    fn count_after(&self, mut cell: u32, tail: u32) -> u32 {
-        let mut after = 0;
-        while cell != tail {
-            cell = low(self.cells.get(cell)[CHAIN]);
-            after += 1;
-        }
         after
     }
 
@@ -528,84 +423,6 @@ impl Track {
         words[CHAIN] = u64::from(self.free);
         self.free = cell;
         self.live -= 1;
-    }
-
-    /// Number of rows in a call's window, without the current one.
-    #[inline]
-    pub fn rows(&self, call: usize, state: &[u64]) -> u32 {
-        high(state[self.first_window + self.calls[call].window])
-    }
-
-    /// The answer of a call for the current row.
-    #[inline]
-    pub fn read(
-        &self,
-        call: usize,
-        state: &[u64],
-        entry: u32,
-        row: Row<'_>,
-        arena: &Arena,
-    ) -> Result<Option<u64>, Overflow> {
-        let call = &self.calls[call];
-        let counts = !self.windows[call.window].exclude && row.flags & call.mask == 0;
-        if call.method == Method::Rows {
-            return Ok(Some(u64::from(high(state[self.first_window + call.window])) + u64::from(counts)));
-        }
-        let side = call.side.map(|side| &self.sides.get(entry)[side]);
-        if let Some(Side::Gather(gather)) = side {
-            return gather.result(Asked { call: &call.spec, arena }, counts.then(|| call.item_of(row)));
-        }
-        if call.method == Method::Choice {
-            return Ok(self.choose(call, state, side, row, counts, arena));
-        }
-        let new = counts
-            && match side {
-                Some(Side::Values(values)) => !values.contains(call.current(call.word(row))),
-                _ => true,
-            };
-        accumulate::result(&call.spec, call.method, &state[call.at..], new.then(|| call.word(row)))
-    }
-
-    /// The least, greatest, oldest or newest.
-    fn choose(
-        &self,
-        call: &Call,
-        state: &[u64],
-        side: Option<&Side>,
-        row: Row<'_>,
-        counts: bool,
-        arena: &Arena,
-    ) -> Option<u64> {
-        let current_value = || (row.flags & call.null == 0).then(|| call.word(row));
-        let last = call.spec.function == F::Last;
-        let queue = match side {
-            Some(Side::Queue(queue)) => Some(queue),
-            _ => None,
-        };
-        let window = state[self.first_window + call.window];
-        let kept = match (queue, call.spec.function) {
-            (Some(queue), F::Last) => queue.back().map(|found| found.0),
-            (Some(queue), _) => queue.front().map(|found| found.0),
-            (None, _) if high(window) == 0 => None,
-            (None, F::Last) => Some(self.end),
-            (None, _) => Some(low(window)),
-        };
-        let Some(kept) = kept else { return if counts { current_value() } else { None } };
-        if counts && last {
-            return current_value();
-        }
-        let words = self.cells.get(kept);
-        if self.flags(words) & call.null != 0 {
-            return None;
-        }
-        let value = call.given(words[call.value], &self.texts);
-        if counts && matches!(call.spec.function, F::Min | F::Max) {
-            let new = call.current(call.word(row));
-            if preferred(call.spec.function, compare(new, value)) {
-                return current_value();
-            }
-        }
-        Some(value.text.map_or(value.word, |text| arena.store(text).0))
     }
 
     /// Makes the worn results of a window anew from its rows.

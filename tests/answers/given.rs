@@ -225,3 +225,26 @@ fn paths_of_states_that_are_unlikely() {
         assert_eq!(first, wanted.iter().map(|alert| alert[1].as_str()).collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn tolls_and_accidents_of_a_motorway() {
+    let Some((folder, _)) = given() else { return };
+    let path = folder.join("linear-road/lr-small-1.csv.gz");
+    let text = std::fs::read_to_string(folder.join("linear-road/expected.json")).expect("the answers are there");
+    let all: Value = serde_json::from_str(&text).expect("JSON");
+    let answers = &all["answers"];
+    for threads in ["1", "2"] {
+        let own = Folder::new();
+        own.file("road.toml", format!("include = [{:?}]\n", topologies().join("linear-road.toml")));
+        let report = run(&own, "road.toml", threads, &[format!("reports={}", path.display())]);
+        assert_eq!(component(&report, "spouts", "reports")["tuples"], answers["position_reports"]);
+        let tolls = own.read("tolls.csv");
+        let toll = |line: &str| line.rsplit(',').next().and_then(|toll| toll.parse::<u64>().ok()).expect("a toll");
+        let tolls: Vec<u64> = tolls.lines().skip(1).map(toll).collect();
+        assert_eq!(tolls.len() as u64, answers["toll_notifications"], "{threads}");
+        assert_eq!(tolls.iter().filter(|toll| **toll > 0).count() as u64, answers["non_zero_tolls"], "{threads}");
+        assert_eq!(tolls.iter().sum::<u64>(), answers["sum_of_tolls_notified"], "{threads}");
+        let accidents = own.read("accidents.ndjson").lines().count() as u64;
+        assert_eq!(accidents, answers["accident_notifications"], "{threads}");
+    }
+}

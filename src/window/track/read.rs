@@ -1,0 +1,90 @@
+//! The answers of calls, as if the current row were there.
+
+use super::{Track, high, low};
+use crate::expr::AggregateFunction as F;
+use crate::tuple::Arena;
+use crate::window::Overflow;
+use crate::window::accumulate::{self, Method};
+use crate::window::call::{Call, Row, compare};
+use crate::window::gather::Asked;
+use crate::window::ordered::{Side, preferred};
+
+impl Track {
+    /// Number of rows in a call's window, without the current one.
+    #[inline]
+    pub fn rows(&self, call: usize, state: &[u64]) -> u32 {
+        high(state[self.first_window + self.calls[call].window])
+    }
+
+    /// The answer of a call for the current row.
+    #[inline]
+    pub fn read(
+        &self,
+        call: usize,
+        state: &[u64],
+        entry: u32,
+        row: Row<'_>,
+        arena: &Arena,
+    ) -> Result<Option<u64>, Overflow> {
+        let call = &self.calls[call];
+        let counts = !self.windows[call.window].exclude && row.flags & call.mask == 0;
+        if call.method == Method::Rows {
+            return Ok(Some(u64::from(high(state[self.first_window + call.window])) + u64::from(counts)));
+        }
+        let side = call.side.map(|side| &self.sides.get(entry)[side]);
+        if let Some(Side::Gather(gather)) = side {
+            return gather.result(Asked { call: &call.spec, arena }, counts.then(|| call.item_of(row)));
+        }
+        if call.method == Method::Choice {
+            return Ok(self.choose(call, state, side, row, counts, arena));
+        }
+        let new = counts
+            && match side {
+                Some(Side::Values(values)) => !values.contains(call.current(call.word(row))),
+                _ => true,
+            };
+        accumulate::result(&call.spec, call.method, &state[call.at..], new.then(|| call.word(row)))
+    }
+
+    /// The least, greatest, oldest or newest.
+    fn choose(
+        &self,
+        call: &Call,
+        state: &[u64],
+        side: Option<&Side>,
+        row: Row<'_>,
+        counts: bool,
+        arena: &Arena,
+    ) -> Option<u64> {
+        let current_value = || (row.flags & call.null == 0).then(|| call.word(row));
+        let last = call.spec.function == F::Last;
+        let queue = match side {
+            Some(Side::Queue(queue)) => Some(queue),
+            _ => None,
+        };
+        let window = state[self.first_window + call.window];
+        let kept = match (queue, call.spec.function) {
+            (Some(queue), F::Last) => queue.back().map(|found| found.0),
+            (Some(queue), _) => queue.front().map(|found| found.0),
+            (None, _) if high(window) == 0 => None,
+            (None, F::Last) => Some(self.end),
+            (None, _) => Some(low(window)),
+        };
+        let Some(kept) = kept else { return if counts { current_value() } else { None } };
+        if counts && last {
+            return current_value();
+        }
+        let words = self.cells.get(kept);
+        if self.flags(words) & call.null != 0 {
+            return None;
+        }
+        let value = call.given(words[call.value], &self.texts);
+        if counts && matches!(call.spec.function, F::Min | F::Max) {
+            let new = call.current(call.word(row));
+            if preferred(call.spec.function, compare(new, value)) {
+                return current_value();
+            }
+        }
+        Some(value.text.map_or(value.word, |text| arena.store(text).0))
+    }
+}
