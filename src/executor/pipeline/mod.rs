@@ -178,7 +178,9 @@ impl Pipeline {
             if self.is_closing() {
                 self.close();
             }
-            return Ok(if self.hand_over(0) { Progress::Some } else { Progress::Ended });
+            moved |= self.hand_over(0);
+            // What has just left is something: whoever waits for it may not be taken for at rest.
+            return Ok(if moved { Progress::Some } else { Progress::Ended });
         }
         if let Some(at) = self.suspended.take() {
             self.resume(at);
@@ -214,7 +216,8 @@ impl Pipeline {
         self.hand_on();
         moved |= self.flush();
         moved |= self.hand_over(tuples);
-        if self.ending == Ending::Announced && !self.program.senders.iter().any(|s| s.pending()) {
+        let ended = self.ending == Ending::Announced && !self.program.senders.iter().any(|s| s.pending());
+        if ended && (!moved || self.program.senders.is_empty()) {
             return Ok(Progress::Ended);
         }
         Ok(if moved { Progress::Some } else { Progress::None(due) })
