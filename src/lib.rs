@@ -31,7 +31,7 @@
 //! | layer | modules |
 //! | --- | --- |
 //! | 0 | [`tuple`](mod@tuple): values, frames, codecs · [`time`]: intervals, timestamps, clocks · [`ring`] · [`latency`]: histograms, reports · [`problem`]: what is wrong in a file, and where · [`files`]: the disk, and a faulty one |
-//! | 1 | [`expr`]: SQL expressions · [`window`]: rolling windows, pure · [`pattern`]: row patterns, pure · [`store`]: keys, their entries, and the store beneath them · [`log`]: topics of records, append-only |
+//! | 1 | [`expr`]: SQL expressions · [`window`]: rolling windows, pure · [`pattern`]: row patterns, pure · [`store`]: keys, their entries and deadlines, and the store beneath them · [`log`]: topics of records, append-only |
 //! | 2 | [`component`]: the traits of spouts and bolts, factories, options, the registry · [`decoder`]: bytes of records to tuples · [`dead`]: letters of what failed, their topic |
 //! | 3 | [`spouts`], [`bolts`]: one module each, and one list of factories |
 //! | 4 | [`executor`]: pipelines, programs, channels, steps, waiting · [`commit`]: when an epoch ends, how it becomes durable |
@@ -106,6 +106,10 @@
 //! - The running results of a window are stored with its rows, so that what is read back is the same to the last bit.
 //! - Rows of a window that move to segments are chunks in a chain from the newest to the oldest, merged in tiers, with
 //!   the few newest rows in the value itself: RocksDB sees one small value for each changed key and epoch.
+//! - When all sources have ended, time moves behind the last event and then beyond all: windows close and joins complete,
+//!   and what only the absence of events would bring about can tell that nothing is known of it.
+//! - Timers are pairs in the store, read in the order of their deadlines as time comes near: millions of them cost nothing
+//!   at the start.
 //! - Positions of splits name records, and rejected records are followed in the order of their positions among the
 //!   tuples: so an epoch may end between any two records, also in the middle of a run.
 //!

@@ -8,6 +8,7 @@ mod crash;
 mod dead;
 mod durable;
 mod engine;
+mod joins;
 mod log;
 mod many_filters;
 mod patterns;

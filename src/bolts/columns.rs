@@ -97,6 +97,41 @@ pub fn keep_common(options: &Options<'_>, inputs: &[InputStream], fill: bool) ->
     good.then_some(kept)
 }
 
+/// `keep` of a bolt whose rows are made of one row of each input: for each column its input and its index there, each
+/// once, in the order of `keep`. A bare name must be a column of one input only. None without `keep` or if there are
+/// problems, which have been recorded.
+pub fn keep_apart(options: &Options<'_>, inputs: &[InputStream]) -> Option<Vec<(usize, usize)>> {
+    let streams: Vec<(&str, &[Column])> = inputs.iter().map(|i| (&*i.name, &*i.columns)).collect();
+    let mut kept: Vec<(usize, usize)> = Vec::new();
+    let mut good = true;
+    for (name, node) in options.texts("keep")? {
+        let mut found: Vec<(usize, usize)> = Vec::new();
+        let mut owners: Vec<&str> = Vec::new();
+        for (at, (stream, columns)) in streams.iter().enumerate().filter(|_| name != "*" || streams.len() == 1) {
+            match named(name, stream, columns) {
+                Named::All => found.extend((0..columns.len()).map(|column| (at, column))),
+                Named::One(column) => found.push((at, column)),
+                Named::NoColumn | Named::Other => continue,
+            }
+            owners.push(stream);
+        }
+        match owners[..] {
+            [] => {
+                unknown(options, name, node, &streams);
+                good = false;
+            }
+            [_] => kept.extend(found.into_iter().filter(|place| !kept.contains(place)).collect::<Vec<_>>()),
+            [first, second, ..] => {
+                let message = format!("`keep` names `{name}`, which is a column of `{first}` and of `{second}`");
+                let hint = format!("write `{first}.{name}` or `{second}.{name}`");
+                options.problem(Problem::error(message).at(node.span).label("which one?").hint(hint));
+                good = false;
+            }
+        }
+    }
+    good.then_some(kept)
+}
+
 /// The bare names of the columns that a name of `keep` stands for over several streams.
 fn names<'a>(name: &'a str, streams: &[(&str, &'a [Column])]) -> Vec<&'a str> {
     if name == "*" && streams.len() > 1 {

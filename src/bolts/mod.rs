@@ -13,6 +13,8 @@ mod file;
 mod filter;
 mod gather;
 mod in_order;
+mod join;
+mod kept_row;
 mod log;
 mod null;
 mod parse;
@@ -36,6 +38,7 @@ pub use expand::Expand;
 pub use file::File;
 pub use filter::Filter;
 pub use gather::{Gather, Share};
+pub use join::Join;
 pub use log::Log;
 pub use null::Null;
 pub use parse::Parse;
@@ -75,6 +78,7 @@ pub fn register(registry: Registry) -> Registry {
         .bolt(Pattern)
         .bolt(Throttle)
         .bolt(Dedupe)
+        .bolt(Join)
 }
 
 /// Words for an expression that failed on a tuple: what it is (`add.share`), and why.

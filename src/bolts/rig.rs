@@ -7,7 +7,7 @@ use crate::component::{
 use crate::expr::{Environment, Param};
 use crate::problem::{FileId, Problem, Problems, Span};
 use crate::store::{Backend, Batch, Catalogue, EpochFacts, HandOver, MemoryStore, Message, Space};
-use crate::tuple::{Cell, Column, DataType, Frame, Layout, RUN_TUPLES, Run, Slot, Value};
+use crate::tuple::{Cell, Column, DataType, Frame, Layout, Run, Slot, Value};
 use std::sync::{Arc, mpsc};
 use toml::de::{DeTable, DeValue};
 
@@ -220,7 +220,8 @@ impl Rig {
             space: self.space.as_ref(),
         };
         let bolt = plan.build(&build)?;
-        Ok(Driver { plan, bolt, run: Run::new(layout), inputs, outputs, paths: Vec::new() })
+        let (watermark, deadline) = (i64::MIN, bolt.deadline());
+        Ok(Driver { plan, bolt, run: Run::new(layout), inputs, outputs, watermark, deadline, paths: Vec::new() })
     }
 }
 
@@ -239,6 +240,10 @@ pub struct Driver {
     run: Run,
     inputs: Vec<Vec<Slot>>,
     outputs: Vec<Vec<Slot>>,
+    /// How far time has come, where the test moves it with [`Driver::advance`].
+    pub watermark: i64,
+    /// What the bolt wants to be woken at.
+    deadline: i64,
     /// The paths of the rows that the last tuple led to.
     pub paths: Vec<u64>,
 }
@@ -260,11 +265,6 @@ impl Driver {
 
     /// Processes one tuple: what it led to, a line each: `main: a 1`, `shadow: ...`, `error reason: text`.
     pub fn feed(&mut self, input: usize, time: i64, values: &[Value]) -> Vec<String> {
-        self.feed_behind(input, time, values, time)
-    }
-
-    /// The same behind another watermark than its time.
-    pub fn feed_behind(&mut self, input: usize, time: i64, values: &[Value], watermark: i64) -> Vec<String> {
         self.run.clear();
         self.paths.clear();
         let (frame, arena) = self.run.push();
@@ -277,7 +277,8 @@ impl Driver {
         let arena = crate::tuple::Arena::new();
         let (mut failure, mut deadline) = (None, i64::MAX);
         let frame = self.run.frame_mut(0);
-        let mut step = Step { index: 0, watermark, arena: &arena, failure: &mut failure, deadline: &mut deadline };
+        let mut step =
+            Step { index: 0, watermark: time, arena: &arena, failure: &mut failure, deadline: &mut deadline };
         let mut ports = Vec::new();
         let mut lines = Vec::new();
         let (outputs, slots) = (self.plan.outputs(), &self.outputs);
@@ -302,34 +303,86 @@ impl Driver {
         lines
     }
 
-    /// Time passes: what its timers led to.
+    /// One tuple of a source in order comes: timers that its time passes, then what it led to, a line each as of
+    /// [`Driver::feed`], with `@TIME ` before rows whose time is not that of the tuple.
+    pub fn come(&mut self, input: usize, time: i64, values: &[Value]) -> Vec<String> {
+        let mut lines = self.advance(time);
+        lines.extend(self.come_late(input, time, values));
+        lines
+    }
+
+    /// The same for one that moves no time.
+    pub fn come_late(&mut self, input: usize, time: i64, values: &[Value]) -> Vec<String> {
+        self.run.clear();
+        self.paths.clear();
+        let (frame, arena) = self.run.push();
+        frame.set_time(time);
+        frame.set_path(99);
+        frame.set_origin(7, 70);
+        for (slot, value) in self.inputs[input].iter().zip(values) {
+            value.put(frame, *slot, arena);
+        }
+        let before = frame.words().to_vec();
+        self.bolt.resolve(input, &self.run);
+        let lines = self.go(Some(input), time);
+        let frame = self.run.frame(0);
+        assert_eq!((frame.path(), frame.time(), frame.split()), (99, time, 7), "other branches see it as it was");
+        for slot in &self.inputs[input] {
+            assert_eq!(frame.get(*slot), Frame::from_words(&before).get(*slot), "other branches see it as it was");
+        }
+        lines
+    }
+
+    /// Time comes as far as this: what timers led to, with `@TIME ` before each row.
     pub fn advance(&mut self, watermark: i64) -> Vec<String> {
+        self.watermark = self.watermark.max(watermark);
         let mut lines = Vec::new();
-        loop {
+        while self.deadline < self.watermark {
+            self.deadline = i64::MAX;
             self.run.clear();
             let (frame, _) = self.run.push();
-            let arena = crate::tuple::Arena::new();
-            let (mut failure, mut deadline) = (None, i64::MAX);
-            let mut step =
-                Step { index: RUN_TUPLES, watermark, arena: &arena, failure: &mut failure, deadline: &mut deadline };
-            let port = match self.bolt.fire(frame, &mut step) {
-                None => {
-                    assert!(deadline >= watermark, "nothing is due any more");
-                    return lines;
-                }
-                Some(Flow::Next) => 0,
-                Some(Flow::Port(port)) => port,
-                Some(Flow::Error | Flow::Broken) => ERRORS,
-                Some(Flow::Skip) => continue,
-                Some(Flow::Many) => {
-                    while let Some(port) = self.bolt.next_row(frame, &mut step) {
-                        lines.push(line(self.plan.outputs(), &self.outputs, port, frame, step.failure));
-                    }
-                    continue;
-                }
-            };
-            lines.push(line(self.plan.outputs(), &self.outputs, port, frame, &mut failure));
+            frame.set_time(i64::MIN);
+            lines.extend(self.go(None, i64::MIN));
         }
+        lines
+    }
+
+    /// Follows the tuple in the frame into an input, or a timer.
+    fn go(&mut self, input: Option<usize>, time: i64) -> Vec<String> {
+        let arena = crate::tuple::Arena::new();
+        let mut failure = None;
+        let frame = self.run.frame_mut(0);
+        let (watermark, deadline) = (self.watermark, &mut self.deadline);
+        let mut step = Step { index: 0, watermark, arena: &arena, failure: &mut failure, deadline };
+        let (outputs, slots) = (self.plan.outputs(), &self.outputs);
+        let show = |port: u8, frame: &Frame, failure: &mut _| {
+            let line = line(outputs, slots, port, frame, failure);
+            if frame.time() == time { line } else { format!("@{} {line}", frame.time()) }
+        };
+        let flow = match input {
+            Some(input) => self.bolt.step(input, frame, &mut step),
+            None => self.bolt.fire(frame, &mut step).unwrap_or(Flow::Skip),
+        };
+        let mut lines = Vec::new();
+        let port = match flow {
+            Flow::Next => 0,
+            Flow::Port(port) => port,
+            Flow::Error | Flow::Broken => ERRORS,
+            Flow::Skip => return lines,
+            Flow::Many => {
+                let (time, path) = (frame.time(), frame.path());
+                while let Some(port) = self.bolt.next_row(frame, &mut step) {
+                    lines.push(show(port, frame, step.failure));
+                    self.paths.push(frame.path());
+                    frame.set_time(time);
+                    frame.set_path(path);
+                }
+                return lines;
+            }
+        };
+        lines.push(show(port, frame, step.failure));
+        self.paths.push(frame.path());
+        lines
     }
 
     /// The deadline that it was built with.

@@ -61,19 +61,15 @@ impl BoltFactory for Top {
 
     fn example(&self) -> &'static str {
         r#"[spouts.payments]
-kind  = "generate"
-what  = "payments"
-count = 20000
-cards = 500
-
-[bolts.seconds]                    # all payments of a second have its end as their time
-kind = "select"
-from = "payments"
-keep = ["id", "card", "ts", "amount"]
+kind       = "generate"
+what       = "payments"
+count      = 20000
+cards      = 500
+event_step = "0s"                  # all of one moment, as the rows of a window that closes are
 
 [bolts.largest]
 kind     = "top"
-from     = "seconds"
+from     = "payments"
 per      = "ts"
 order_by = "amount desc, id"
 limit    = 3

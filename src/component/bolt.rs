@@ -263,8 +263,9 @@ pub enum Flow {
 pub struct Step<'a> {
     /// Index of the tuple in the run that was last given to [`Bolt::resolve`]; one behind all runs if it was in none.
     pub index: usize,
-    /// No later tuple has an event time below it, in microseconds; `i64::MIN` while unknown, `i64::MAX` when all inputs
-    /// have ended: timers behind the last event fire then, and only then.
+    /// No later tuple has an event time below it, in microseconds; `i64::MIN` while unknown. When all sources have come to
+    /// their end it moves behind the last event, and then to `i64::MAX`: what an absence of events would bring about
+    /// does not fire then.
     pub watermark: i64,
     /// Memory for texts that must live until the run is over.
     pub arena: &'a Arena,

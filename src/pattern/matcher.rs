@@ -7,99 +7,17 @@
 //! 3. Partial matches of one first row stand in order of preference. Where one becomes a match, those behind it are
 //!    dropped; it is reported when none is before it, and no row before its first one is still undecided.
 //! 4. What is reported decides, by [`Skip`], which rows may begin the next match; partial matches of the others go.
-
 use super::automaton::{Automaton, Entry, LinkMask, List, Target};
 use super::buffer::{NONE, Path};
-use super::partials::{Emission, EmissionKind, Partials, Phase, Thread};
-
-/// Where the search goes on after a match.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Skip {
-    /// Behind its last row.
-    PastLast,
-    /// At the row after its first one.
-    ToNext,
-    /// At the first row of a variable; at the row after its first one where the variable has no row or that one.
-    ToFirst(usize),
-    /// At the last row of a variable, likewise.
-    ToLast(usize),
-    /// Every match counts, also several that begin with the same row.
-    None,
-}
-
-/// What happens when a key has too many partial matches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overflow {
-    /// Those with the oldest first row go.
-    DropOldest,
-    /// Those with the newest first row go.
-    DropNewest,
-    /// The row fails and changes nothing.
-    Error,
-}
-
-/// What matches are bounded by, and what is known of the conditions.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Longest time between first and last row, microseconds; `i64::MAX`: none.
-    pub within: i64,
-    /// For each variable the longest time since the row before; `i64::MAX`: none.
-    pub gaps: Vec<i64>,
-    /// The variables with a stop condition.
-    pub until: u64,
-    /// The variables whose conditions look at nothing but the row itself.
-    pub own: u64,
-    /// Where the search goes on.
-    pub skip: Skip,
-    /// Most partial matches of a key.
-    pub partials_max: usize,
-    /// What happens beyond.
-    pub overflow: Overflow,
-    /// Whether partial matches whose time is over are reported.
-    pub timed_out: bool,
-}
-
-/// What a row is. It knows the row that is looked at.
-pub trait Conditions {
-    /// What is kept of a row that a partial match takes.
-    type Row: Default;
-    /// Why a condition can fail.
-    type Error;
-
-    /// Whether the row may be `variable`, behind these rows.
-    ///
-    /// # Errors
-    /// The condition fails.
-    fn test(&mut self, variable: usize, path: Path<'_, Self::Row>) -> Result<bool, Self::Error>;
-
-    /// Whether the stop condition of `variable` is true for the row, behind these rows.
-    ///
-    /// # Errors
-    /// The condition fails.
-    fn until(&mut self, variable: usize, path: Path<'_, Self::Row>) -> Result<bool, Self::Error> {
-        let _ = (variable, path);
-        Ok(false)
-    }
-
-    /// The row, to be kept.
-    fn store(&mut self) -> Self::Row;
-}
-
-/// Why a row was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RowError<E> {
-    /// A condition failed.
-    Condition(E),
-    /// The key would have too many partial matches.
-    Overflow,
-}
+use super::partials::{Emission, Partials, Phase, Thread};
+use super::settings::{Conditions, Overflow, RowError, Settings};
 
 /// What becomes of a partial match, before anything is changed.
 #[derive(Clone, Copy)]
-struct Next {
-    thread: Thread,
+pub(super) struct Next {
+    pub(super) thread: Thread,
     /// Whether it takes the row behind its path, and as what.
-    takes: Option<u8>,
+    pub(super) takes: Option<u8>,
 }
 
 /// What was asked about the row.
@@ -113,12 +31,12 @@ struct Known {
 
 /// The matcher of a pattern; one serves all keys.
 pub struct Matcher {
-    automaton: Automaton,
-    settings: Settings,
+    pub(super) automaton: Automaton,
+    pub(super) settings: Settings,
     /// Whether the future of a partial match does not depend on its rows.
     memoryless: bool,
-    gaps: bool,
-    next: Vec<Next>,
+    pub(super) gaps: bool,
+    pub(super) next: Vec<Next>,
     known: Known,
     /// Whether what is known is about the row that comes next.
     looked: bool,
@@ -496,210 +414,6 @@ impl Matcher {
             }
             next.thread.path = last.0;
         }
-        for thread in std::mem::take(&mut partials.threads).iter() {
-            partials.buffer.release(thread.path);
-        }
-        partials.threads.extend(self.next.drain(..).map(|next| next.thread));
+        partials.replace(self.next.drain(..).map(|next| next.thread));
     }
-
-    /// Ends what can take no row any more at times of `now` or later.
-    pub fn expire<R: Default>(&mut self, partials: &mut Partials<R>, now: i64, out: &mut Vec<Emission>) {
-        loop {
-            let ends = self.deadline(partials);
-            if ends >= now || ends == i64::MAX {
-                return;
-            }
-            self.expire_at(partials, ends);
-            self.resolve(partials, out);
-        }
-    }
-
-    /// The latest event time at which nothing happens by time alone; `i64::MAX`: at no time.
-    pub fn deadline<R: Default>(&self, partials: &Partials<R>) -> i64 {
-        let waiting = partials.threads.iter().filter(|thread| thread.phase == Phase::Waiting);
-        waiting.map(|thread| self.ends_at(partials, thread)).min().unwrap_or(i64::MAX)
-    }
-
-    /// The latest event time at which nothing is reported by time alone; `i64::MAX`: at no time. Earlier than
-    /// [`Matcher::deadline`] never, later where partial matches only go.
-    pub fn alarm<R: Default>(&self, partials: &Partials<R>) -> i64 {
-        let held = partials.threads.iter().any(|thread| thread.phase != Phase::Waiting);
-        if held || self.settings.timed_out {
-            return self.deadline(partials);
-        }
-        let waits = |thread: &&Thread| {
-            self.automaton.absences
-                && self.ends_of(partials, thread).any(|(_, entry, _)| entry.target == Target::Absent)
-        };
-        partials.threads.iter().filter(waits).map(|thread| self.ends_at(partials, thread)).min().unwrap_or(i64::MAX)
-    }
-
-    /// No row comes any more: what waits for one goes, what has been found is reported. Nothing becomes a match by being
-    /// absent.
-    pub fn finish<R: Default>(&mut self, partials: &mut Partials<R>, out: &mut Vec<Emission>) {
-        partials.drop_threads(|thread| thread.phase == Phase::Waiting);
-        self.resolve(partials, out);
-    }
-
-    /// When something happens to a partial match by time alone.
-    fn ends_at<R: Default>(&self, partials: &Partials<R>, thread: &Thread) -> i64 {
-        if !self.gaps {
-            return thread.deadline;
-        }
-        let (mut all, mut absent) = (i64::MIN, i64::MAX);
-        for (_, entry, ends) in self.ends_of(partials, thread) {
-            all = all.max(ends);
-            if entry.target == Target::Absent {
-                absent = absent.min(ends);
-            }
-        }
-        all.min(absent)
-    }
-
-    /// What may come after a partial match, and until when.
-    fn ends_of<'a, R: Default>(
-        &'a self,
-        partials: &Partials<R>,
-        thread: &'a Thread,
-    ) -> impl Iterator<Item = (usize, &'a Entry, i64)> {
-        let last = partials.last_time(thread);
-        let list = &self.automaton.after[thread.at as usize];
-        let entries = list.entries[..thread.limit as usize].iter().enumerate();
-        let open = entries.filter(|(_, entry)| thread.alive >> entry.link & 1 == 1);
-        open.filter_map(move |(index, entry)| {
-            let gap = match entry.target {
-                Target::Take(_) if thread.closed >> entry.variable & 1 == 1 => return None,
-                Target::Take(_) => self.settings.gaps[entry.variable as usize],
-                Target::Absent if thread.spent >> entry.link & 1 == 1 => return None,
-                Target::Absent => {
-                    let not = list.links[entry.link as usize].not;
-                    (0..64)
-                        .filter(|v| not >> v & 1 == 1)
-                        .map(|v: usize| self.settings.gaps[v])
-                        .max()
-                        .unwrap_or(i64::MAX)
-                }
-            };
-            Some((index, entry, thread.deadline.min(last.saturating_add(gap))))
-        })
-    }
-
-    /// Time has passed `ends`.
-    fn expire_at<R: Default>(&mut self, partials: &mut Partials<R>, ends: i64) {
-        let mut next = std::mem::take(&mut self.next);
-        next.clear();
-        let mut at = 0;
-        while let Some(first) = partials.threads.get(at) {
-            let (start, from) = (first.start, next.len());
-            let (mut decided, mut over) = (false, None);
-            while let Some(thread) = partials.threads.get(at).filter(|thread| thread.start == start) {
-                at += 1;
-                if decided {
-                    continue;
-                }
-                if thread.phase != Phase::Waiting {
-                    next.push(Next { thread: *thread, takes: None });
-                    continue;
-                }
-                let (rest, accepted) = self.aged(partials, thread, ends);
-                next.extend(rest.map(|thread| Next { thread, takes: None }));
-                next.extend(accepted.map(|thread| Next { thread, takes: None }));
-                if rest.is_none() && accepted.is_none() {
-                    let timed_out = Thread { phase: Phase::TimedOut(ends), ..*thread };
-                    if self.automaton.all && self.settings.timed_out {
-                        next.push(Next { thread: timed_out, takes: None });
-                    }
-                    over = over.or(Some(timed_out));
-                }
-                decided = accepted.is_some() && !self.automaton.all;
-            }
-            if let Some(thread) = over.filter(|_| next.len() == from && self.settings.timed_out) {
-                next.push(Next { thread, takes: None });
-            }
-        }
-        next.iter().for_each(|next| partials.buffer.keep(next.thread.path));
-        for thread in std::mem::take(&mut partials.threads).iter() {
-            partials.buffer.release(thread.path);
-        }
-        partials.threads.extend(next.drain(..).map(|next| next.thread));
-        self.next = next;
-    }
-
-    /// What is left of a partial match when time has passed `ends`, and what has become a match.
-    fn aged<R: Default>(&self, partials: &Partials<R>, thread: &Thread, ends: i64) -> (Option<Thread>, Option<Thread>) {
-        let (mut rest, mut accepted, mut left) = (*thread, None, false);
-        for (index, entry, until) in self.ends_of(partials, thread) {
-            if until > ends {
-                left = true;
-            } else if entry.target == Target::Absent && accepted.is_some() {
-                // The next one, when it is asked again.
-                left = true;
-            } else if entry.target == Target::Absent {
-                accepted = Some(Thread { phase: Phase::Accepted(until), ..*thread });
-                if self.automaton.all {
-                    rest.spent |= 1 << entry.link;
-                } else {
-                    rest.limit = index as u32;
-                    break;
-                }
-            }
-        }
-        (left.then_some(rest), accepted)
-    }
-
-    /// Reports what is decided.
-    fn resolve<R: Default>(&mut self, partials: &mut Partials<R>, out: &mut Vec<Emission>) {
-        let mut at = 0;
-        while let Some(thread) = partials.threads.get(at).copied() {
-            let kind = match thread.phase {
-                Phase::Waiting => match self.settings.skip {
-                    Skip::PastLast | Skip::ToFirst(_) | Skip::ToLast(_) => return,
-                    Skip::None => {
-                        at += 1;
-                        continue;
-                    }
-                    Skip::ToNext => {
-                        at += partials.threads[at..].iter().take_while(|other| other.start == thread.start).count();
-                        continue;
-                    }
-                },
-                Phase::Accepted(_) => EmissionKind::Match(partials.matches + 1),
-                Phase::TimedOut(_) => EmissionKind::TimedOut,
-            };
-            partials.threads.remove(at);
-            let (Phase::Accepted(time) | Phase::TimedOut(time)) = thread.phase else { continue };
-            let emission = Emission { kind, time, path: thread.path };
-            if kind == EmissionKind::TimedOut {
-                out.push(emission);
-                continue;
-            }
-            if self.settings.skip == Skip::None && repeated(partials, out, &emission) {
-                partials.buffer.release(thread.path);
-                continue;
-            }
-            partials.matches += 1;
-            out.push(emission);
-            let next = self.goes_on(partials, &thread);
-            partials.drop_threads(|thread| thread.start < next);
-        }
-    }
-
-    /// The row that may begin the next match after this one.
-    fn goes_on<R: Default>(&self, partials: &Partials<R>, thread: &Thread) -> u64 {
-        let mut path = Path::new(&partials.buffer, thread.path).backwards();
-        let found = match self.settings.skip {
-            Skip::None | Skip::ToNext => return 0,
-            Skip::PastLast => path.next().map(|(_, row)| row.seq + 1),
-            Skip::ToLast(wanted) => path.find(|(variable, _)| *variable == wanted).map(|(_, row)| row.seq),
-            Skip::ToFirst(wanted) => path.filter(|(variable, _)| *variable == wanted).last().map(|(_, row)| row.seq),
-        };
-        found.unwrap_or(0).max(thread.start + 1)
-    }
-}
-
-/// Whether the same rows as the same variables have just been reported.
-fn repeated<R>(partials: &Partials<R>, out: &[Emission], new: &Emission) -> bool {
-    let rows =
-        |emission: &Emission| Path::new(&partials.buffer, emission.path).backwards().map(|(v, row)| (v, row.seq));
-    out.iter().any(|known| known.kind != EmissionKind::TimedOut && rows(known).eq(rows(new)))
 }

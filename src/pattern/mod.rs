@@ -19,6 +19,17 @@
 //! 5. All rows of a match lie within `within` of its first one, and a variable's row within its `gap` of the row before.
 //! 6. After a match the search goes on at the row that [`Skip`] says, without one at the row after its start.
 //!
+//! # Where this differs
+//!
+//! - From SQL: a skip to a variable without a row, or to the first row of the match, goes to the row behind that, since a
+//!   stream cannot stop for one match; no rows are no match, and a repetition that takes no row is none.
+//! - From SQL: where all rows of a match are shown, they leave together, when the match is known.
+//! - From Flink's CEP: what is found is the preferred match of a row, not whatever is complete first; a match waits while
+//!   one that began before it could still come, since that would skip it. A repetition is contiguous unless an arrow says
+//!   otherwise. A row that one of several alternatives behind an arrow can take is not passed over by the others: so a
+//!   loop ends as soon as what follows it comes, and the decision need not wait for the end of the time.
+//! - From both: a match that had to wait keeps the time of its last row.
+//!
 //! Source: SQL:2016 row pattern recognition for 1 and 6, Cugola and Margara's and Flink's relaxed contiguity for 2.
 
 mod ast;
@@ -33,7 +44,10 @@ mod matcher;
 mod naive;
 mod parse;
 mod partials;
+mod passing;
 mod print;
+mod report;
+mod settings;
 #[cfg(test)]
 mod tests;
 
@@ -41,9 +55,10 @@ pub use ast::{Link, LinkKind, Node, Pattern, Tail, Variable};
 pub use automaton::Automaton;
 pub use buffer::{Buffer, Path, Row};
 pub use codec::RowCodec;
-pub use matcher::{Conditions, Matcher, Overflow, RowError, Settings, Skip};
+pub use matcher::Matcher;
 pub use parse::parse;
 pub use partials::{Emission, EmissionKind, Partials};
+pub use settings::{Conditions, Overflow, RowError, Settings, Skip};
 
 use std::ops::Range;
 

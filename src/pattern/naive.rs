@@ -4,7 +4,7 @@
 //! is taken apart only as far as its first row.
 
 use super::ast::{Link, LinkKind, Node, Tail};
-use super::matcher::{Settings, Skip};
+use super::settings::{Settings, Skip};
 
 /// A row of a test.
 pub struct Sample {

@@ -120,7 +120,14 @@ impl<R: Default> Partials<R> {
         if thread.path == NONE { i64::MIN } else { self.buffer.row_of(thread.path).time }
     }
 
-    /// Removes the partial matches that began in `range` of the list.
+    /// Others take the place of all partial matches.
+    pub(crate) fn replace(&mut self, threads: impl Iterator<Item = Thread>) {
+        self.threads.iter().for_each(|thread| self.buffer.release(thread.path));
+        self.threads.clear();
+        self.threads.extend(threads);
+    }
+
+    /// Removes some partial matches.
     pub(crate) fn drop_threads(&mut self, gone: impl Fn(&Thread) -> bool) {
         let buffer = &mut self.buffer;
         self.threads.retain(|thread| {

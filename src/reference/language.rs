@@ -111,21 +111,22 @@ pub(super) fn bolts() -> Topic {
             "`where` and `having` pass a row only when the condition is true, not when it is NULL. A tuple whose key has a \
              NULL leaves on `.errors` (reason `null_key`).",
             "Several streams in `from` are united by column name: types must agree, and a column that one of them lacks is \
-             an error unless `fill = \"null\"`. Bolts of kind rules, quality, console and null look at each stream as it is; \
-             `key` may then be a table by stream.",
+             an error unless `fill = \"null\"`. Bolts of kind rules, join, quality, console and null look at each stream as it \
+             is; `key` may then be a table by stream.",
         ])
 }
 
 /// Streams beside the main one.
 pub(super) fn streams() -> Topic {
     Topic::new("streams", "side streams", "What a component emits beside its main stream; any of them can be read with `from`.")
-        .named(&["errors", "late", "rejected", "shadow", "unmatched"])
+        .named(&["errors", "late", "rejected", "shadow", "unmatched", "unmatched_left", "unmatched_right"])
         .notes([
             "`x.errors`: what could not be read or computed: component, reason, split, position, text; of a spout also record. \
              Nothing is lost silently: what nobody reads is counted by reason in the report, and with a data directory kept: see \
              `dead letters`.",
-            "`x.late`: rows that came too late for an aggregate. `x.rejected`: rows that a filter, throttle or dedupe did not \
-             pass. `x.shadow`: rows of rules in shadow. `x.unmatched`: lines that no `regex` of a spout matched.",
+            "`x.late`: rows that came too late for an aggregate or a join. `x.rejected`: rows that a filter, throttle or dedupe did not \
+             pass. `x.shadow`: rows of rules in shadow. `x.unmatched`: lines that no `regex` of a spout matched. \
+             `x.unmatched_left` and `x.unmatched_right`: rows of a join that found no partner.",
         ])
         .example(
             r#"[spouts.payments]

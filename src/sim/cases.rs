@@ -69,6 +69,7 @@ const FAN: &str = include_str!("cases/fan.toml");
 const ELEMENTS: &str = include_str!("cases/elements.toml");
 const GENERATED: &str = include_str!("cases/generated.toml");
 const WINDOWS: &str = include_str!("cases/windows.toml");
+const JOIN: &str = include_str!("cases/join.toml");
 const LATE: &str = include_str!("cases/late.toml");
 const TABLES: &str = include_str!("cases/tables.toml");
 const QUALITY: &str = include_str!("cases/quality.toml");
@@ -104,7 +105,7 @@ pub fn case(random: &mut Random) -> std::io::Result<Case> {
     };
     let late =
         |name, text: &str| Case { passes_on: false, ..plain(name, text, &[&["rows", "behind", "broken"]], true) };
-    Ok(match random.below(20) {
+    Ok(match random.below(21) {
         0 => plain("throttle", THROTTLE, WHOLE, true),
         1 => plain("expiry", EXPIRY, WHOLE, true),
         2 => plain("in step", IN_STEP, &[&["seen", "broken"]], true),
@@ -115,6 +116,7 @@ pub fn case(random: &mut Random) -> std::io::Result<Case> {
         7 | 8 => Case { passes_on: false, ..plain("windows", WINDOWS, &[&["rows", "broken"]], true) },
         9 => Case { shuffles: true, ..late("late", LATE) },
         10 => late("late, one split", &LATE.replace("splits   = 2", "splits   = 1")),
+        20 => Case { passes_on: false, resumes: false, ..plain("join", JOIN, &[], false) },
         11 => {
             let file = Scratch::new("json", &documents(random))?;
             let text = ELEMENTS.replace("PATH", &file.0.display().to_string());

@@ -228,8 +228,8 @@ impl Backend for Rocks {
     }
 
     fn multi_get(&self, keys: &[&[u8]], each: &mut dyn FnMut(usize, &[u8])) -> Result<(), StoreError> {
-        let Some(all) = self.db.cf_handle(rocksdb::DEFAULT_COLUMN_FAMILY_NAME) else { return Ok(()) };
-        for (index, value) in self.db.batched_multi_get_cf(all, keys.iter().copied(), true).into_iter().enumerate() {
+        // With one column family the plain call is the one that goes through the tables with all keys at once.
+        for (index, value) in self.db.multi_get(keys).into_iter().enumerate() {
             if let Some(value) = value.map_err(|error| refusal(self.db.path(), &error))? {
                 each(index, &value);
             }
@@ -347,6 +347,28 @@ impl Backend for Rocks {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_that_are_read_together_have_the_values_that_they_have_alone() {
+        let folder = std::env::temp_dir().join(format!("sferic-multi-get-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        for reopened in [false, true] {
+            let store = Rocks::open(&folder).unwrap();
+            if !reopened {
+                let mut batch = Batch::default();
+                (0..100u8).step_by(3).for_each(|key| batch.put(&[1, key], &[key; 5]));
+                store.write(&[batch]).unwrap();
+            }
+            let keys: Vec<[u8; 2]> = (0..100).map(|key| [1, key]).collect();
+            let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+            let mut together = vec![None; keys.len()];
+            store.multi_get(&keys, &mut |index, value| together[index] = Some(value.to_vec())).unwrap();
+            let alone: Vec<_> = keys.iter().map(|key| store.get(key).unwrap()).collect();
+            assert_eq!(together, alone);
+            assert_eq!(together.iter().flatten().count(), 34);
+        }
+        fs::remove_dir_all(&folder).unwrap();
+    }
 
     #[test]
     fn the_hint_is_known() {

@@ -19,8 +19,12 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread::JoinHandle;
 
 /// An epoch ends before its time when so many bytes have changed: what it takes until it is durable, some three times as
-/// much, comes on top of the memory of state.
+/// much, comes on top of the memory of state. Where that is small it ends earlier still, but not before it is worth its
+/// while: what has changed cannot leave memory.
 const CHANGED_BYTES: u64 = 40 << 20;
+const CHANGED_BYTES_MIN: u64 = 4 << 20;
+/// The part of the memory of state that one epoch's changes come to at most.
+const CHANGED_PART: u64 = 8;
 
 /// The folder of a topology in a data directory.
 pub fn state_folder(data_dir: &Path, topology: &str) -> PathBuf {
@@ -140,7 +144,8 @@ impl Durable {
         let thread = thread.map_err(|e| ComponentError::io("a thread for commits cannot be started", e))?;
         let pace = Pace {
             interval_ns: u64::try_from(checked.runtime.commit).unwrap_or(0).saturating_mul(1000),
-            changed_bytes_max: CHANGED_BYTES,
+            changed_bytes_max: (checked.runtime.state_memory_bytes / CHANGED_PART)
+                .clamp(CHANGED_BYTES_MIN, CHANGED_BYTES),
         };
         let coordinator = Coordinator::new(pace, space.durable(), clock.nanos());
         Ok(Commits { coordinator, space, backend, meter, thread, refusals: Vec::new(), _lock: lock })

@@ -6,7 +6,7 @@
 
 use super::plan::{Entry, TaskId};
 use crate::component::Keyed;
-use crate::config::{Checked, CheckedBolt, Owner};
+use crate::config::{Checked, CheckedBolt, Grouping, Owner};
 
 /// The executor of every task.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,8 +53,11 @@ fn place_bolt(bolt: &CheckedBolt, upstream: &[usize], load: &mut [usize]) -> Vec
     let executors = load.len();
     let keyed = bolt.key.iter().any(|k| !k.is_empty());
     let sink = bolt.plan.outputs().is_empty();
-    let single = bolt.keyed == Keyed::Global || (bolt.plan.stateful() && !keyed);
+    // State belongs to the task that owns its shard: where all tuples go to one task, there is one.
+    let global = bolt.edges.iter().all(|edge| matches!(edge.grouping, Some(Grouping::Global)));
+    let single = bolt.keyed == Keyed::Global || bolt.plan.stateful() && (!keyed || global);
     match bolt.tasks {
+        Some(_) if global && keyed && bolt.plan.stateful() => vec![least(load)],
         Some(tasks) if tasks >= executors => (0..tasks).map(|k| k % executors).collect(),
         Some(tasks) => (0..tasks).map(|_| least(load)).collect(),
         // A sink or a global bolt sees little: it stays with the first task of its input.

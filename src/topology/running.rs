@@ -358,6 +358,7 @@ impl Keeper<'_> {
         });
         let sections = told.into_iter().map(|(_, section)| section);
         let mut report = report::report(&self.facts(&snapshots, elapsed_ns), how, sections);
+        report.sections.extend(state_report::timers(&snapshots));
         if let Some(committed) = committed {
             let memory_bytes = self.checked.runtime.state_memory_bytes;
             report.sections.push(state_report::state(&snapshots, committed, memory_bytes));

@@ -1,4 +1,4 @@
-//! What the report says of state and epochs.
+//! What the report says of state, epochs and timers.
 
 use super::durable::Committed;
 use crate::dead::Desk;
@@ -80,6 +80,25 @@ pub fn state(snapshots: &[Snapshot], committed: &Committed, memory_bytes: u64) -
         "store_memory_bytes": store.memory_bytes, "undurable_bytes": undurable_bytes,
     });
     SectionReport { title: "state".to_owned(), text, value }
+}
+
+/// The section on timers: how long they waited from the instant at which time could pass their deadlines; none where none
+/// has fired.
+pub fn timers(snapshots: &[Snapshot]) -> Option<SectionReport> {
+    let mut late = Recorder::default();
+    snapshots.iter().for_each(|s| late.merge(&s.timers));
+    let late = late.summary();
+    (late.count > 0).then(|| SectionReport {
+        title: "timers".to_owned(),
+        text: format!(
+            "{} fired, p50 {}, p99 {}, max {} after time could pass their deadlines\n",
+            count_text(late.count),
+            nanos_text(late.p50),
+            nanos_text(late.p99),
+            nanos_text(late.max),
+        ),
+        value: json!({ "fired": late.count, "late": late }),
+    })
 }
 
 /// What the report says of dead letters; none if there were none.

@@ -271,16 +271,16 @@ fn windows_leave_when_time_has_passed_them() {
     let toml =
         "key = 'k'\nwindow = { tumbling = '10us', lateness = '10us' }\nadd.n = 'count(*)'\nadd.per = '100 / sum(x)'";
     let mut driver = rig().driver(&Aggregate, toml);
-    assert_eq!(driver.feed(0, 1, &row("b", 5)), Vec::<String>::new());
-    assert_eq!(driver.feed(0, 2, &row("a", 10)), Vec::<String>::new());
-    assert_eq!(driver.feed(0, 9, &row("c", 0)), Vec::<String>::new());
+    assert_eq!(driver.come_late(0, 1, &row("b", 5)), Vec::<String>::new());
+    assert_eq!(driver.come_late(0, 2, &row("a", 10)), Vec::<String>::new());
+    assert_eq!(driver.come_late(0, 9, &row("c", 0)), Vec::<String>::new());
     assert_eq!(driver.advance(9), Vec::<String>::new());
     let left = driver.advance(15);
     assert_eq!(left.len(), 3, "{left:?}");
-    assert_eq!(left[0], "main: a 1970-01-01T00:00:00Z 1970-01-01T00:00:00.00001Z 0 1 10");
-    assert_eq!(left[1], "main: b 1970-01-01T00:00:00Z 1970-01-01T00:00:00.00001Z 0 1 20");
-    assert!(left[2].starts_with("error division_by_zero"), "{left:?}");
-    assert_eq!(driver.feed(0, 15, &row("a", 1)), Vec::<String>::new());
+    assert_eq!(left[0], "@9 main: a 1970-01-01T00:00:00Z 1970-01-01T00:00:00.00001Z 0 1 10");
+    assert_eq!(left[1], "@9 main: b 1970-01-01T00:00:00Z 1970-01-01T00:00:00.00001Z 0 1 20");
+    assert!(left[2].starts_with("@9 error division_by_zero"), "{left:?}");
+    assert_eq!(driver.come_late(0, 15, &row("a", 1)), Vec::<String>::new());
 }
 
 /// What a bolt leaves over rows (time, key, x) with time going `DISORDER` behind them, to the end.
@@ -298,7 +298,7 @@ fn windowed(toml: &str, rows: &[(i64, usize, i64)], every: usize) -> Vec<String>
         watermark = watermark.max(time - DISORDER);
         out.extend(driver.advance(watermark));
         let values = row(["a", "b", "c"][*key], *x);
-        out.extend(driver.feed_behind(0, *time, &values, watermark));
+        out.extend(driver.come_late(0, *time, &values));
         if let Some(open) = &shelf
             && n % every == every - 1
         {

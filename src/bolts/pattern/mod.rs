@@ -4,9 +4,13 @@
 //! engine's business ([`crate::pattern`]). A key's partial matches and its timers are durable; a key without partial
 //! matches takes nothing, unless a condition looks at its previous rows.
 
+mod conditions;
 mod define;
+mod describe;
 mod exprs;
 mod keep;
+mod live;
+mod measures;
 mod plan;
 mod scope;
 mod state;

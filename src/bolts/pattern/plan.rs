@@ -3,8 +3,8 @@
 use super::define::{self, Definition};
 use super::exprs::{ExprSet, Kept};
 use super::keep::{self, Columns, Source};
-use super::scope::{Named, Need, Needs};
-use super::{FOREVER, TTL, ttl};
+use super::scope::{Meaning, Named, Need, Needs};
+use super::{TTL, ttl};
 use crate::bolts::Gather;
 use crate::component::{BoltCheck, ColumnSource, Node, Options, OutputColumn, OutputStream};
 use crate::expr::AggregateFunction;
@@ -84,16 +84,8 @@ pub fn plan(check: &BoltCheck<'_>) -> Option<Plan> {
     let inputs: Vec<usize> = variables.iter().map(|variable| variable.input).collect();
     let needs = needs(&definitions, &columns, &inputs);
     let kept = kept(check, &needs, &definitions, &columns, &inputs);
-    let words = columns.added.iter().flat_map(|set| set.entries.expressions.iter().map(move |expr| (set, expr)));
-    let numbered = words.flat_map(|(set, expr)| expr.columns().iter().map(|column| set.meaning(*column)));
-    let numbered = numbered.into_iter().any(|meaning| meaning == super::scope::Meaning::Word(1));
-    let lasting = numbered || kept.previous.iter().any(|rows| *rows > 0);
-    let least = settings.within.saturating_mul(2);
-    let ttl = match own_ttl? {
-        Some(ttl) => ttl.max(settings.within),
-        None if lasting || settings.within == i64::MAX => TTL.max(if settings.within == i64::MAX { 0 } else { least }),
-        None => least,
-    };
+    let lasting = numbered(&columns) || kept.previous.iter().any(|rows| *rows > 0);
+    let ttl = own_ttl?.map_or_else(|| usual_ttl(settings.within, lasting), |ttl| ttl.max(settings.within));
     let types = check.inputs.iter().map(|input| input.columns.iter().map(|c| c.ty).collect()).collect();
     let mut plan = Plan {
         outputs: outputs(&columns, settings.timed_out),
@@ -114,6 +106,22 @@ pub fn plan(check: &BoltCheck<'_>) -> Option<Plan> {
     };
     plan.fingerprint = fingerprint(check, &plan);
     Some(plan)
+}
+
+/// Whether matches are counted.
+fn numbered(columns: &Columns) -> bool {
+    let number = |set: &ExprSet| set.direct().any(|meaning| meaning == Meaning::Word(1));
+    columns.added.as_ref().is_some_and(number)
+}
+
+/// How long a key is remembered where nothing is said: partial matches may need it until their time is over, what lasts
+/// is kept for a month.
+fn usual_ttl(within: i64, lasting: bool) -> i64 {
+    match within {
+        i64::MAX => TTL,
+        _ if lasting => within.saturating_mul(2).max(TTL),
+        _ => within.saturating_mul(2),
+    }
 }
 
 /// A key that may be absent (`Some(None)`); `None` if it is there and wrong.
@@ -299,66 +307,3 @@ fn fingerprint(check: &BoltCheck<'_>, plan: &Plan) -> String {
     }
     words
 }
-
-impl Plan {
-    /// Words for `explain`.
-    pub fn describe(&self) -> Vec<String> {
-        let text = |micros: i64| {
-            let mut text = String::new();
-            crate::time::format_interval(micros, &mut text);
-            text
-        };
-        let names: Vec<&str> = self.variables.iter().map(|variable| &*variable.name).collect();
-        let mut lines = vec![format!("pattern {}", self.pattern)];
-        let undecided = self.automaton.undecided();
-        let held: Vec<&str> = (0..names.len()).filter(|v| undecided >> v & 1 == 1).map(|v| names[v]).collect();
-        lines.push(match held.as_slice() {
-            [] if self.pattern.root.ends_absent() => "fires when it is certain that nothing forbidden comes".to_owned(),
-            [] => "fires at once, with the last row of a match".to_owned(),
-            held => format!(
-                "fires when it is certain that no more rows follow {}: with the row that ends it, or when the time is over",
-                held.join(", ")
-            ),
-        });
-        if !matches!(self.settings.skip, Skip::None | Skip::ToNext)
-            && self.settings.own.count_ones() < names.len() as u32
-        {
-            lines.push("a match waits for partial matches that began before it".to_owned());
-        }
-        let automaton = self.automaton.describe(&names);
-        let more = automaton.len().saturating_sub(LINES_MAX);
-        lines.extend(automaton.into_iter().take(LINES_MAX));
-        if more > 0 {
-            lines.push(format!("and {more} steps more"));
-        }
-        let row: usize =
-            self.kept.columns.iter().map(|columns| 8 * columns.len() + columns.len().div_ceil(8)).max().unwrap_or(0);
-        lines.push(format!(
-            "at most {} partial matches a key ({}), {PARTIAL_BYTES} bytes each; a row that one of them holds is kept once: {} bytes and its texts, and {STEP_BYTES} for each partial match that takes it",
-            self.settings.partials_max,
-            match self.settings.overflow {
-                Overflow::DropOldest => "the oldest go",
-                Overflow::DropNewest => "the newest go",
-                Overflow::Error => "the row fails",
-            },
-            row + ROW_BYTES
-        ));
-        let kept = match (self.lasting, self.ttl) {
-            (false, _) => format!(
-                "a key without partial matches takes nothing; others are freed {} after their last row",
-                text(self.ttl)
-            ),
-            (true, FOREVER) => "what is known of a key is kept for ever".to_owned(),
-            (true, ttl) => format!("what is known of a key is freed {} after its last row", text(ttl)),
-        };
-        lines.push(kept);
-        lines
-    }
-}
-
-/// Lines of the automaton that are shown.
-const LINES_MAX: usize = 24;
-
-const PARTIAL_BYTES: usize = 88;
-const ROW_BYTES: usize = 48;
-const STEP_BYTES: usize = 16;

@@ -9,15 +9,15 @@
 //!    looks again when it fires.
 
 use super::super::{Share, failure_text};
-use super::exprs::{Field, LiveSet, Rows};
+use super::conditions::{Cx, Variable};
 use super::keep::Source;
+use super::live::{LiveSet, Site};
+use super::measures::{LiveKept, Measures, Waiting};
 use super::plan::Plan;
-use super::scope::WORDS;
 use super::state::KeyState;
 use super::stored::Stored;
 use crate::component::{Bolt, BoltBuild, ComponentError, ERRORS, Flow, Sections, Step};
-use crate::expr::EvalError;
-use crate::pattern::{Conditions, Emission, EmissionKind, Matcher, Path, RowError};
+use crate::pattern::{Emission, EmissionKind, Matcher, RowError};
 use crate::store::{KeyReader, KeyRef, Keyed, State, Timers};
 use crate::tuple::{Arena, DataType, Frame, Slot};
 use serde_json::json;
@@ -40,38 +40,6 @@ pub struct Counts {
     pub dropped: u64,
     /// Keys with state in memory.
     pub keys: u64,
-}
-
-/// A variable, ready to run.
-struct Variable {
-    name: String,
-    input: usize,
-    condition: Option<LiveSet>,
-    until: Option<LiveSet>,
-}
-
-/// A kept column: for each variable or input that it may come from, how it is brought there.
-enum LiveKept {
-    Last(usize, Field),
-    /// By input.
-    Newest(Vec<Field>),
-}
-
-/// What a match is turned into.
-struct Measures {
-    kept: Vec<LiveKept>,
-    added: Option<LiveSet>,
-    /// Names of added columns, for messages.
-    names: Vec<String>,
-    /// Slots of all columns.
-    outputs: Vec<Slot>,
-    all_rows: bool,
-}
-
-/// A row that waits to leave.
-enum Waiting {
-    Row { port: u8, time: i64, path: u64, words: usize },
-    Failed(&'static str, String),
 }
 
 /// One task.
@@ -105,26 +73,28 @@ impl Task {
     /// A task of a plan.
     pub fn new(plan: &Plan, build: &BoltBuild<'_>) -> Result<Task, ComponentError> {
         let inputs: Vec<usize> = plan.variables.iter().map(|variable| variable.input).collect();
-        let live = |set: &super::exprs::ExprSet, outputs: Option<&[Slot]>| {
-            LiveSet::new(set, &plan.needs, &plan.kept, &plan.types, &inputs, outputs, build)
-        };
+        let site = Site { needs: &plan.needs, kept: &plan.kept, types: &plan.types, inputs: &inputs, build };
+        let live = |set| LiveSet::new(set, None, &site);
         let variables = plan.variables.iter().zip(&plan.definitions).map(|(variable, definition)| Variable {
             name: variable.name.clone(),
             input: variable.input,
-            condition: definition.condition.as_ref().map(|set| live(set, None)),
-            until: definition.until.as_ref().map(|set| live(set, None)),
+            condition: definition.condition.as_ref().map(live),
+            until: definition.until.as_ref().map(live),
         });
         let outputs = build.outputs[0].clone();
-        let field = |place: (usize, usize), to: Slot| Field::new(&plan.kept, build, &plan.types, place, to);
         let kept = plan.columns.kept.iter().zip(&outputs).map(|(kept, to)| match &kept.source {
-            Source::Last(variable, column) => LiveKept::Last(*variable, field((inputs[*variable], *column), *to)),
+            Source::Last(variable, column) => LiveKept::Last(*variable, site.field((inputs[*variable], *column), *to)),
             Source::Newest(columns) => LiveKept::Newest(
-                columns.iter().enumerate().map(|(input, column)| field((input, *column), *to)).collect(),
+                columns.iter().enumerate().map(|(input, column)| site.field((input, *column), *to)).collect(),
             ),
         });
         let measures = Measures {
             kept: kept.collect(),
-            added: plan.columns.added.as_ref().map(|set| live(set, Some(&outputs[plan.columns.kept.len()..]))),
+            added: plan
+                .columns
+                .added
+                .as_ref()
+                .map(|set| LiveSet::new(set, Some(&outputs[plan.columns.kept.len()..]), &site)),
             names: plan.columns.names.clone(),
             outputs,
             all_rows: plan.all_rows,
@@ -290,127 +260,6 @@ fn remember(
     if let Some(last) = rows.last_mut() {
         last.replace(frame, fields, buffer);
     }
-}
-
-/// The row that is looked at.
-struct Cx<'a> {
-    variables: &'a mut [Variable],
-    input: usize,
-    frame: &'a mut Frame,
-    arena: &'a Arena,
-    previous: &'a [Stored],
-    fields: &'a [(Slot, DataType)],
-    buffer: &'a mut Vec<u8>,
-}
-
-impl Conditions for Cx<'_> {
-    type Row = Stored;
-    type Error = (usize, EvalError);
-
-    #[inline]
-    fn test(&mut self, at: usize, path: Path<'_, Stored>) -> Result<bool, (usize, EvalError)> {
-        let variable = &mut self.variables[at];
-        if variable.input != self.input {
-            return Ok(false);
-        }
-        let Some(condition) = &mut variable.condition else { return Ok(true) };
-        let rows = Rows { path, tested: Some(at), previous: self.previous };
-        condition.test(rows, self.frame, self.arena).map_err(|error| (at, error))
-    }
-
-    fn until(&mut self, at: usize, path: Path<'_, Stored>) -> Result<bool, (usize, EvalError)> {
-        let variable = &mut self.variables[at];
-        let Some(until) = variable.until.as_mut().filter(|_| variable.input == self.input) else { return Ok(false) };
-        let rows = Rows { path, tested: Some(at), previous: self.previous };
-        until.test(rows, self.frame, self.arena).map_err(|error| (at, error))
-    }
-
-    fn store(&mut self) -> Stored {
-        Stored::new(self.frame, self.fields, self.buffer)
-    }
-}
-
-/// Rows that wait, and their words.
-type Rest<'a> = (&'a mut Vec<Waiting>, &'a mut Vec<Option<u64>>);
-
-impl Measures {
-    /// Appends the rows of a match.
-    fn rows(
-        &mut self,
-        emission: &Emission,
-        path: Path<'_, Stored>,
-        variables: &[Variable],
-        frame: &mut Frame,
-        arena: &Arena,
-        rest: &mut Rest<'_>,
-    ) {
-        let (port, number) = match emission.kind {
-            EmissionKind::Match(number) => (0, number),
-            EmissionKind::TimedOut => (1, 0),
-        };
-        let id = path.id();
-        let paths: Vec<Path<'_, Stored>> = match self.all_rows {
-            true => path.heads().collect(),
-            false => vec![path],
-        };
-        for (ordinal, path) in paths.into_iter().rev().enumerate() {
-            let words = rest.1.len();
-            rest.0.push(match self.row(path, id, number, variables, frame, arena) {
-                Err((entry, error)) => {
-                    Waiting::Failed(error.reason, failure_text(&format!("add.{}", self.names[entry]), &error))
-                }
-                Ok(()) => {
-                    rest.1.extend(self.outputs.iter().map(|slot| frame.get(*slot)));
-                    Waiting::Row { port, time: emission.time, path: extended(id, ordinal as u64), words }
-                }
-            });
-        }
-    }
-
-    /// Writes the columns of one row.
-    fn row(
-        &mut self,
-        path: Path<'_, Stored>,
-        id: u64,
-        number: u64,
-        variables: &[Variable],
-        frame: &mut Frame,
-        arena: &Arena,
-    ) -> Result<(), (usize, EvalError)> {
-        for kept in &self.kept {
-            match kept {
-                LiveKept::Last(variable, field) => match path.backwards().find(|(v, _)| v == variable) {
-                    Some((_, row)) => field.load(&row.data, frame, arena),
-                    None => field.clear(frame),
-                },
-                LiveKept::Newest(fields) => {
-                    if let Some((variable, row)) = path.newest() {
-                        fields[variables[variable].input.min(fields.len() - 1)].load(&row.data, frame, arena);
-                    }
-                }
-            }
-        }
-        let Some(added) = &mut self.added else { return Ok(()) };
-        let newest = path.newest().map_or("", |(variable, _)| &*variables[variable].name);
-        for (at, slot) in added.words.iter().enumerate() {
-            let Some(slot) = slot else { continue };
-            let word = match WORDS[at].0 {
-                "classifier()" => arena.store(newest).0,
-                "match_number()" => number,
-                _ => arena.format(format_args!("{id:016x}")).0,
-            };
-            frame.set(*slot, word);
-        }
-        added.run(Rows { path, tested: None, previous: &[] }, frame, arena)
-    }
-}
-
-/// The path of one of the rows of a match.
-fn extended(id: u64, ordinal: u64) -> u64 {
-    let mut bytes = [0u8; 16];
-    bytes[..8].copy_from_slice(&id.to_le_bytes());
-    bytes[8..].copy_from_slice(&ordinal.to_le_bytes());
-    xxh3_64(&bytes)
 }
 
 impl Bolt for Task {

@@ -1,9 +1,17 @@
 //! For how long a condition has held for a key: the state behind `for`.
 //!
 //! A streak is what a rule knows of a key: the condition has been true for so many of the key's rows without a break,
-//! since such an event time. It fires once, with the row at which it is long enough, and starts anew after a row for
-//! which the condition is not true. A row on which the condition **fails** says nothing: the streak stands. Time does
-//! not go back within a key: a late row is taken at the key's newest time.
+//! since such an event time. It fires once and starts anew after a row for which the condition is not true. A row on
+//! which the condition **fails** says nothing: the streak stands. Time does not go back within a key: a late row is
+//! taken at the key's newest time.
+//!
+//! A streak that must last for a number of rows fires with the row that completes it. One that must last for a time
+//! fires at its deadline, a time after its first row:
+//! 1. with the row that comes exactly then and still holds;
+//! 2. else with the last row before, once it is certain that none of them has ended it: when a later row of the key
+//!    comes, whatever that says, or time passes the deadline. Which of both happens first changes nothing but when the
+//!    row leaves.
+//! 3. A streak that begins with a row whose deadline time has passed already fires with it: none can end it any more.
 
 use crate::store::{Codec, KeyRef, Keyed};
 
@@ -17,14 +25,22 @@ pub enum Hold {
 }
 
 /// What one rule knows of one key.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug)]
 struct Streak {
-    /// Event time of the first row.
-    since: i64,
-    /// Rows so far.
+    /// Rows so far, as far as they are counted.
     rows: u32,
     /// Whether it has fired.
     fired: bool,
+    /// When it is long enough, where it goes by time and has not fired; else `i64::MAX`.
+    deadline: i64,
+    /// What is kept of its last row until then.
+    row: Vec<u8>,
+}
+
+impl Default for Streak {
+    fn default() -> Streak {
+        Streak { rows: 0, fired: false, deadline: i64::MAX, row: Vec::new() }
+    }
 }
 
 /// What all rules with `for` know of one key.
@@ -36,38 +52,93 @@ pub struct Streaks {
     rules: Vec<(u32, Streak)>,
 }
 
+/// What a row means for a rule.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict<'a> {
+    /// Nothing.
+    Nothing,
+    /// It fires with this row.
+    Fires,
+    /// It fires with this row, at this event time.
+    FiresAt(i64),
+    /// It may fire at this deadline: what is kept of the row goes into the bytes, in the place of what is there. `true`
+    /// for its first row.
+    Waits(i64, bool, &'a mut Vec<u8>),
+    /// It will not fire at this deadline.
+    Ends(i64),
+}
+
 impl Streaks {
     /// A row of the key has come, at event time `time`.
     pub fn comes(&mut self, time: i64) {
         self.newest = self.newest.max(Some(time));
     }
 
-    /// The condition of rule `rule` is true for this row (`true`) or not; whether the rule fires.
-    pub fn row(&mut self, rule: u32, holds: bool, hold: Hold) -> bool {
-        let time = self.newest.unwrap_or(i64::MIN);
+    /// The newest event time.
+    fn now(&self) -> i64 {
+        self.newest.unwrap_or(i64::MIN)
+    }
+
+    /// The streak of a rule whose deadline is before `time`: it fires; the deadline and what was kept of its last row.
+    pub fn overdue(&mut self, rule: u32, time: i64) -> Option<(i64, Vec<u8>)> {
+        let (_, streak) = self.rules.iter_mut().find(|(known, _)| *known == rule)?;
+        if streak.deadline >= time {
+            return None;
+        }
+        streak.fired = true;
+        Some((std::mem::replace(&mut streak.deadline, i64::MAX), std::mem::take(&mut streak.row)))
+    }
+
+    /// The streak of a rule whose deadline is before the newest row.
+    pub fn overdue_now(&mut self, rule: u32) -> Option<(i64, Vec<u8>)> {
+        self.overdue(rule, self.now())
+    }
+
+    /// Whether a streak waits for this deadline.
+    pub fn waits_for(&self, deadline: i64) -> bool {
+        self.rules.iter().any(|(_, streak)| streak.deadline == deadline)
+    }
+
+    /// The condition of rule `rule` is true for this row (`true`) or not, and no row before `watermark` comes any more
+    /// but late ones.
+    pub fn row(&mut self, rule: u32, holds: bool, hold: Hold, watermark: i64) -> Verdict<'_> {
+        let time = self.now();
         let known = self.rules.iter().position(|(known, _)| *known == rule);
         if !holds {
-            if let Some(at) = known {
-                self.rules.swap_remove(at);
-            }
-            return false;
+            return match known.map(|at| self.rules.swap_remove(at).1.deadline) {
+                None | Some(i64::MAX) => Verdict::Nothing,
+                Some(deadline) => Verdict::Ends(deadline),
+            };
         }
         let at = known.unwrap_or_else(|| {
             self.rules.push((rule, Streak::default()));
             self.rules.len() - 1
         });
         let streak = &mut self.rules[at].1;
-        if streak.rows == 0 {
-            streak.since = time;
+        if streak.fired {
+            return Verdict::Nothing;
         }
-        streak.rows = streak.rows.saturating_add(1);
-        let long_enough = match hold {
-            Hold::Rows(rows) => streak.rows >= rows,
-            Hold::Micros(micros) => time.saturating_sub(streak.since) >= micros,
-        };
-        let fires = long_enough && !streak.fired;
-        streak.fired |= fires;
-        fires
+        let first = known.is_none();
+        match hold {
+            Hold::Rows(rows) => {
+                streak.rows = streak.rows.saturating_add(1);
+                streak.fired = streak.rows >= rows;
+                if streak.fired { Verdict::Fires } else { Verdict::Nothing }
+            }
+            Hold::Micros(micros) => {
+                // A rule that went by rows before counts from now on.
+                let first = first || streak.deadline == i64::MAX;
+                if first {
+                    streak.deadline = time.saturating_add(micros);
+                }
+                let deadline = streak.deadline;
+                if deadline <= time || deadline < watermark {
+                    *streak = Streak { fired: true, ..Streak::default() };
+                    return Verdict::FiresAt(deadline);
+                }
+                Verdict::Waits(deadline, first, &mut streak.row)
+            }
+        }
     }
 }
 
@@ -78,13 +149,19 @@ pub fn rule_id(name: &str) -> u32 {
 
 impl Codec for Streak {
     fn write(&self, out: &mut Vec<u8>) {
-        self.since.write(out);
         self.rows.write(out);
         self.fired.write(out);
+        self.deadline.write(out);
+        self.row.write(out);
     }
 
     fn read(from: &mut &[u8]) -> Option<Streak> {
-        Some(Streak { since: i64::read(from)?, rows: u32::read(from)?, fired: bool::read(from)? })
+        let (rows, fired, deadline) = (u32::read(from)?, bool::read(from)?, i64::read(from)?);
+        Some(Streak { rows, fired, deadline, row: Vec::read(from)? })
+    }
+
+    fn heap_bytes(&self) -> usize {
+        self.row.capacity()
     }
 }
 
@@ -116,62 +193,4 @@ pub fn at<'a>(all: &'a mut AllStreaks, key: KeyRef<'_>, time: i64) -> &'a mut St
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn key(k: &[u8]) -> KeyRef<'_> {
-        KeyRef { hash: xxhash_rust::xxh3::xxh3_64(k), bytes: k }
-    }
-
-    /// What one key of one rule should do: from its definition, over all rows so far.
-    fn naive(rows: &[(i64, bool)], hold: Hold) -> bool {
-        let mut newest = i64::MIN;
-        let rows = rows.iter().map(|(time, holds)| {
-            newest = newest.max(*time);
-            (newest, *holds)
-        });
-        let rows: Vec<(i64, bool)> = rows.collect();
-        let start = rows.iter().rposition(|(_, holds)| !holds).map_or(0, |at| at + 1);
-        let streak = &rows[start..];
-        let long = |streak: &[(i64, bool)]| match (hold, streak) {
-            (_, []) => false,
-            (Hold::Rows(n), streak) => streak.len() >= n as usize,
-            (Hold::Micros(micros), [first, .., last]) => last.0 - first.0 >= micros,
-            (Hold::Micros(micros), [_]) => micros <= 0,
-        };
-        long(streak) && !long(&streak[..streak.len() - 1])
-    }
-
-    proptest! {
-        #[test]
-        fn fires_at_the_first_row_that_is_long_enough(
-            rows in prop::collection::vec((0usize..3, 0i64..30, any::<[bool; 2]>()), 0..60),
-            n in 1u32..5,
-            micros in 1i64..20,
-        ) {
-            let holds = [Hold::Rows(n), Hold::Micros(micros)];
-            let mut all = AllStreaks::new(i64::MAX, None);
-            let mut seen: Vec<Vec<(i64, [bool; 2])>> = vec![Vec::new(); 3];
-            for (k, time, conditions) in rows {
-                seen[k].push((time, conditions));
-                let streaks = at(&mut all, key(&[k as u8]), time);
-                for rule in 0..2usize {
-                    let so_far: Vec<(i64, bool)> = seen[k].iter().map(|(t, c)| (*t, c[rule])).collect();
-                    let fired = streaks.row(rule as u32, conditions[rule], holds[rule]);
-                    prop_assert_eq!(fired, naive(&so_far, holds[rule]));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_key_that_was_not_seen_for_the_ttl_starts_anew() {
-        let mut all = AllStreaks::new(100, None);
-        let mut row = |time| at(&mut all, key(b"k"), time).row(0, true, Hold::Rows(2));
-        assert!(!row(0));
-        assert!(!row(101));
-        assert!(row(201));
-        assert!(!row(202));
-    }
-}
+mod tests;

@@ -5,7 +5,8 @@
 //! stream of their own. The rules of a tuple are independent: what fails in one leaves on `.errors` with its name, and
 //! the others go on.
 //!
-//! The state behind `for` is a few bytes for each key and rule; a key that was not seen for `ttl` of event time (30
+//! The state behind `for` is a few bytes for each key and rule, and, while a condition waits for its time, the last row at
+//! which it held: a rule whose condition has held for 30 seconds fires though no further row comes. A key that was not seen for `ttl` of event time (30
 //! days by default) is forgotten, and its conditions start to hold anew.
 
 mod hold;
@@ -14,8 +15,10 @@ mod rule;
 mod task;
 #[cfg(test)]
 mod tests;
+mod waiting;
 
 use super::columns::{self, CommonColumn};
+use super::kept_row::KeptRow;
 use super::{Gather, ttl};
 use crate::component::{
     Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ColumnSource, ComponentError, InputStream, Inputs, Keyed,
@@ -23,9 +26,9 @@ use crate::component::{
 };
 use crate::expr::{Condition, Conditions};
 use crate::problem::Problem;
-use crate::store::KeyReader;
+use crate::store::{KeyReader, Timers};
 use crate::tuple::{Column, DataType, Slot};
-use hold::AllStreaks;
+use hold::{AllStreaks, Hold};
 use report::{Counts, Report};
 use rule::{Mode, Rule, Score};
 use task::{Added, Live, LiveScore, Side, Task};
@@ -58,6 +61,7 @@ impl BoltFactory for Rules {
     fn notes(&self) -> Vec<String> {
         vec![
             "Columns: `keep`, then `rule` (text), `score` (double), `reason` (text). Rules in shadow leave on `.shadow` with the same columns.".to_owned(),
+            "`for` with a duration: the row is that of the last row at which the condition held, its time is that at which it had held so long. It leaves when a later row of the key comes or time passes, whichever is first. A deadline after the last row of all does not count when the sources have ended.".to_owned(),
             "Comparisons of columns with constants are indexed: of a thousand rules with a part like `card = 7` or `amount between 10 and 20` only those are evaluated whose part is true. It must stand before parts that may fail, such as divisions. `sferic explain` says which rules are found how.".to_owned(),
         ]
     }
@@ -127,7 +131,8 @@ expect = [ { at = "25s", hits = { rule = "velocity", score = 0.9, reason = "6 pa
         let kept = columns::keep_common(options, check.inputs, fill);
         let ttl = ttl(options).unwrap_or(TTL);
         let table = options.table("rules")?;
-        let rules: Vec<Rule> = table.entries.iter().filter_map(|(key, node)| rule::check(check, key, node)).collect();
+        let rules: Vec<Rule> =
+            table.entries.iter().filter_map(|(key, node)| rule::check(check, key, node, ttl)).collect();
         if table.entries.is_empty() {
             let problem = Problem::error(format!("`{}` has no rules", options.component)).at(options.span);
             options
@@ -148,6 +153,7 @@ expect = [ { at = "25s", hits = { rule = "velocity", score = 0.9, reason = "6 pa
             outputs: outputs(&kept, check.inputs.len()),
             kept,
             rules,
+            columns: check.inputs.iter().map(|input| input.columns.clone()).collect(),
             ttl,
             inputs: check.inputs.iter().map(named).collect(),
             gather: Gather::default(),
@@ -197,6 +203,8 @@ struct Plan {
     outputs: [OutputStream; 2],
     kept: Vec<CommonColumn>,
     rules: Vec<Rule>,
+    /// Columns of the inputs.
+    columns: Vec<Vec<Column>>,
     ttl: i64,
     /// Names of the inputs and of their columns.
     inputs: Vec<(String, Vec<String>)>,
@@ -207,6 +215,26 @@ impl Plan {
     /// The rules with `for` that are not off, each with its streaks.
     fn holding(&self) -> impl Iterator<Item = &Rule> {
         self.rules.iter().filter(|rule| rule.hold.is_some() && rule.mode != Mode::Off)
+    }
+
+    /// The rules of an input that wait for a time.
+    fn waiting(&self, input: usize) -> impl Iterator<Item = &Rule> {
+        self.holding().filter(move |rule| rule.input == input && matches!(rule.hold, Some(Hold::Micros(_))))
+    }
+
+    /// The columns of an input that are kept of a row while a rule waits: what its row will be made of.
+    fn kept_while_waiting(&self, input: usize) -> Vec<usize> {
+        let mut kept: Vec<usize> = Vec::new();
+        for rule in self.waiting(input) {
+            kept.extend(self.kept.iter().filter_map(|common| common.from[input]));
+            if let Score::Computed(score) = &rule.score {
+                kept.extend(score.columns());
+            }
+            kept.extend(rule.reason.iter().flat_map(|reason| reason.columns()));
+        }
+        kept.sort_unstable();
+        kept.dedup();
+        kept
     }
 
     /// The conditions of the rules of an input that are not off. One that must hold for long is told of every tuple.
@@ -255,6 +283,7 @@ impl BoltPlan for Plan {
         if self.kept.iter().any(|common| common.from.len() > 1) {
             read.extend(self.kept.iter().filter_map(|common| common.from[input]));
         }
+        read.extend(self.kept_while_waiting(input));
         Some(read)
     }
 
@@ -275,7 +304,12 @@ impl BoltPlan for Plan {
         }
         let holding: Vec<&str> = self.holding().map(|rule| &*rule.name).collect();
         if !holding.is_empty() {
-            words.push(format!("16 bytes for each key and rule with `for` ({})", holding.join(", ")));
+            words.push(format!("32 bytes for each key and rule with `for` ({})", holding.join(", ")));
+        }
+        let waiting: usize =
+            (0..self.columns.len()).map(|input| self.kept_while_waiting(input).len()).max().unwrap_or(0);
+        if waiting > 0 {
+            words.push(format!("and {waiting} columns of its last row while a condition waits for its time"));
         }
         words
     }
@@ -295,6 +329,11 @@ impl BoltPlan for Plan {
             if side.rules.iter().any(|rule| rule.hold.is_some()) {
                 side.key = Some(KeyReader::new(&build.key[input]));
             }
+            let kept = self.kept_while_waiting(input).into_iter();
+            side.row = KeptRow::new(kept.map(|at| {
+                let column = &self.columns[input][at];
+                (&*column.name, column.ty, slots[at])
+            }));
             if build.inputs.len() > 1 {
                 let from = self.kept.iter().map(|common| common.from[input].map(|at| slots[at]));
                 side.kept = from.zip(outputs.iter().copied()).collect();
@@ -305,11 +344,15 @@ impl BoltPlan for Plan {
         let added = Added { rule: outputs[at], score: outputs[at + 1], reason: outputs[at + 2] };
         // Without a rule that holds there is nothing to keep.
         let life = match self.holding().next() {
-            Some(_) => build.life("streaks", "since when the conditions of rules hold", self.ttl, 0)?,
+            Some(_) => build.life("streaks", "for how long the conditions of rules hold", self.ttl, 0)?,
             None => None,
         };
-        let streaks = AllStreaks::new(self.ttl, life);
+        let timers = match (0..build.inputs.len()).any(|input| self.waiting(input).next().is_some()) {
+            true => build.life("timers", "when the conditions of rules will have held long enough", i64::MAX, 0)?,
+            false => None,
+        };
+        let states = (AllStreaks::new(self.ttl, life), Timers::new(timers));
         let share = self.gather.join(build.task, build.tasks);
-        Ok(Box::new(Task::new(build.name, sides, added, streaks, Report::new(&self.rules), share)))
+        Ok(Box::new(Task::new(build.name, sides, added, states, Report::new(&self.rules), share)))
     }
 }

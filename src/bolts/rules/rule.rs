@@ -14,8 +14,8 @@ pub const OPTIONS: &[OptionSpec] = &[
     OptionSpec::optional("when", "the condition under which it fires; without one every row of its stream fires"),
     OptionSpec::optional(
         "for",
-        "how long `when` must have held for the bolt's `key`: \"30s\" or \"10 rows\"; it then fires once, and again \
-         only after `when` was not true; \"1 row\" fires when it becomes true",
+        "how long `when` must have held for the bolt's `key`: \"30s\" (no further row need come) or \"10 rows\"; it then \
+         fires once, and again only after `when` was not true; \"1 row\" fires when it becomes true",
     ),
     OptionSpec::optional("score", "a number, or an expression in a string; NULL without it"),
     OptionSpec::optional(
@@ -89,7 +89,7 @@ pub struct Rule {
 }
 
 /// Checks the table `rules.NAME`; none if there are problems, which have been recorded.
-pub fn check(check: &BoltCheck<'_>, key: &Key, node: &Node) -> Option<Rule> {
+pub fn check(check: &BoltCheck<'_>, key: &Key, node: &Node, ttl: i64) -> Option<Rule> {
     let component = format!("{}.rules.{}", check.options.component, key.name);
     let Some(table) = node.as_table() else {
         check.options.wrong(&format!("rules.{}", key.name), node, "a table such as { when = \"amount > 500\" }");
@@ -103,7 +103,7 @@ pub fn check(check: &BoltCheck<'_>, key: &Key, node: &Node) -> Option<Rule> {
     let scope = Scope { columns: &scope_columns, environment: check.environment };
     // All getters run before any `?`, so that all problems of a rule are reported at once.
     let when = optional(&options, "when", || options.condition("when", &scope));
-    let hold = optional(&options, "for", || hold(&options, &check.key[input]));
+    let hold = optional(&options, "for", || hold(&options, &check.key[input], ttl));
     let score = score(&options, &scope);
     let reason = optional(&options, "reason", || reason(&options, &scope));
     let mode = optional(&options, "mode", || options.choice("mode", &MODES));
@@ -173,7 +173,7 @@ fn input(options: &Options<'_>, inputs: &[InputStream]) -> Option<usize> {
 }
 
 /// `for`: a number of rows or a duration; only with a key.
-fn hold(options: &Options<'_>, key: &[usize]) -> Option<Hold> {
+fn hold(options: &Options<'_>, key: &[usize], ttl: i64) -> Option<Hold> {
     let node = options.node("for")?;
     let wanted = "a number of rows or a duration, such as \"10 rows\", \"1 row\" or \"30s\"";
     let text = options.text("for")?;
@@ -184,6 +184,12 @@ fn hold(options: &Options<'_>, key: &[usize]) -> Option<Hold> {
     };
     if hold.is_none() {
         options.wrong("for", node, wanted);
+    }
+    if matches!(hold, Some(Hold::Micros(micros)) if micros > ttl) {
+        let problem = Problem::error("`for` is longer than a key is remembered").at(node.span);
+        options
+            .problem(problem.label("longer than `ttl`").hint("give the bolt a longer `ttl`; \"30d\" is the default"));
+        return None;
     }
     if key.is_empty() {
         let problem = Problem::error("`for` counts the rows of a key, and the bolt has none").at(node.span);

@@ -5,13 +5,18 @@
 //! 2. What fires, and what fails, waits as a number or a text. A single one leaves at once; several leave one by one.
 //! 3. Only when a row leaves are its score and reason computed. If that fails, the failure leaves in its place: one
 //!    rule's mistake silences no other.
+//! 4. A rule whose deadline has passed fires with a row of before, which was kept: by timer, or, if a row of its key
+//!    comes sooner, before what that row says itself. The row of then stands in the frame while its own leaves, and after
+//!    it the frame is as it was.
 
+use super::super::kept_row::KeptRow;
 use super::super::{Share, failure_text, path_of_row};
-use super::hold::{self, AllStreaks, Hold};
+use super::hold::{self, AllStreaks, Hold, Verdict};
 use super::report::{Counts, Report};
+use super::waiting::{Aside, Failure, Held, Waiting};
 use crate::component::{Bolt, ComponentError, ERRORS, Flow, Sections, Step};
 use crate::expr::{Compiled, CompiledConditions, CompiledTemplate, EvalError};
-use crate::store::{KeyReader, State};
+use crate::store::{KeyReader, KeyRef, State, Timers};
 use crate::tuple::{Arena, Frame, Slot};
 
 /// A rule ready to run.
@@ -49,6 +54,8 @@ pub struct Side {
     pub conditions: CompiledConditions,
     /// The key, where a rule needs it.
     pub key: Option<KeyReader>,
+    /// What is kept of a row while a rule waits for its deadline.
+    pub row: KeptRow,
     /// Kept columns, from where to where; empty where they stay in their slots.
     pub kept: Vec<(Option<Slot>, Slot)>,
 }
@@ -64,28 +71,20 @@ pub struct Added {
     pub reason: Slot,
 }
 
-/// Why something failed: the reason for counting, the text for people.
-type Failure = (&'static str, String);
-
-/// What waits to leave.
-enum Waiting {
-    /// The rule at this index of the input's rules has fired.
-    Row(usize),
-    /// Something has failed; the number of the rule.
-    Failed(usize, Failure),
-}
-
 /// One task of a `rules` bolt.
 pub struct Task {
     name: String,
     sides: Vec<Side>,
     added: Added,
     streaks: AllStreaks,
+    timers: Timers,
     waiting: Vec<Waiting>,
     next: usize,
-    /// The input of the tuple whose rows wait, and its path.
+    /// The input of the tuple whose rows wait, and what stood in its frame.
     input: usize,
-    path: u64,
+    aside: Aside,
+    /// The key of a timer.
+    key: Vec<u8>,
     counts: Counts,
     report: Report,
     share: Share<Counts>,
@@ -97,24 +96,25 @@ impl Task {
         name: &str,
         sides: Vec<Side>,
         added: Added,
-        streaks: AllStreaks,
+        (streaks, timers): (AllStreaks, Timers),
         report: Report,
         share: Share<Counts>,
     ) -> Task {
         let counts = Counts::new(sides.len(), report.rules());
-        let (waiting, name) = (Vec::new(), name.to_owned());
-        Task { name, sides, added, streaks, waiting, next: 0, input: 0, path: 0, counts, report, share }
+        let (waiting, key, name) = (Vec::new(), Vec::new(), name.to_owned());
+        let aside = Aside::default();
+        Task { name, sides, added, streaks, timers, waiting, next: 0, input: 0, aside, key, counts, report, share }
     }
 
     /// Tests the rules of the input and collects what fires and what fails.
     #[inline]
-    fn test(&mut self, input: usize, frame: &Frame, arena: &Arena) {
-        let Side { rules, conditions, key, .. } = &mut self.sides[input];
-        let waiting = &mut self.waiting;
-        let mut streaks = match key {
+    fn test(&mut self, input: usize, frame: &Frame, step: &mut Step<'_>) {
+        let Side { rules, conditions, key, row, .. } = &mut self.sides[input];
+        let (waiting, timers, arena) = (&mut self.waiting, &mut self.timers, step.arena);
+        let mut known = match key {
             None => None,
             Some(reader) => match reader.read(frame) {
-                Some(key) => Some(hold::at(&mut self.streaks, key, frame.time())),
+                Some(key) => Some((key, hold::at(&mut self.streaks, key, frame.time()))),
                 None => {
                     waiting.push(null_key(rules));
                     None
@@ -123,18 +123,50 @@ impl Task {
         };
         conditions.test(frame, arena, |at, result| {
             let rule = &rules[at];
-            let fires = match (result, rule.hold) {
-                (Err(error), _) => {
-                    waiting.push(Waiting::Failed(rule.number, failed(rule, "when", &error)));
-                    false
+            if let (Some((number, Hold::Micros(_))), Some((key, streaks))) = (rule.hold, &mut known)
+                && let Some((deadline, held)) = streaks.overdue_now(number)
+            {
+                if !streaks.waits_for(deadline) {
+                    timers.cancel(*key, deadline);
                 }
-                (Ok(holds), None) => holds,
-                (Ok(holds), Some((number, hold))) => {
-                    streaks.as_mut().is_some_and(|streaks| streaks.row(number, holds, hold))
+                waiting.push(Waiting::Held(Held { input, rule: at, deadline, row: held, key: key.hash }));
+            }
+            let holds = match result {
+                Ok(holds) => holds,
+                Err(error) => {
+                    waiting.push(Waiting::Failed(rule.number, failed(rule, "when", &error)));
+                    return true;
                 }
             };
-            if fires {
-                waiting.push(Waiting::Row(at));
+            let Some((number, hold)) = rule.hold else {
+                if holds {
+                    waiting.push(Waiting::Row(at, frame.time()));
+                }
+                return true;
+            };
+            let Some((key, streaks)) = &mut known else { return true };
+            match streaks.row(number, holds, hold, step.watermark) {
+                Verdict::Nothing => {}
+                Verdict::Fires => waiting.push(Waiting::Row(at, frame.time())),
+                Verdict::FiresAt(deadline) => {
+                    if !streaks.waits_for(deadline) {
+                        timers.cancel(*key, deadline);
+                    }
+                    waiting.push(Waiting::Row(at, deadline));
+                }
+                Verdict::Waits(deadline, first, kept) => {
+                    kept.clear();
+                    row.pack(frame, kept);
+                    if first {
+                        timers.set(*key, deadline);
+                        step.wake_after(deadline);
+                    }
+                }
+                Verdict::Ends(deadline) => {
+                    if !streaks.waits_for(deadline) {
+                        timers.cancel(*key, deadline);
+                    }
+                }
             }
             true
         });
@@ -170,11 +202,21 @@ impl Task {
 
     /// Lets the waiting thing at `at` leave: its stream, or the failure.
     fn leave(&mut self, at: usize, frame: &mut Frame, arena: &Arena) -> Result<u8, Failure> {
-        let waiting = std::mem::replace(&mut self.waiting[at], Waiting::Row(usize::MAX));
+        let waiting = std::mem::replace(&mut self.waiting[at], Waiting::Row(usize::MAX, 0));
         let (number, left) = match waiting {
             Waiting::Failed(number, failure) => (number, Err(failure)),
-            Waiting::Row(rule) => {
+            Waiting::Row(rule, time) => {
+                frame.set_time(time);
                 (self.sides[self.input].rules[rule].number, self.write(self.input, rule, frame, arena))
+            }
+            Waiting::Held(held) => {
+                let side = &self.sides[held.input];
+                side.row.unpack(&held.row, frame, arena);
+                frame.set_time(held.deadline);
+                frame.set_origin(u32::MAX, held.deadline as u64);
+                let live = &side.rules[held.rule];
+                frame.set_path(path_of_row(held.key, hold::rule_id(&live.name).into()));
+                (live.number, self.write(held.input, held.rule, frame, arena))
             }
         };
         let count = &mut self.counts.rules[number];
@@ -206,14 +248,20 @@ impl Bolt for Task {
     fn step(&mut self, input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
         self.counts.evaluated[input] += 1;
         self.waiting.clear();
-        self.test(input, frame, step.arena);
-        if self.waiting.is_empty() {
-            return Flow::Skip;
+        self.test(input, frame, step);
+        match &self.waiting[..] {
+            [] => return Flow::Skip,
+            [Waiting::Row(_, time)] if *time == frame.time() => {}
+            [Waiting::Failed(..)] => {}
+            waiting => {
+                let held = waiting.iter().any(|waiting| matches!(waiting, Waiting::Held(_)));
+                let slots = held.then(|| self.sides[input].row.slots());
+                self.aside.put(frame, slots.into_iter().flatten());
+                (self.input, self.next) = (input, 0);
+                return Flow::Many;
+            }
         }
-        (self.input, self.next, self.path) = (input, 0, frame.path());
-        if self.waiting.len() > 1 {
-            return Flow::Many;
-        }
+        self.input = input;
         match self.leave(0, frame, step.arena) {
             Ok(0) => Flow::Next,
             Ok(port) => Flow::Port(port),
@@ -223,21 +271,51 @@ impl Bolt for Task {
 
     fn next_row(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<u8> {
         let at = self.next;
+        // What follows, on other branches too, sees the tuple as it was.
+        self.aside.take_back(frame);
         if at == self.waiting.len() {
-            // What follows on other branches sees the tuple as it was.
-            frame.set_path(self.path);
             return None;
         }
         self.next += 1;
-        frame.set_path(path_of_row(self.path, at as u64));
+        frame.set_path(path_of_row(self.aside.path, at as u64));
         Some(self.leave(at, frame, step.arena).unwrap_or_else(|(reason, text)| {
             step.error(reason, text);
             ERRORS
         }))
     }
 
+    fn fire(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<Flow> {
+        if step.watermark == i64::MAX {
+            // All sources have ended: nobody knows whether the conditions would have held on.
+            return None;
+        }
+        let due = self.timers.due(step.watermark, &mut self.key);
+        step.wake_after(self.timers.earliest());
+        let deadline = due?;
+        self.waiting.clear();
+        let key = KeyRef::new(&self.key);
+        let streaks = self.streaks.known(key, deadline)?;
+        for (input, side) in self.sides.iter().enumerate() {
+            for (rule, live) in side.rules.iter().enumerate() {
+                let Some((number, Hold::Micros(_))) = live.hold else { continue };
+                if let Some((deadline, row)) = streaks.overdue(number, deadline.saturating_add(1)) {
+                    self.waiting.push(Waiting::Held(Held { input, rule, deadline, row, key: key.hash }));
+                }
+            }
+        }
+        frame.set_time(deadline);
+        self.aside.put(frame, []);
+        self.next = 0;
+        Some(if self.waiting.is_empty() { Flow::Skip } else { Flow::Many })
+    }
+
+    fn deadline(&self) -> i64 {
+        self.timers.earliest()
+    }
+
     fn states(&mut self, each: &mut dyn FnMut(&mut dyn State)) {
         each(&mut self.streaks);
+        each(&mut self.timers);
     }
 
     fn finish(&mut self, sections: &mut Sections) -> Result<(), ComponentError> {

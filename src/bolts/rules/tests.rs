@@ -1,5 +1,5 @@
 use super::*;
-use crate::bolts::rig::{Driver, Rig};
+use crate::bolts::rig::{Driver, Rig, Shelf};
 use crate::tuple::Value;
 use serde_json::json;
 
@@ -85,19 +85,73 @@ fn for_fires_once_and_arms_again() {
     assert!(lines.len() == 1 && lines[0].starts_with("error null_key: rule hot"), "{lines:?}");
 }
 
+const LONG: &str = "key = 'id'
+keep = ['id']
+rules.long = { when = 'amount > 95', for = '30s', reason = '{n}' }
+rules.edge = { when = 'amount > 95', for = '1 row' }";
+
+/// Rows (second, amount, n) of one key in order, and what fires.
+fn seconds(driver: &mut Driver, rows: &[(i64, i64, i64)]) -> Vec<String> {
+    let fired = rows.iter().map(|(second, amount, n)| {
+        let row = [Value::Text("a".to_owned()), Value::Double(*amount as f64), Value::Bigint(*n)];
+        let lines = driver.come(0, second * 1_000_000, &row);
+        lines.into_iter().map(move |line| format!("{second} {line}").replace("000000 ", "s "))
+    });
+    fired.flatten().collect()
+}
+
 #[test]
-fn for_in_time_fires_at_the_first_row_at_or_after_and_one_row_on_the_edge() {
-    let toml = "key = 'id'\nkeep = []
-        rules.long = { when = 'amount > 95', for = '30s' }
-        rules.edge = { when = 'amount > 95', for = '1 row' }";
-    let mut driver = rig().driver(&Rules, toml);
-    let mut fired = Vec::new();
-    for (second, amount) in [(0, 99.0), (29, 99.0), (30, 99.0), (31, 99.0), (40, 1.0), (41, 99.0), (80, 99.0)] {
-        let lines = pay(&mut driver, second * 1_000_000, amount, 0);
-        fired.extend(lines.into_iter().map(|line| format!("{second} {line}")));
+fn for_in_time_fires_when_it_has_held_so_long_and_one_row_on_the_edge() {
+    let mut driver = rig().driver(&Rules, LONG);
+    let rows = [(0, 99, 1), (29, 99, 2), (30, 99, 3), (31, 99, 4), (40, 1, 5), (41, 99, 6), (50, 99, 7), (80, 1, 8)];
+    let fired = seconds(&mut driver, &rows);
+    let row = |second: i64, rule: &str, n: &str| format!("{second} main: a {rule} null {n}");
+    let timer = "80 @71s main: a long null 7".to_owned();
+    assert_eq!(fired, [row(0, "edge", "null"), row(30, "long", "3"), row(41, "edge", "null"), timer]);
+    // It ends exactly at its deadline.
+    let fired = seconds(&mut driver, &[(90, 99, 9), (120, 1, 9), (130, 99, 10), (160, 99, 11)]);
+    assert_eq!(fired, [row(90, "edge", "null"), row(130, "edge", "null"), row(160, "long", "11")]);
+}
+
+#[test]
+fn for_in_time_needs_no_further_row_and_no_timer() {
+    let mut driver = rig().driver(&Rules, LONG);
+    seconds(&mut driver, &[(0, 99, 1), (10, 99, 2)]);
+    assert_eq!(driver.advance(30_000_000), Vec::<String>::new());
+    assert_eq!(driver.advance(30_000_001), ["@30000000 main: a long null 2"]);
+    let by_timer = driver.paths.clone();
+    seconds(&mut driver, &[(40, 1, 2), (50, 99, 3)]);
+    assert_eq!(driver.advance(i64::MAX), Vec::<String>::new());
+    // The same where the next row of the key comes before time has passed the deadline.
+    for amount in [1.0, 99.0, f64::NAN] {
+        let mut driver = rig().driver(&Rules, LONG);
+        seconds(&mut driver, &[(0, 99, 1), (10, 99, 2)]);
+        let row = [Value::Text("a".to_owned()), Value::Double(amount), Value::Bigint(3)];
+        let mut lines = driver.come_late(0, 31_000_000, &row);
+        assert_eq!(lines.remove(0), "@30000000 main: a long null 2");
+        assert_eq!(driver.paths[0], by_timer[0], "a row is the same however it came");
+        assert!(lines.is_empty(), "{lines:?}");
+        assert_eq!(driver.advance(i64::MAX), Vec::<String>::new());
     }
-    let row = |second: i64, rule: &str| format!("{second} main: {rule} null null");
-    assert_eq!(fired, [row(0, "edge"), row(30, "long"), row(41, "edge"), row(80, "long")]);
+}
+
+#[test]
+fn what_waits_for_a_time_outlives_the_process() {
+    let backend = std::sync::Arc::default();
+    let shelf = Shelf::open(&backend, 0);
+    let mut driver = rig().on(&shelf).driver(&Rules, LONG);
+    seconds(&mut driver, &[(0, 99, 1), (10, 99, 2)]);
+    shelf.commit(&mut driver, 10_000_000);
+    seconds(&mut driver, &[(20, 1, 3)]);
+    drop(driver);
+    let shelf = Shelf::open(&backend, 0);
+    // `keep` may change meanwhile.
+    let mut driver = rig().on(&shelf).driver(&Rules, &LONG.replace("['id']", "['n', 'amount', 'id']"));
+    assert_eq!(driver.advance(30_000_001), ["@30000000 main: 2 null a long null 2"]);
+    shelf.commit(&mut driver, 30_000_001);
+    let shelf = Shelf::open(&backend, 0);
+    let mut driver = rig().on(&shelf).driver(&Rules, LONG);
+    assert_eq!(driver.advance(i64::MAX), Vec::<String>::new());
 }
 
 #[test]
@@ -156,6 +210,8 @@ fn what_is_missing_is_said() {
     assert!(rig().problems(&Rules, "keep = ['id']\nrules = {}")[0].contains("has no rules"));
     let rig = Rig::new(&[("s", &[("rule", DataType::Text)])]);
     assert!(rig.problems(&Rules, "keep = ['rule']\nrules.a = {}")[0].contains("adds itself"));
+    let long = "key = 'rule'\nkeep = []\nttl = '1h'\nrules.a = { when = 'true', for = '2h' }";
+    assert!(rig.problems(&Rules, long)[0].contains("longer than a key is remembered"));
 }
 
 #[test]

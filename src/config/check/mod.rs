@@ -50,10 +50,10 @@ pub fn check(model: &Model, registry: &Registry, problems: &Problems) -> Option<
         data_dir: None,
     };
     checker.names();
-    checker.environment();
-    checker.schemas();
     let runtime = runtime::runtime(model, problems);
     checker.data_dir.clone_from(&runtime.data_dir);
+    checker.environment();
+    checker.schemas();
     checker.all_spouts();
     checker.all_bolts();
     let objectives = checker.objectives();
@@ -227,7 +227,7 @@ impl Checker<'_> {
         let all = self.streams.iter().map(|s| s.name.as_str());
         let later = self.model.bolts.iter().map(|b| b.key.name.as_str());
         let mut problem = Problem::error(format!("there is no stream `{name}`")).at(span).of(component);
-        if let Some(near) = nearest(name, all.clone().chain(later)) {
+        if let Some(near) = nearest(name, all.clone().chain(later).filter(|known| *known != name)) {
             problem = problem.label(format!("did you mean `{near}`?"));
         }
         let own: Vec<&str> = all.clone().filter(|s| s.split('.').next() == Some(owner)).collect();
