@@ -108,10 +108,11 @@ impl RunWindow {
     pub fn write(&self, state: &[u64], entry: u32, out: &mut Vec<u8>) {
         let texts = self.kept_texts(state[self.at]);
         state[self.at].write(out);
-        for at in self.at + 1..self.at + 1 + self.values.len() {
+        let values = state.iter().enumerate().skip(self.at + 1).take(self.values.len());
+        for (at, word) in values {
             match texts.contains(&at) {
-                true => self.texts.get(state[at]).as_bytes().to_vec().write(out),
-                false => state[at].write(out),
+                true => self.texts.get(*word).as_bytes().to_vec().write(out),
+                false => word.write(out),
             }
         }
         self.whole.write(state, entry, out);

@@ -40,7 +40,7 @@ impl Kinds {
 /// Reads a length above zero; none if it is none, which has been recorded.
 pub fn extent(options: &Options<'_>, name: &str, node: &Node, kinds: Kinds) -> Option<Extent> {
     let text = node.as_text().map(|text| text.trim().to_ascii_lowercase());
-    let found = text.as_deref().and_then(|text| parse(text));
+    let found = text.as_deref().and_then(parse);
     let fits = match found {
         Some(Extent::Time(_)) => true,
         Some(Extent::Rows(_)) => kinds != Kinds::Time,

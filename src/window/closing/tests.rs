@@ -319,10 +319,11 @@ fn check(
     prop_assert_eq!(taken, wanted.1);
     let (mut found, mut wanted) = (driven.out, wanted.0);
     // What leaves for one row leaves together; its windows have no order that is promised but that of time.
-    let sorted = |all: &mut Vec<Left>| all.sort_by(|a, b| (a.1, a.2, a.0, a.4).cmp(&(b.1, b.2, b.0, b.4)));
+    let sorted = |all: &mut Vec<Left>| all.sort_by_key(|a| (a.1, a.2, a.0, a.4));
     let order = |all: &[Left]| all.iter().map(|left| (left.0, left.3)).collect::<Vec<_>>();
     prop_assert_eq!(order(&found), order(&wanted));
-    (sorted(&mut found), sorted(&mut wanted));
+    sorted(&mut found);
+    sorted(&mut wanted);
     prop_assert_eq!(found, wanted);
     if spec.early.is_none() {
         prop_assert!((0..2).all(|key| driven.closing.next(key).is_none()), "nothing is left");
@@ -401,16 +402,16 @@ proptest! {
             }
             all[row.0].push(*row);
             let n = all[row.0].len() as u64;
-            if n >= length && (n - length) % every == 0 {
+            if n >= length && (n - length).is_multiple_of(every) {
                 leave(row.0, &all[row.0][(n - length) as usize..], &mut wanted);
             }
         }
         driven.advance(i64::MAX);
-        for key in 0..2 {
-            let n = all[key].len() as u64;
+        for (key, all) in all.iter().enumerate() {
+            let n = all.len() as u64;
             let from = if n < length { 0 } else { ((n - length) / every + 1) * every };
             if n > from {
-                leave(key, &all[key][from as usize..], &mut wanted);
+                leave(key, &all[from as usize..], &mut wanted);
             }
         }
         prop_assert_eq!(driven.out, wanted);
