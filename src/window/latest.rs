@@ -115,7 +115,13 @@ impl LatestWindow {
     }
 
     fn word(call: &Call, kept: &Kept) -> u64 {
-        kept.words.get(call.value).copied().unwrap_or(0)
+        LatestWindow::counted(call, kept.words.get(call.value).copied().unwrap_or(0))
+    }
+
+    /// The word that counts: of values that are to be distinct one for all that are equal, since which of their rows was
+    /// there first is not known once they were away.
+    fn counted(call: &Call, word: u64) -> u64 {
+        if call.spec.distinct { equal_word(word, call.spec.ty) } else { word }
     }
 
     fn place(call: &Call, given: Given<'_>, time: i64, number: u64) -> Place {
@@ -141,7 +147,7 @@ impl LatestWindow {
         let (call, key) = (&self.calls[index], self.keys.get(entry));
         let (old, newest) = if self.exclude[index] { (None, false) } else { self.replaced(key, row) };
         let old = old.filter(|old| old.flags & call.mask == 0);
-        let new = (newest && row.flags & call.mask == 0).then(|| call.word(row));
+        let new = (newest && row.flags & call.mask == 0).then(|| LatestWindow::counted(call, call.word(row)));
         let result = &key.results[index];
         if let Results::Ordered(map) = result {
             return Ok(self.first(call, map, old, new, key, row, arena));
