@@ -265,11 +265,6 @@ impl Driver {
 
     /// Processes one tuple: what it led to, a line each: `main: a 1`, `shadow: ...`, `error reason: text`.
     pub fn feed(&mut self, input: usize, time: i64, values: &[Value]) -> Vec<String> {
-        self.feed_behind(input, time, values, time)
-    }
-
-    /// The same behind another watermark than its time.
-    pub fn feed_behind(&mut self, input: usize, time: i64, values: &[Value], watermark: i64) -> Vec<String> {
         self.run.clear();
         self.paths.clear();
         let (frame, arena) = self.run.push();
@@ -282,7 +277,7 @@ impl Driver {
         let arena = crate::tuple::Arena::new();
         let (mut failure, mut deadline) = (None, i64::MAX);
         let frame = self.run.frame_mut(0);
-        let mut step = Step { index: 0, watermark, arena: &arena, failure: &mut failure, deadline: &mut deadline };
+        let mut step = Step { index: 0, watermark: time, arena: &arena, failure: &mut failure, deadline: &mut deadline };
         let mut ports = Vec::new();
         let mut lines = Vec::new();
         let (outputs, slots) = (self.plan.outputs(), &self.outputs);

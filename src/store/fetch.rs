@@ -3,6 +3,9 @@
 //! Keys are noted ([`Fetched::want`]), read with one call ([`Fetched::read`]), and each value is taken once
 //! ([`Fetched::take`]). Who uses it says when what was fetched is of no use any more ([`Fetched::clear`]); until then a
 //! value is that of the store, since a key that is not in memory does not change, and one that is was taken.
+//!
+//! Measured with 3 M keys of which a quarter is not in memory: no gain so far. A key read together with the others of its
+//! run took 14 to 15 us, one read alone 11 to 12 us: keys of a run share no block, and reading blocks is the price.
 
 use super::backend::{Backend, StoreError};
 use std::ops::Range;
