@@ -277,7 +277,8 @@ impl Driver {
         let arena = crate::tuple::Arena::new();
         let (mut failure, mut deadline) = (None, i64::MAX);
         let frame = self.run.frame_mut(0);
-        let mut step = Step { index: 0, watermark: time, arena: &arena, failure: &mut failure, deadline: &mut deadline };
+        let mut step =
+            Step { index: 0, watermark: time, arena: &arena, failure: &mut failure, deadline: &mut deadline };
         let mut ports = Vec::new();
         let mut lines = Vec::new();
         let (outputs, slots) = (self.plan.outputs(), &self.outputs);

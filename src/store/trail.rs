@@ -38,6 +38,8 @@ const LINE: usize = 24;
 /// Bytes of items, in place as long as they are few.
 #[derive(Debug)]
 struct Bytes {
+    // One word where there is none, so that a trail without many items takes two lines.
+    #[allow(clippy::box_collection)]
     long: Option<Box<Vec<u8>>>,
     length: u8,
     short: [u8; SHORT],

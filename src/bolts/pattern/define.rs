@@ -43,7 +43,7 @@ pub fn check(check: &BoltCheck<'_>, pattern: &Pattern) -> Option<(Vec<Named>, Ve
     let mut named = Vec::new();
     let mut good = table.entries.iter().fold(true, |good, (key, node)| self::name(check, key, node) && good);
     for variable in &pattern.variables {
-        let Some((key, node)) = find(&variable.name) else { return None };
+        let (key, node) = find(&variable.name)?;
         match input(check, key, node) {
             Some(input) => named.push(Named { name: variable.name.clone(), input }),
             None => good = false,

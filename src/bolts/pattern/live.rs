@@ -92,7 +92,7 @@ pub struct Rows<'a> {
 
 enum Work {
     Entry(Compiled, Slot),
-    Call(LiveCall),
+    Call(Box<LiveCall>),
 }
 
 /// A set of expressions, ready to run.
@@ -136,7 +136,10 @@ impl LiveSet {
                 }
                 (EntryStep::Call(at), _) => {
                     let default = set.entries.calls[at].default.as_ref().map(|expr| expr.compile(&slots));
-                    live.work.push((set.entries.calls[at].entry, Work::Call(LiveCall::new(set, at, default, site))));
+                    live.work.push((
+                        set.entries.calls[at].entry,
+                        Work::Call(Box::new(LiveCall::new(set, at, default, site))),
+                    ));
                 }
             }
         }

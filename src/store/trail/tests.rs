@@ -30,12 +30,12 @@ proptest! {
                     let facts = SegmentFacts { component, bytes: at + bytes.len() as u64, newest, keep };
                     space.put_segment(&mut Batch::default(), segment, facts);
                 }
-                let block: &mut dyn FnMut(u32, &mut &[u8]) -> Option<Vec<u8>> = &mut |count, from| {
+                let mut block = |count: u32, from: &mut &[u8]| -> Option<Vec<u8>> {
                     let (items, rest) = from.split_at_checked(count as usize)?;
                     *from = rest;
                     Some(items.to_vec())
                 };
-                let (_, read) = Trail::decode(&mut &value[..], &space, i64::MIN, block).unwrap();
+                let (_, read) = Trail::decode(&mut &value[..], &space, i64::MIN, &mut block).unwrap();
                 prop_assert_eq!(&read, &items);
             }
         }
