@@ -44,7 +44,7 @@ pub struct Matcher {
 }
 
 impl Matcher {
-    /// A matcher; the automaton must have been made for all matches if [`Skip::None`] is wanted.
+    /// A matcher; the automaton must have been made for all matches if [`super::Skip::None`] is wanted.
     pub fn new(automaton: Automaton, settings: Settings) -> Matcher {
         let variables = settings.gaps.len();
         let every = if variables >= 64 { u64::MAX } else { (1 << variables) - 1 };

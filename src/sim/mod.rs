@@ -4,13 +4,13 @@
 //! the seed draws, some executors are held up, time leaps, records come in bursts; then the process is killed between
 //! any two steps or inside a commit, or the store fails, or it is asked to stop; and the next life begins with what is
 //! durable, on another number of executors. Memory for state is nothing or little: entries leave it at every chance.
-//! Disks run full and have room again, writes and syncs fail, a service outside refuses and repeats ([`ground`]).
+//! Disks run full and have room again, writes and syncs fail, a service outside refuses and repeats (`ground`).
 //! At the end all is compared with an undisturbed run.
 //!
 //! The promises, checked whenever a life begins: what is found is one whole epoch, never an older one than was told;
 //! each record before the positions of that epoch is counted once and no other; rows have ids of their own; the order
 //! per key is that of the split. At the end of a life without a fault the books balance. A topic has neither gaps nor
-//! repeats ([`topic`]), and what goes outside comes there once and in order, or at least once ([`service`]). A write that
+//! repeats (`topic`), and what goes outside comes there once and in order, or at least once (`service`). A write that
 //! may be tried again ends no process.
 //!
 //! Owns the order of steps and the weather; the code that is driven is that which runs. Invariant: a seed gives the same

@@ -5,8 +5,8 @@
 //! has passed the time that [`Closing::next`] names ([`Closing::fire`]); each window that leaves is read with
 //! [`Closing::read`]. Never looks at whether a timer has already fired: it compares times.
 //!
-//! Three shapes: windows that are runs of panes ([`panes`]: tumbling, hopping, calendar), sessions ([`sessions`]), and
-//! numbers of rows ([`counted`]). Invariant: a window has closed exactly if its deadline, the last microsecond in it, lies
+//! Three shapes: windows that are runs of panes (`panes`: tumbling, hopping, calendar), sessions (`sessions`), and
+//! numbers of rows (`counted`). Invariant: a window has closed exactly if its deadline, the last microsecond in it, lies
 //! below the watermark; it is final, and forgotten, if its deadline lies more than `lateness` below.
 
 mod cells;
