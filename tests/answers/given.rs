@@ -248,3 +248,13 @@ fn tolls_and_accidents_of_a_motorway() {
         assert_eq!(accidents, answers["accident_notifications"], "{threads}");
     }
 }
+
+#[test]
+fn requests_of_a_web_server() {
+    for (path, answer) in family("logs/apache-access-") {
+        let report = run(&Folder::new(), "security.toml", "2", &[format!("access={path}")]);
+        assert_eq!(component(&report, "spouts", "access")["tuples"], answer["lines"], "{path}");
+        assert_eq!(section(&report, "table minute_table")["rows"], answer["minute_windows"], "{path}");
+        assert_eq!(section(&report, "table prober_table")["rows"], answer["ips_3x404_in_300s"], "{path}");
+    }
+}
