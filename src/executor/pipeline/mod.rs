@@ -95,6 +95,8 @@ pub struct Pipeline {
     watermark: i64,
     turn: usize,
     suspended: Option<Suspended>,
+    /// Whether a timer has fired since this was asked.
+    has_fired: bool,
     /// Deadline of the timer that fired last.
     fired: i64,
     until_sample: u32,
@@ -147,6 +149,7 @@ impl Pipeline {
             watermark: i64::MIN,
             turn: 0,
             suspended: None,
+            has_fired: false,
             fired: i64::MIN,
             until_sample: 0,
             barrier: 0,
@@ -216,8 +219,9 @@ impl Pipeline {
         self.hand_on();
         moved |= self.flush();
         moved |= self.hand_over(tuples);
-        let ended = self.ending == Ending::Announced && !self.program.senders.iter().any(|s| s.pending());
-        if ended && (!moved || self.program.senders.is_empty()) {
+        // What timers have changed at the end belongs into an epoch like all else.
+        moved |= std::mem::take(&mut self.has_fired);
+        if !moved && self.ending == Ending::Announced && !self.program.senders.iter().any(|s| s.pending()) {
             return Ok(Progress::Ended);
         }
         Ok(if moved { Progress::Some } else { Progress::None(due) })
