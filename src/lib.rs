@@ -31,7 +31,7 @@
 //! | layer | modules |
 //! | --- | --- |
 //! | 0 | [`tuple`](mod@tuple): values, frames, codecs · [`time`]: intervals, timestamps, clocks · [`ring`] · [`latency`]: histograms, reports · [`problem`]: what is wrong in a file, and where · [`files`]: the disk, and a faulty one |
-//! | 1 | [`expr`]: SQL expressions · [`window`]: rolling windows, pure · [`pattern`]: row patterns, pure · [`store`]: keys, their entries and deadlines, and the store beneath them · [`log`]: topics of records, append-only |
+//! | 1 | [`expr`]: SQL expressions · [`window`]: windows and what is computed over them, pure · [`pattern`]: row patterns, pure · [`store`]: keys, their entries and deadlines, and the store beneath them · [`log`]: topics of records, append-only |
 //! | 2 | [`component`]: the traits of spouts and bolts, factories, options, the registry · [`decoder`]: bytes of records to tuples · [`dead`]: letters of what failed, their topic |
 //! | 3 | [`spouts`], [`bolts`]: one module each, and one list of factories |
 //! | 4 | [`executor`]: pipelines, programs, channels, steps, waiting · [`commit`]: when an epoch ends, how it becomes durable |
@@ -110,6 +110,12 @@
 //!   and what only the absence of events would bring about can tell that nothing is known of it.
 //! - Timers are pairs in the store, read in the order of their deadlines as time comes near: millions of them cost nothing
 //!   at the start.
+//! - A timer is a pair of the store of its own, ordered by time; a shard's next ones are read when time comes near, so
+//!   that those of the far future cost nothing at the start.
+//! - At the end of input time first moves behind the last event, through all channels, and then past all: what an absence
+//!   of events would bring about does not fire, what was over before the end does.
+//! - Time moves with events. A feed that is silent moves none yet: its timers wait for the next event of any key.
+//! - In a pattern a row that a next step behind the same arrow can take is not passed over.
 //! - Positions of splits name records, and rejected records are followed in the order of their positions among the
 //!   tuples: so an epoch may end between any two records, also in the middle of a run.
 //!
