@@ -61,7 +61,7 @@ impl BoltFactory for Rules {
     fn notes(&self) -> Vec<String> {
         vec![
             "Columns: `keep`, then `rule` (text), `score` (double), `reason` (text). Rules in shadow leave on `.shadow` with the same columns.".to_owned(),
-            "`for` with a duration: the row is that of the last row at which the condition held, its time is that at which it had held so long. It leaves when a later row of the key comes or time passes, whichever is first. A deadline after the last row of all does not count when the sources have ended.".to_owned(),
+            "`for` with a duration: the row is that of the last row at which the condition held, its time is that at which it had held so long. It leaves when a later row of the key comes or time passes, which the events of all keys move, whichever is first. A deadline after the last row of all does not count when the sources have ended.".to_owned(),
             "Comparisons of columns with constants are indexed: of a thousand rules with a part like `card = 7` or `amount between 10 and 20` only those are evaluated whose part is true. It must stand before parts that may fail, such as divisions. `sferic explain` says which rules are found how.".to_owned(),
         ]
     }
