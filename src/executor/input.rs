@@ -107,7 +107,9 @@ impl Split {
         let unread = self.spout.position();
         let rejected = self.rejects.first().map_or(unread, |reject| reject.position);
         let position = unread.min(rejected).min(input.next_position()).min(self.given_back);
-        SplitFacts { id: self.id, position, time: input.newest(), identity: self.spout.identity() }
+        // Those that still wait for the first tuple, whose time they take, wait for it at the next start as well.
+        let time = input.newest().filter(|_| rejected >= input.next_position().min(unread));
+        SplitFacts { id: self.id, position, time, identity: self.spout.identity() }
     }
 }
 
