@@ -237,12 +237,6 @@ impl Input {
         matches!(self.source, Source::Split(_))
     }
 
-    /// Whether a channel has given nothing but how far time is, or room.
-    pub fn has_only_time(&self) -> bool {
-        let Source::Channel(channel) = &self.source else { return false };
-        self.run.is_empty() && matches!(channel.item, None | Some(Item::Watermark(_) | Item::Idle(_)))
-    }
-
     /// Whether records that became no tuple wait to be followed.
     #[inline(always)]
     pub fn has_rejects(&self) -> bool {

@@ -111,7 +111,7 @@ impl Rig {
             }
             let all: Vec<Progress> = (0..count).map(|n| self.step(n)).collect();
             let again: Vec<Progress> = (0..count).map(|n| self.step(n)).collect();
-            if all.iter().chain(&again).all(|p| !matches!(p, Progress::Some | Progress::Time)) {
+            if all.iter().chain(&again).all(|p| *p != Progress::Some) {
                 return again.iter().all(|p| *p == Progress::Ended);
             }
         }

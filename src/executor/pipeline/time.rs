@@ -69,7 +69,7 @@ impl Pipeline {
                 let now = self.clock.nanos();
                 self.timers.record(now, now.saturating_sub(due));
             }
-            self.has_fired |= !matches!(fired, Fired::None);
+            self.worked |= !matches!(fired, Fired::None);
             match fired {
                 Fired::None => break,
                 Fired::NoRow => {}
