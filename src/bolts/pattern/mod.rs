@@ -9,6 +9,7 @@ mod define;
 mod describe;
 mod exprs;
 mod keep;
+mod keys;
 mod live;
 mod measures;
 mod plan;
