@@ -218,10 +218,21 @@ impl<'a, R> Path<'a, R> {
         Some((self.head as usize, step.stamp))
     }
 
+    /// The path up to one of its steps.
+    #[inline]
+    pub fn up_to(self, step: usize) -> Path<'a, R> {
+        Path { head: step as u32, ..self }
+    }
+
     /// The path without its newest row.
+    #[inline]
     pub fn before(self) -> Path<'a, R> {
-        let before = self.buffer.steps.get(self.head as usize).map_or(NONE, |step| step.before);
-        Path { head: before, ..self }
+        self.up_to(self.buffer.steps.get(self.head as usize).map_or(NONE, |step| step.before) as usize)
+    }
+
+    /// The path without any row.
+    pub fn empty(self) -> Path<'a, R> {
+        self.up_to(NONE as usize)
     }
 
     /// What the match is identified by: the same after a replay, other for other rows or variables.

@@ -4,6 +4,8 @@
 //! engine's business ([`crate::pattern`]). A key's partial matches and its timers are durable; a key without partial
 //! matches takes nothing, unless a condition looks at its previous rows.
 
+mod call;
+mod cells;
 mod conditions;
 mod define;
 mod describe;
@@ -12,6 +14,7 @@ mod keep;
 mod keys;
 mod live;
 mod measures;
+mod notes;
 mod plan;
 mod scope;
 mod state;

@@ -72,7 +72,7 @@ impl Task {
     pub fn new(plan: &Plan, build: &BoltBuild<'_>) -> Result<Task, ComponentError> {
         let inputs: Vec<usize> = plan.variables.iter().map(|variable| variable.input).collect();
         let site = Site { needs: &plan.needs, kept: &plan.kept, types: &plan.types, inputs: &inputs, build };
-        let live = |set| LiveSet::new(set, None, &site);
+        let live = |set| LiveSet::new(set, None, true, &site);
         let variables = plan.variables.iter().zip(&plan.definitions).map(|(variable, definition)| Variable {
             name: variable.name.clone(),
             input: variable.input,
@@ -92,7 +92,7 @@ impl Task {
                 .columns
                 .added
                 .as_ref()
-                .map(|set| LiveSet::new(set, Some(&outputs[plan.columns.kept.len()..]), &site)),
+                .map(|set| LiveSet::new(set, Some(&outputs[plan.columns.kept.len()..]), plan.all_rows, &site)),
             names: plan.columns.names.clone(),
             outputs,
             all_rows: plan.all_rows,

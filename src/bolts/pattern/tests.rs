@@ -1,3 +1,5 @@
+mod loops;
+
 use super::Pattern;
 use crate::bolts::rig::{Driver, Rig, Shelf, chain};
 use crate::store::MemoryStore;
