@@ -103,6 +103,16 @@ impl Partials {
         self.threads.is_empty()
     }
 
+    /// The earliest time of a match, or of a partial one that timed out, that is found and has to wait; `i64::MAX`: none.
+    #[inline]
+    pub fn held(&self) -> i64 {
+        let times = self.threads.iter().filter_map(|thread| match thread.phase {
+            Phase::Waiting => None,
+            Phase::Accepted(time) | Phase::TimedOut(time) => Some(time),
+        });
+        times.min().unwrap_or(i64::MAX)
+    }
+
     /// Memory beside its own size, without what is stored, bytes.
     pub fn heap_bytes(&self) -> usize {
         self.threads.heap_bytes()

@@ -48,7 +48,7 @@ impl Cells {
     }
 
     /// An entry is touched at event time `now`; what was known of it is forgotten if it was not for longer than `ttl`, and
-    /// nothing was if it is `fresh`.
+    /// nothing was if it is `fresh`. Partial matches are not forgotten: their own time says what becomes of them.
     #[inline]
     pub fn touch(&mut self, entry: u32, now: i64, fresh: bool, ttl: i64) {
         let cell = self.cells.get_mut(entry);
@@ -57,7 +57,10 @@ impl Cells {
             return;
         }
         if now.saturating_sub(cell.touched) > ttl {
-            cell.state.clear(&mut self.buffer);
+            if cell.state.partials.is_idle() {
+                cell.state.clear(&mut self.buffer);
+            }
+            cell.state.previous = Vec::new();
         }
         cell.touched = cell.touched.max(now);
     }

@@ -10,6 +10,7 @@ mod conditions;
 mod define;
 mod describe;
 mod exprs;
+mod holding;
 mod keep;
 mod keys;
 mod live;

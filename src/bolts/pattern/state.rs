@@ -17,13 +17,21 @@ pub struct KeyState {
     pub timer: i64,
     /// The partial matches.
     pub partials: Partials,
+    /// The earliest time of a match that was found and has to wait, as it is known to those behind; `i64::MAX`: none.
+    pub held: i64,
     /// For each input its last rows, the newest last.
     pub previous: Vec<Vec<Stored>>,
 }
 
 impl Default for KeyState {
     fn default() -> KeyState {
-        KeyState { newest: i64::MIN, timer: i64::MAX, partials: Partials::default(), previous: Vec::new() }
+        KeyState {
+            newest: i64::MIN,
+            timer: i64::MAX,
+            partials: Partials::default(),
+            held: i64::MAX,
+            previous: Vec::new(),
+        }
     }
 }
 
@@ -32,7 +40,7 @@ impl KeyState {
     #[inline]
     pub fn clear(&mut self, buffer: &mut Buffer<Stored>) {
         self.partials.clear(buffer);
-        (self.newest, self.timer) = (i64::MIN, i64::MAX);
+        (self.newest, self.timer, self.held) = (i64::MIN, i64::MAX, i64::MAX);
         if self.previous.capacity() > 0 {
             self.previous = Vec::new();
         }
@@ -68,6 +76,8 @@ impl KeyState {
             (0..count).map(|_| <Stored as RowCodec>::read(from)).collect::<Option<Vec<Stored>>>()
         };
         let previous = (0..inputs).map(|_| rows(from)).collect::<Option<Vec<_>>>()?;
-        Some(KeyState { newest, timer, partials: Partials::read(from, buffer)?, previous })
+        let partials = Partials::read(from, buffer)?;
+        let held = partials.held();
+        Some(KeyState { newest, timer, partials, held, previous })
     }
 }

@@ -10,6 +10,7 @@
 
 use super::super::{Share, failure_text};
 use super::conditions::{Cx, Variable};
+use super::holding::Holding;
 use super::keep::Source;
 use super::keys::{Keys, Place};
 use super::live::{LiveSet, Site};
@@ -44,6 +45,7 @@ pub struct Task {
     name: String,
     keys: Keys,
     timers: Timers,
+    holding: Holding,
     matcher: Matcher,
     variables: Vec<Variable>,
     /// For each input the slots of the kept columns.
@@ -106,10 +108,12 @@ impl Task {
             build.key.iter().map(|key| KeyReader::new(key)).collect()
         };
         let timers = build.life("timers", &plan.fingerprint, i64::MAX, 0)?;
+        let held = build.life("held", &plan.fingerprint, i64::MAX, 0)?;
         Ok(Task {
             name: build.name.to_owned(),
             keys: Keys::new(readers, plan.ttl, build.life("matches", &plan.fingerprint, plan.ttl, 0)?),
             timers: Timers::new(timers),
+            holding: Holding::new(Timers::new(held)),
             matcher: Matcher::new(plan.automaton.clone(), plan.settings.clone()),
             variables: variables.collect(),
             fields: plan.kept.columns.iter().enumerate().map(slots).collect(),
@@ -157,6 +161,7 @@ impl Task {
         let alarm = self.matcher.alarm(buffer, &state.partials);
         let idle = !self.lasting && state.partials.is_idle();
         let before = state.timer;
+        let (held, waited) = (state.partials.held(), state.held);
         if alarm < before {
             state.timer = alarm;
             let key = self.keys.key(entry, &mut self.key);
@@ -164,6 +169,10 @@ impl Task {
                 self.timers.cancel(key, before);
             }
             self.timers.set(key, alarm);
+        }
+        if held != waited {
+            self.keys.cells.parts(entry).0.held = held;
+            self.holding.change(self.keys.key(entry, &mut self.key), waited, held);
         }
         if idle {
             if before != i64::MAX {
@@ -200,10 +209,12 @@ impl Task {
         }
         self.collect(frame, step.arena);
         self.settle(entry);
+        self.holding.with(&self.waiting, &mut self.key);
     }
 
     fn leave(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<u8> {
         let Some(waiting) = self.waiting.get_mut(self.next) else {
+            self.holding.with(&[], &mut self.key);
             // What follows on other branches sees the tuple as it was.
             frame.set_time(self.tuple.0);
             frame.set_path(self.tuple.1);
@@ -317,9 +328,14 @@ impl Bolt for Task {
         self.timers.earliest()
     }
 
+    fn holds_back(&self) -> Option<i64> {
+        Some(self.holding.earliest())
+    }
+
     fn states(&mut self, each: &mut dyn FnMut(&mut dyn State)) {
         each(&mut self.keys);
         each(&mut self.timers);
+        each(self.holding.state());
     }
 
     fn finish(&mut self, sections: &mut Sections) -> Result<(), ComponentError> {
@@ -378,5 +394,6 @@ impl Task {
         }
         self.collect(frame, step.arena);
         self.settle(entry);
+        self.holding.with(&self.waiting, &mut self.key);
     }
 }

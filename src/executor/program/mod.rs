@@ -7,6 +7,7 @@
 //!
 //! Never reads an input, never flushes a channel, never waits.
 
+mod holds;
 mod leave;
 
 use super::at::At;
@@ -18,6 +19,7 @@ use super::route::{Choice, Destination, Router};
 use crate::component::{Bolt, ComponentError, Flow, Step};
 use crate::expr::{Compiled, EvalError};
 use crate::tuple::{Arena, Frame, Slot};
+use holds::Holds;
 use std::ops::Range;
 
 /// Where a tuple of a stream goes.
@@ -147,7 +149,7 @@ pub struct Program {
     pub senders: Vec<Sender>,
     /// Words that may wait in one sender before a task with many rows is suspended.
     pub pending_words_max: usize,
-    /// The earliest deadline of all tasks.
+    /// The earliest deadline of all tasks, but of those that must wait for others.
     pub deadline: i64,
     /// Sinks that the current tuple reached.
     pub reached: Vec<u16>,
@@ -162,6 +164,7 @@ pub struct Program {
     /// Split and position of the tuple that is followed, or was last.
     pub origin: (u32, u64),
     stack: Vec<Level>,
+    holds: Holds,
     failure: Option<(&'static str, String)>,
 }
 
@@ -176,6 +179,7 @@ impl Program {
         pending_words_max: usize,
     ) -> Program {
         let deadline = tasks.iter().map(|task| task.deadline).min().unwrap_or(i64::MAX);
+        let holds = Holds::new(tasks.len());
         Program {
             targets,
             nodes,
@@ -192,6 +196,7 @@ impl Program {
             at: At::NONE,
             origin: (u32::MAX, 0),
             stack: Vec::new(),
+            holds,
             failure: None,
         }
     }
@@ -234,16 +239,21 @@ impl Program {
         if self.deadline >= around.watermark {
             return Fired::None;
         }
-        let first = self.tasks.iter().enumerate().min_by_key(|(n, t)| (t.deadline, *n));
+        let can = |(n, task): &(usize, &Task)| task.deadline < self.holds.of(*n as u16);
+        let first = self.tasks.iter().enumerate().filter(can).min_by_key(|(n, t)| (t.deadline, *n));
         let Some((task, _)) = first else { return Fired::None };
         self.at = At { task: task as u16, node: u16::MAX };
         self.origin = (frame.split(), frame.position());
         let owner = &mut self.tasks[task];
         owner.deadline = i64::MAX;
-        let mut step = step(around, &mut self.failure, &mut owner.deadline);
-        step.watermark = around.watermark;
+        let held = self.holds.of(task as u16);
+        let mut step = step(around, held, &mut self.failure, &mut owner.deadline);
+        step.watermark = around.watermark.min(held);
         let flow = owner.bolt.fire(frame, &mut step);
-        self.deadline = self.tasks.iter().map(|t| t.deadline).min().unwrap_or(i64::MAX);
+        self.deadline = self.earliest();
+        if self.holds.by(task as u16) {
+            self.hold(task as u16);
+        }
         match flow {
             None | Some(Flow::Skip) => Fired::NoRow,
             Some(flow) => {
@@ -414,17 +424,21 @@ impl Program {
         around: &Around<'_>,
     ) -> Targets {
         let owner = &mut self.tasks[task as usize];
-        let mut step = step(around, &mut self.failure, &mut owner.deadline);
+        let held = self.holds.of(task);
+        let mut step = step(around, held, &mut self.failure, &mut owner.deadline);
         let flow = owner.bolt.step(input as usize, frame, &mut step);
-        if owner.deadline < self.deadline {
+        if owner.deadline < self.deadline && owner.deadline < held {
             self.deadline = owner.deadline;
         }
         if let Some(sink) = owner.sink {
             self.reached.push(sink);
         }
+        if self.holds.by(task) {
+            self.hold(task);
+        }
         if TIMED {
             let took = around.clock.nanos().saturating_sub(start);
-            let recorder = owner.meter.service.get_or_insert_with(Default::default);
+            let recorder = self.tasks[task as usize].meter.service.get_or_insert_with(Default::default);
             recorder.record(start + took, took);
         }
         self.leave(task, flow, frame, around)
@@ -462,6 +476,11 @@ impl Program {
 }
 
 #[inline(always)]
-fn step<'a>(around: &Around<'a>, failure: &'a mut Option<(&'static str, String)>, deadline: &'a mut i64) -> Step<'a> {
-    Step { index: around.index, watermark: around.promise, arena: around.arena, failure, deadline }
+fn step<'a>(
+    around: &Around<'a>,
+    held: i64,
+    failure: &'a mut Option<(&'static str, String)>,
+    deadline: &'a mut i64,
+) -> Step<'a> {
+    Step { index: around.index, watermark: around.promise.min(held), arena: around.arena, failure, deadline }
 }
