@@ -125,9 +125,11 @@ impl Partials {
     }
 
     /// As if no row had ever come.
+    #[inline]
     pub fn clear<R: Default>(&mut self, buffer: &mut Buffer<R>) {
         self.threads.iter().for_each(|thread| buffer.release(thread.path));
-        *self = Partials::default();
+        self.threads.clear();
+        (self.rows, self.matches) = (0, 0);
     }
 
     #[inline]

@@ -50,6 +50,13 @@ impl Threads {
         }
     }
 
+    /// None is left.
+    #[inline(always)]
+    pub(crate) fn clear(&mut self) {
+        self.count = 0;
+        self.give_back();
+    }
+
     /// One more behind all.
     pub(crate) fn push(&mut self, thread: Thread) {
         let count = self.len();

@@ -72,6 +72,14 @@ impl Cells {
         self.heap_bytes = self.heap_bytes + bytes as usize - before as usize;
     }
 
+    /// Asks for when an entry was touched; purely a hint.
+    #[inline(always)]
+    pub fn prefetch_touched(&self, entry: u32) {
+        if self.cells.has(entry) {
+            prefetch_value(self.cells.get(entry));
+        }
+    }
+
     /// Asks for the state of an entry; purely a hint.
     #[inline(always)]
     pub fn prefetch(&self, entry: u32) {

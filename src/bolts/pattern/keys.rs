@@ -9,9 +9,10 @@ use super::cells::Cells;
 use crate::store::{Content, Index, KeyReader, KeyRef, Life, LifeMeter, State, prefetch_value};
 use crate::tuple::{Frame, RUN_TUPLES, Run};
 
-/// Expired keys are looked for at one place in so many tuples, and at so many places for each new key.
+/// Expired keys are looked for at one place in so many tuples, and at so many places for each new key: most keys go by
+/// themselves, when their partial matches have.
 const SWEEP_EVERY: u32 = 8;
-const SWEEP_NEW: usize = 4;
+const SWEEP_NEW: usize = 2;
 
 /// No entry.
 const NONE: u32 = u32::MAX;
@@ -163,16 +164,16 @@ impl Keys {
     }
 
     /// The entry of the key of a tuple, to be changed: it is touched with `now`, which is no earlier than any other key was
-    /// touched with. Its state is the default if nothing was known of it.
+    /// touched with. Its state is the default if nothing was known of it; whether it is a new one.
     #[inline]
-    pub fn touch(&mut self, place: Place, input: usize, frame: &Frame, now: i64) -> u32 {
+    pub fn touch(&mut self, place: Place, input: usize, frame: &Frame, now: i64) -> (u32, bool) {
         let (entry, fresh) = match place.entry {
             NONE => self.admit(place, input, frame, now),
             entry => (entry, false),
         };
         self.change(entry);
         self.cells.touch(entry, now, fresh, self.ttl);
-        entry
+        (entry, fresh)
     }
 
     /// Gives the key of a tuple that was not in memory an entry; whether nothing was known of it.
@@ -237,13 +238,13 @@ impl Keys {
         forget(&mut self.entries[..self.run], entry);
     }
 
-    /// Frees keys that have expired: one place is looked at now and then, several for each row that is kept, so that there
-    /// are never many more places than keys and rows that touch nothing pay next to nothing.
+    /// Frees keys that have expired: one place is looked at now and then, several for each new key, so that there are
+    /// never many more places than keys and rows that do not bring new keys pay next to nothing.
     #[inline(always)]
-    pub fn sweep(&mut self, watermark: i64, touched: bool) {
+    pub fn sweep(&mut self, watermark: i64, fresh: bool) {
         self.until_sweep = self.until_sweep.wrapping_sub(1);
-        if self.until_sweep == 0 || touched {
-            self.sweep_places(watermark, if touched { SWEEP_NEW } else { 1 });
+        if self.until_sweep == 0 || fresh {
+            self.sweep_places(watermark, if fresh { SWEEP_NEW } else { 1 });
         }
     }
 
@@ -254,12 +255,16 @@ impl Keys {
         if self.ttl == i64::MAX || self.life.is_some() {
             return;
         }
+        let mut last = 0;
         for _ in 0..places.min(self.index.used()) {
             let Some(entry) = self.index.turn() else { continue };
             if watermark.saturating_sub(self.cells.touched(entry)) > self.ttl {
                 self.free(entry);
             }
+            last = entry;
         }
+        // The hand comes to them some rows later.
+        (1..=SWEEP_NEW as u32).for_each(|ahead| self.cells.prefetch_touched(last.wrapping_add(ahead)));
     }
 
     /// Number of keys in memory.

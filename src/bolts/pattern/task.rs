@@ -361,10 +361,10 @@ impl Bolt for Task {
 impl Task {
     /// A row that may begin a match, or whose key is known.
     fn matters(&mut self, place: Place, input: usize, now: i64, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
-        let entry = self.keys.touch(place, input, frame, now);
+        let (entry, fresh) = self.keys.touch(place, input, frame, now);
         self.clear(frame);
         self.row(input, entry, now, frame, step);
-        self.keys.sweep(step.watermark, true);
+        self.keys.sweep(step.watermark, fresh);
         let earliest = self.timers.earliest();
         if earliest != i64::MAX {
             step.wake_after(earliest);
