@@ -49,6 +49,11 @@ impl Holds {
         self.held[task as usize].time
     }
 
+    /// The same of all tasks, in their order.
+    pub(super) fn all(&self) -> impl Iterator<Item = i64> {
+        self.held.iter().map(|held| held.time)
+    }
+
     /// Whether a task may hold time back.
     #[inline(always)]
     pub(super) fn by(&self, task: u16) -> bool {
@@ -148,11 +153,5 @@ impl Program {
             place.hold(least(&|holder| holder.senders.contains(&(sender as u16))));
         }
         self.deadline = self.earliest();
-    }
-
-    /// The earliest deadline of all tasks whose time can come there.
-    pub(super) fn earliest(&self) -> i64 {
-        let tasks = self.tasks.iter().zip(&self.holds.held).filter(|(task, held)| task.deadline < held.time);
-        tasks.map(|(task, _)| task.deadline).min().unwrap_or(i64::MAX)
     }
 }

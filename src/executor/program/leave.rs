@@ -81,7 +81,7 @@ impl Program {
         let (time, path) = (frame.time(), frame.path());
         let owner = &mut self.tasks[task as usize];
         let held = self.holds.of(task);
-        let mut step = step(around, held, &mut self.failure, &mut owner.deadline);
+        let mut step = step(around, (owner.floor, held), &mut self.failure, &mut owner.deadline);
         let row = owner.bolt.next_row(frame, &mut step);
         if owner.deadline < held {
             self.deadline = self.deadline.min(owner.deadline);

@@ -9,6 +9,7 @@
 
 mod holds;
 mod leave;
+mod timers;
 
 use super::at::At;
 use super::channel::Sender;
@@ -16,11 +17,12 @@ use super::dispatch::Dispatch;
 use super::letters::Letters;
 use super::meter::TaskMeter;
 use super::route::{Choice, Destination, Router};
-use crate::component::{Bolt, ComponentError, Flow, Step};
+use crate::component::{Bolt, ComponentError, Step};
 use crate::expr::{Compiled, EvalError};
 use crate::tuple::{Arena, Frame, Slot};
 use holds::Holds;
 use std::ops::Range;
+pub use timers::Fired;
 
 /// Where a tuple of a stream goes.
 pub enum Target {
@@ -57,6 +59,12 @@ pub struct Task {
     pub component: usize,
     /// The component's name.
     pub name: Box<str>,
+    /// Its number, and of how many.
+    pub number: (usize, usize),
+    /// Whether it keeps state.
+    pub stateful: bool,
+    /// How far time was for it when the last run ended: what is further back is late.
+    pub floor: i64,
     /// The output stream of late rows, if nobody reads it and there are dead letters.
     pub late: Option<u8>,
     /// `having`, applied to the main stream.
@@ -105,17 +113,6 @@ pub enum Followed {
     Done,
     /// Rows wait in a task because a channel is full; call [`Program::resume`] when it has room.
     Suspended,
-}
-
-/// What asking for a timer that is due came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fired {
-    /// None is due.
-    None,
-    /// A task was woken and made no row.
-    NoRow,
-    /// A row was made, and has been followed so far.
-    Row(Followed),
 }
 
 /// What is around a tuple while it is followed.
@@ -232,36 +229,6 @@ impl Program {
     /// Whether a channel has so much waiting that no more rows should be made.
     pub fn congested(&self) -> bool {
         self.senders.iter().any(|s| s.pending_words() > self.pending_words_max)
-    }
-
-    /// Fires the earliest timer whose deadline the watermark has passed into `frame` and takes its row along.
-    pub fn fire(&mut self, frame: &mut Frame, around: &Around<'_>) -> Fired {
-        if self.deadline >= around.watermark {
-            return Fired::None;
-        }
-        let can = |(n, task): &(usize, &Task)| task.deadline < self.holds.of(*n as u16);
-        let first = self.tasks.iter().enumerate().filter(can).min_by_key(|(n, t)| (t.deadline, *n));
-        let Some((task, _)) = first else { return Fired::None };
-        self.at = At { task: task as u16, node: u16::MAX };
-        self.origin = (frame.split(), frame.position());
-        let owner = &mut self.tasks[task];
-        owner.deadline = i64::MAX;
-        let held = self.holds.of(task as u16);
-        let mut step = step(around, held, &mut self.failure, &mut owner.deadline);
-        step.watermark = around.watermark.min(held);
-        let flow = owner.bolt.fire(frame, &mut step);
-        self.deadline = self.earliest();
-        if self.holds.by(task as u16) {
-            self.hold(task as u16);
-        }
-        match flow {
-            None | Some(Flow::Skip) => Fired::NoRow,
-            Some(flow) => {
-                self.tasks[task].meter.rows += 1;
-                let targets = self.leave(task as u16, flow, frame, around);
-                Fired::Row(self.run::<false>(frame, targets, around))
-            }
-        }
     }
 
     /// Epoch `epoch` ends: tasks close it in program order.
@@ -425,7 +392,7 @@ impl Program {
     ) -> Targets {
         let owner = &mut self.tasks[task as usize];
         let held = self.holds.of(task);
-        let mut step = step(around, held, &mut self.failure, &mut owner.deadline);
+        let mut step = step(around, (owner.floor, held), &mut self.failure, &mut owner.deadline);
         let flow = owner.bolt.step(input as usize, frame, &mut step);
         if owner.deadline < self.deadline && owner.deadline < held {
             self.deadline = owner.deadline;
@@ -478,9 +445,10 @@ impl Program {
 #[inline(always)]
 fn step<'a>(
     around: &Around<'a>,
-    held: i64,
+    (floor, held): (i64, i64),
     failure: &'a mut Option<(&'static str, String)>,
     deadline: &'a mut i64,
 ) -> Step<'a> {
-    Step { index: around.index, watermark: around.promise.min(held), arena: around.arena, failure, deadline }
+    let watermark = around.promise.min(held).max(floor);
+    Step { index: around.index, watermark, arena: around.arena, failure, deadline }
 }
