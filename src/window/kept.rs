@@ -5,8 +5,10 @@
 //! Rows by time are a list in segments ([`Trail`]), so that a key with many rows costs as much as its new ones; rows by
 //! arrival are as few as the windows say and are written whole.
 
+use super::recent::Recent;
 use super::{NEWEST, Rolling};
-use crate::store::{Approach, Codec, Content, Index, ListsOf, Slab, Space, StoreError, Trail};
+use crate::store::{Approach, Codec, Content, Index, ListRead, ListsOf, Slab, Space, StoreError, Trail};
+use std::sync::Arc;
 
 /// The lists of a key, as steps towards them name them.
 const TIMED: u8 = 0;
@@ -17,10 +19,19 @@ fn damaged() -> StoreError {
 }
 
 impl Rolling {
-    /// The same windows, whose content can be written.
-    pub fn durable(mut self) -> Rolling {
-        self.trails = self.timed.is_some().then(Slab::new);
+    /// The same windows, whose content can be written to a store.
+    pub fn durable(mut self, space: Arc<Space>) -> Rolling {
+        if let Some(track) = &mut self.timed {
+            track.lie_in(space);
+            self.trails = Some(Slab::new());
+        }
         self
+    }
+
+    /// The time of the newest row of a key, and the one before which no row is needed.
+    fn times(&self, entry: u32) -> (i64, i64) {
+        let newest = self.newest(entry);
+        (newest, newest.saturating_sub(self.keep()))
     }
 
     /// Whether a key has so many rows that are in no chunk that some should be written now.
@@ -31,11 +42,12 @@ impl Rolling {
 
     /// Writes the rows of a key that are in no chunk.
     pub fn spill(&mut self, entry: u32, life: &mut ListsOf<'_>) {
+        let times = self.times(entry);
         if let (Some(track), Some(trails)) = (&self.timed, &mut self.trails) {
             let state = self.state.get(entry);
-            let newest = state[NEWEST] as i64;
-            trails.get_mut(entry).spill(life, newest, &mut |count, out| track.write_rows(state, count, out));
+            trails.get_mut(entry).spill(life, times, &mut |count, out| track.write_rows(state, count, out));
         }
+        self.settle(entry, life.space);
     }
 
     /// The first step towards the rows by arrival.
@@ -55,11 +67,12 @@ impl Rolling {
 
 impl Content for Rolling {
     fn encode(&mut self, entry: u32, life: &mut ListsOf<'_>, out: &mut Vec<u8>) {
+        let times = self.times(entry);
         let state = self.state.get(entry);
         state[NEWEST].write(out);
         if let (Some(track), Some(trails)) = (&self.timed, &mut self.trails) {
             let trail = trails.get_mut(entry);
-            trail.encode(life, state[NEWEST] as i64, out, &mut |count, out| track.write_rows(state, count, out));
+            trail.encode(life, times, out, &mut |count, out| track.write_rows(state, count, out));
             trail.weigh(&mut self.trail_bytes);
             track.write_results(state, out);
         }
@@ -74,6 +87,7 @@ impl Content for Rolling {
         }
         self.runs.iter().for_each(|run| run.write(state, entry, out));
         self.latest.iter().for_each(|latest| latest.write(entry, out));
+        self.settle(entry, life.space);
     }
 
     fn decode(&mut self, entry: u32, mut bytes: &[u8], space: &Space) -> Result<(), StoreError> {
@@ -82,8 +96,27 @@ impl Content for Rolling {
         let state = self.state.get_mut(entry);
         if let (Some(track), Some(trails)) = (&mut self.timed, &mut self.trails) {
             let bound = newest.saturating_sub(track.keep().unwrap_or(0));
-            let (trail, rows) = Trail::decode(from, space, bound, &mut |count, from| track.read_rows(count, from))?;
-            track.restore(state, entry, &rows, from)?;
+            let mut block = |count: u32, from: &mut &[u8]| track.read_rows(count, from);
+            let start = *from;
+            // What is kept beside running results is made again from all rows.
+            let most = if track.is_plain() { 2 * self.rows_in_memory as usize } else { usize::MAX };
+            let mut read = Trail::decode(from, space, (bound, most), &mut block)?;
+            // Rows that were dropped from the store may be missing in windows that no tuple was expected in any more.
+            let is_whole = read.is_whole || newest >= space.frontier();
+            if !is_whole && !read.away.is_empty() {
+                *from = start;
+                read = Trail::decode(from, space, (bound, usize::MAX), &mut block)?;
+            }
+            let ListRead { trail, items, away, .. } = read;
+            if let Some(last) = away.last() {
+                state[NEWEST] = newest as u64;
+                let first = track.restore_long(state, newest, (&away, &items), from)?;
+                let mut recent = Recent::new(last.upto, first);
+                recent.open(track.opened());
+                self.recent.insert(entry, recent);
+            } else {
+                track.restore(state, entry, (&items, is_whole), from)?;
+            }
             let place = trails.get_mut(entry);
             place.clear(&mut self.trail_bytes);
             *place = trail;
@@ -92,7 +125,7 @@ impl Content for Rolling {
         if let Some(track) = &mut self.arrived {
             let count = u32::read(from).ok_or_else(damaged)?;
             let rows = track.read_rows(count, from).ok_or_else(damaged)?;
-            track.restore(state, entry, &rows, from)?;
+            track.restore(state, entry, (&rows, true), from)?;
         }
         if let Some(whole) = &mut self.whole {
             whole.read_back(state, entry, from).ok_or_else(damaged)?;

@@ -3,12 +3,16 @@
 use super::call::Row;
 use super::gather::Way;
 use super::latest::LatestWindow;
+use super::recent::{self, Recent};
 use super::run::RunWindow;
 use super::track::{Order, Track};
 use super::whole::Whole;
 use super::{CallSpec, Length, NEWEST, Overflow, ValueSpec, WindowSpec};
 use crate::store::{Slab, Trail, Words, prefetch};
 use crate::tuple::Arena;
+use hashbrown::HashMap;
+
+type Fixed = foldhash::fast::FixedState;
 
 #[derive(Clone, Copy, Debug)]
 enum Place {
@@ -35,6 +39,10 @@ pub struct Rolling {
     pub(super) trails: Option<Slab<Trail>>,
     /// What those take beside their own size, bytes.
     pub(super) trail_bytes: usize,
+    /// The keys of which only some rows are in memory.
+    pub(super) recent: HashMap<u32, Recent, Fixed>,
+    /// How many of the newest rows of a key are, at least.
+    pub(super) rows_in_memory: u64,
     /// The bytes of a row.
     row: Vec<u8>,
     calls: Vec<Place>,
@@ -116,6 +124,8 @@ impl Rolling {
             latest,
             trails: None,
             trail_bytes: 0,
+            recent: HashMap::default(),
+            rows_in_memory: recent::ROWS,
             row: Vec::new(),
             calls: places,
             lateness,
@@ -145,6 +155,9 @@ impl Rolling {
             trails.reach(entry);
             let trail = trails.get_mut(entry);
             trail.clear(&mut self.trail_bytes);
+            if !self.recent.is_empty() {
+                self.recent.remove(&entry);
+            }
         }
     }
 
@@ -202,6 +215,7 @@ impl Rolling {
         if let Some(track) = &mut self.arrived {
             track.begin(state, entry, time);
         }
+        self.note_opened(entry);
     }
 
     /// The answer of a call for the current row, which must hold the call's argument and flags by now. Text lives in
@@ -247,8 +261,9 @@ impl Rolling {
     pub fn commit(&mut self, entry: u32, time: i64, arguments: &[u64], flags: u64) {
         let row = Row { time, arguments, flags };
         let state = self.state.get_mut(entry);
+        let mut late = None;
         if let Some(track) = &mut self.timed {
-            let after = track.commit(state, entry, row);
+            let (cell, after) = track.commit(state, entry, row);
             if let Some(trails) = &mut self.trails {
                 let (newest, bytes) = (state[NEWEST] as i64, &mut self.row);
                 trails.get_mut(entry).insert(after, |first| {
@@ -256,6 +271,9 @@ impl Rolling {
                     track.write_newest(state, if first { 0 } else { newest }, bytes);
                     bytes
                 });
+                if after > 0 && !self.recent.is_empty() {
+                    late = Some((trails.get(entry).total() - 1 - u64::from(after), cell));
+                }
             }
         }
         if let Some(track) = &mut self.arrived {
@@ -267,6 +285,10 @@ impl Rolling {
         self.runs.iter_mut().for_each(|run| run.commit(state, entry, row));
         self.latest.iter_mut().for_each(|latest| latest.commit(entry, row));
         state[NEWEST] = time.max(state[NEWEST] as i64) as u64;
+        if let Some((number, cell)) = late {
+            self.shift(entry, number, cell);
+        }
+        self.note_opened(entry);
     }
 
     /// Leaves no trace of the current row.
@@ -274,5 +296,6 @@ impl Rolling {
     pub fn abort(&mut self, entry: u32) {
         let state = self.state.get_mut(entry);
         self.timed.iter_mut().chain(&mut self.arrived).for_each(|track| track.abort(state, entry));
+        self.note_opened(entry);
     }
 }

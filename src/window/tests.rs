@@ -395,7 +395,7 @@ fn large_values_that_cancel_leave_zero() {
 
 /// A store, and the chunks of one handle in it, committed at once.
 struct Kept {
-    space: Space,
+    space: Arc<Space>,
     lists: Lists,
     values: HashMap<u32, Vec<u8>>,
 }
@@ -405,7 +405,7 @@ impl Kept {
         let (sender, _) = mpsc::channel();
         let space = Space::open(Arc::new(MemoryStore::new()), 0, sender).unwrap();
         let place = space.handle("bolt", "windows", "", &[]).unwrap();
-        Kept { space, lists: Lists::new(place, i64::MAX), values: HashMap::new() }
+        Kept { space: Arc::new(space), lists: Lists::new(place, i64::MAX), values: HashMap::new() }
     }
 
     fn write(&mut self, rolling: &mut Rolling, entry: u32) {
@@ -443,11 +443,13 @@ proptest! {
     fn windows_that_were_away_answer_as_if_they_had_stayed(
         parts in prop::collection::vec((tuples(), 0u8..4), 1..8),
         mix in prop_oneof![Just(Mix::All), Just(Mix::WithoutQueues), Just(Mix::Plain)],
+        rows_in_memory in prop_oneof![Just(recent::ROWS), 0u64..6],
     ) {
         let (windows, calls) = (windows(), mixed(mix));
         let mut stayed = Rolling::new(&windows, &calls, &values(), LATENESS);
-        let mut away = Rolling::new(&windows, &calls, &values(), LATENESS).durable();
         let mut kept = Kept::new();
+        let mut away = Rolling::new(&windows, &calls, &values(), LATENESS).durable(kept.space.clone());
+        away.rows_in_memory = rows_in_memory;
         (0..2).for_each(|entry| { stayed.reset(entry); away.reset(entry) });
         let mut start = 0;
         for (rows, then) in parts {
