@@ -104,6 +104,8 @@
 //! - What has expired is not removed from the store by anyone: a value says when it expires, and RocksDB forgets it while
 //!   it compacts.
 //! - The running results of a window are stored with its rows, so that what is read back is the same to the last bit.
+//! - Of a long window only the newest rows and those at its far end are in memory, the others in segments: a cursor is a
+//!   block of the list that is read back when somebody walks there, so nothing else knows what is on disk.
 //! - Rows of a window that move to segments are chunks in a chain from the newest to the oldest, merged in tiers, with
 //!   the few newest rows in the value itself: RocksDB sees one small value for each changed key and epoch.
 //! - When all sources have ended, time moves behind the last event and then beyond all: windows close and joins complete,

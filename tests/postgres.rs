@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+mod windows;
+
 use DataType::{Bigint, Boolean, Double, Interval, Text, Timestamp};
 
 const SEED: u64 = 20_261_121;

@@ -41,7 +41,7 @@ pub struct Rolling {
     pub(super) trail_bytes: usize,
     /// The keys of which only some rows are in memory.
     pub(super) recent: HashMap<u32, Recent, Fixed>,
-    /// How many of the newest rows of a key are, at least.
+    /// How many of the newest rows of a key are, at least; one or more.
     pub(super) rows_in_memory: u64,
     /// The bytes of a row.
     row: Vec<u8>,
