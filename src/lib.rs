@@ -81,7 +81,8 @@
 //!
 //! - On the way of a tuple: no lock, no system call, no allocation in the steady state, no comparison of names, and one
 //!   read of the clock, at its end.
-//! - [`expr`], [`window`] and [`pattern`] never read a clock, a file or a thread.
+//! - [`expr`], [`window`] and [`pattern`] never read a clock, a file or a thread; rows of long windows that are on disk
+//!   come back to [`window`] through the [`store`], a chunk at a time.
 //! - [`executor::Executor::step`] never sleeps, spins or parks, and time reaches it through a [`time::Clock`]. The
 //!   thread around it decides how to wait; tests and file tests step it themselves.
 //! - A full channel never waits inside a call: what does not fit stays with the sender, and the pipeline reads nothing

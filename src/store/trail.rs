@@ -97,7 +97,7 @@ impl Bytes {
 }
 
 /// So many levels of items that are too old are kept before they are forgotten.
-const OLD: usize = 16;
+const OLD: usize = 3;
 
 /// A chunk as a part of its list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

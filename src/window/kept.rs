@@ -5,12 +5,12 @@
 //! Rows by time are a list in segments ([`Trail`]), so that a key with many rows costs as much as its new ones; rows by
 //! arrival are as few as the windows say and are written whole.
 
-use super::recent::Recent;
+use super::recent::{Recent, rows_in_memory};
 use super::{NEWEST, Rolling};
 use crate::store::{Approach, Codec, Content, Index, ListRead, ListsOf, Slab, Space, StoreError, Trail};
 use std::sync::Arc;
 
-/// The lists of a key, as steps towards them name them.
+/// The lists of a key, as steps towards them name them: that of rows by time, then those by arrival.
 const TIMED: u8 = 0;
 const ARRIVED: u8 = 1;
 
@@ -22,6 +22,7 @@ impl Rolling {
     /// The same windows, whose content can be written to a store.
     pub fn durable(mut self, space: Arc<Space>) -> Rolling {
         if let Some(track) = &mut self.timed {
+            self.rows_in_memory = rows_in_memory(space.budget_bytes(), track.row_bytes());
             track.lie_in(space);
             self.trails = Some(Slab::new());
         }
@@ -50,13 +51,15 @@ impl Rolling {
         self.settle(entry, life.space);
     }
 
-    /// The first step towards the rows by arrival.
-    fn approach_arrived(&self, entry: u32) -> Approach {
+    /// The first step towards the rows by arrival, from one list of them on.
+    fn approach_arrived(&self, entry: u32, from: u8) -> Approach {
         let state = self.state.get(entry);
-        match self.arrived.as_ref().and_then(|track| track.rows_from(state, track.arrived(state))) {
-            Some((item, left)) => Approach::Item { list: ARRIVED, item, left },
-            None => Approach::Near,
+        for (list, (_, track)) in (ARRIVED..).zip(&self.arrived).skip(usize::from(from - ARRIVED)) {
+            if let Some((item, left)) = track.rows_from(state, track.arrived(state)) {
+                return Approach::Item { list, item, left };
+            }
         }
+        Approach::Near
     }
 
     /// How long after its time a row may be read, microseconds.
@@ -76,7 +79,7 @@ impl Content for Rolling {
             trail.weigh(&mut self.trail_bytes);
             track.write_results(state, out);
         }
-        if let Some(track) = &self.arrived {
+        for (_, track) in &self.arrived {
             let rows = track.arrived(state);
             rows.write(out);
             track.write_rows(state, rows, out);
@@ -122,7 +125,7 @@ impl Content for Rolling {
             *place = trail;
             place.weigh(&mut self.trail_bytes);
         }
-        if let Some(track) = &mut self.arrived {
+        for (_, track) in &mut self.arrived {
             let count = u32::read(from).ok_or_else(damaged)?;
             let rows = track.read_rows(count, from).ok_or_else(damaged)?;
             track.restore(state, entry, (&rows, true), from)?;
@@ -149,7 +152,7 @@ impl Content for Rolling {
     }
 
     fn approach(&self, entry: u32, at: Approach) -> Approach {
-        let (timed, arrived) = (self.timed.as_ref().zip(self.trails.as_ref()), self.arrived.as_ref());
+        let timed = self.timed.as_ref().zip(self.trails.as_ref());
         match at {
             Approach::Far => {
                 self.prefetch_state(entry);
@@ -165,20 +168,21 @@ impl Content for Rolling {
                 let state = self.state.get(entry);
                 let by_time = timed.map(|(track, trails)| track.rows_from(state, trails.get(entry).rows_wanted()));
                 by_time.flatten().map_or_else(
-                    || self.approach_arrived(entry),
+                    || self.approach_arrived(entry, ARRIVED),
                     |(item, left)| Approach::Item { list: TIMED, item, left },
                 )
             }
             Approach::Item { list: TIMED, item, left } => {
                 match timed.and_then(|(track, _)| track.row_before(self.state.get(entry), item, left)) {
                     Some((item, left)) => Approach::Item { list: TIMED, item, left },
-                    None => self.approach_arrived(entry),
+                    None => self.approach_arrived(entry, ARRIVED),
                 }
             }
             Approach::Item { list, item, left } => {
-                match arrived.and_then(|track| track.row_before(self.state.get(entry), item, left)) {
+                let arrived = self.arrived.get(usize::from(list - ARRIVED));
+                match arrived.and_then(|(_, track)| track.row_before(self.state.get(entry), item, left)) {
                     Some((item, left)) => Approach::Item { list, item, left },
-                    None => Approach::Near,
+                    None => self.approach_arrived(entry, list + 1),
                 }
             }
             Approach::Near => Approach::Near,
@@ -187,13 +191,12 @@ impl Content for Rolling {
 
     fn used_bytes(&self, entries: usize) -> usize {
         let (bytes, _) = self.bytes();
-        let rows = [&self.timed, &self.arrived].map(|track| track.as_ref().map_or(0, |track| track.used_bytes()));
+        let tracks = self.timed.iter().chain(self.arrived.iter().map(|(_, track)| track));
         let trail = if self.trails.is_some() { size_of::<Trail>() } else { 0 };
         Index::bytes_of(entries)
             + entries * (bytes + trail + 8)
             + self.trail_bytes
-            + rows[0]
-            + rows[1]
+            + tracks.map(|track| track.used_bytes()).sum::<usize>()
             + self.latest.iter().map(|latest| latest.used_bytes()).sum::<usize>()
     }
 }

@@ -18,15 +18,21 @@ use super::Rolling;
 use super::track::Opened;
 use crate::store::{Space, Trail, lists};
 
-/// So many of the newest rows of a key are in memory.
+/// So many of the newest rows of a key are in memory, or fewer where those of [`KEYS`] keys would not fit into it.
 pub const ROWS: u64 = 1024;
+const KEYS: usize = 256;
 /// Rows behind the end of a window that stay for rows that come late.
 const MARGIN: u64 = 256;
+
+/// How many of the newest rows of a key are in memory, where state has so many bytes of it.
+pub fn rows_in_memory(budget_bytes: usize, row_bytes: usize) -> u64 {
+    (budget_bytes / KEYS / row_bytes.max(1)).clamp(1, ROWS as usize) as u64
+}
 
 /// The rows of a key that are in memory, if some are not.
 #[derive(Debug, Default)]
 pub struct Recent {
-    /// All rows from this number on are.
+    /// All rows of windows from this number on are.
     from: u64,
     /// The row of this number.
     row: u32,
@@ -88,7 +94,8 @@ impl Rolling {
         let oldest = total - u64::from(track.most(state)).min(total);
         if total - oldest > 2 * self.rows_in_memory {
             self.put_away(entry, space, (oldest, total));
-        } else if !self.recent.is_empty() {
+        } else if !self.recent.is_empty() && self.recent.get(&entry).is_some_and(|recent| recent.from <= oldest) {
+            // All rows of its windows are in memory.
             self.recent.remove(&entry);
         }
     }

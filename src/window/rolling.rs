@@ -17,7 +17,8 @@ type Fixed = foldhash::fast::FixedState;
 #[derive(Clone, Copy, Debug)]
 enum Place {
     Timed(usize),
-    Arrived(usize),
+    /// Which one, and which call of it.
+    Arrived(usize, usize),
     Whole(usize),
     /// Which one, and which call of it.
     Run(usize, usize),
@@ -31,7 +32,8 @@ enum Place {
 pub struct Rolling {
     pub(super) state: Words,
     pub(super) timed: Option<Track>,
-    pub(super) arrived: Option<Track>,
+    /// Rows in order of arrival: those that have none of some flags.
+    pub(super) arrived: Vec<(u64, Track)>,
     pub(super) whole: Option<Whole>,
     pub(super) runs: Vec<RunWindow>,
     pub(super) latest: Vec<LatestWindow>,
@@ -55,13 +57,13 @@ impl Rolling {
     pub fn new(windows: &[WindowSpec], calls: &[CallSpec], values: &[Vec<ValueSpec>], lateness: i64) -> Rolling {
         let mut places = vec![Place::Whole(0); calls.len()];
         let longest = windows.iter().filter_map(|w| if let Length::Time(l) = w.length { Some(l) } else { None }).max();
-        let of = |wanted: &dyn Fn(Length) -> Option<i64>| {
+        let of = |wanted: &dyn Fn(Length, &CallSpec) -> Option<i64>| {
             let mut lengths: Vec<(i64, bool)> = Vec::new();
             let mut specs = Vec::new();
             let mut numbers = Vec::new();
             for (number, call) in calls.iter().enumerate() {
                 let window = windows[call.window];
-                let Some(length) = wanted(window.length) else { continue };
+                let Some(length) = wanted(window.length, call) else { continue };
                 let key = (length, window.exclude_current);
                 let at = lengths.iter().position(|known| *known == key).unwrap_or_else(|| {
                     lengths.push(key);
@@ -74,21 +76,32 @@ impl Rolling {
         };
         let keep = longest.unwrap_or(0).saturating_add(lateness);
         let mut next = NEWEST + 1;
-        let mut track = |order: Order, (lengths, specs, numbers): (Vec<(i64, bool)>, Vec<CallSpec>, Vec<usize>)| {
-            if specs.is_empty() {
-                return None;
-            }
-            let (track, at) = Track::new(next, order, &lengths, &specs);
+        let by_time = |length, _: &CallSpec| if let Length::Time(length) = length { Some(length) } else { None };
+        let (lengths, specs, numbers) = of(&by_time);
+        let timed = (!specs.is_empty()).then(|| {
+            let (track, at) = Track::new(next, Order::Time(keep), &lengths, &specs);
             next = track.end();
-            for (number, at) in numbers.into_iter().zip(at) {
-                places[number] = if order == Order::Arrival { Place::Arrived(at) } else { Place::Timed(at) };
-            }
-            Some(track)
-        };
-        let timed = track(Order::Time(keep), of(&|l| if let Length::Time(l) = l { Some(l) } else { None }));
-        let rows = |l| if let Length::Rows(n) = l { Some(i64::try_from(n).unwrap_or(i64::MAX)) } else { None };
-        let arrived = track(Order::Arrival, of(&rows));
-        let (_, specs, numbers) = of(&|l| (l == Length::All).then_some(0));
+            numbers.into_iter().zip(at).for_each(|(number, at)| places[number] = Place::Timed(at));
+            track
+        });
+        // By arrival, rows of one input are not among those of others.
+        let is_by_rows = |call: &&CallSpec| matches!(windows[call.window].length, Length::Rows(_));
+        let mut inputs: Vec<Option<u8>> = calls.iter().filter(is_by_rows).map(|call| call.foreign).collect();
+        inputs.sort_unstable();
+        inputs.dedup();
+        let mut arrived = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            let (lengths, specs, numbers) = of(&|length, call| match length {
+                Length::Rows(rows) if call.foreign == input => Some(i64::try_from(rows).unwrap_or(i64::MAX)),
+                _ => None,
+            });
+            let (track, at) = Track::new(next, Order::Arrival, &lengths, &specs);
+            next = track.end();
+            let track_at = arrived.len();
+            numbers.into_iter().zip(at).for_each(|(number, at)| places[number] = Place::Arrived(track_at, at));
+            arrived.push((input.map_or(0, |flag| 1 << flag), track));
+        }
+        let (_, specs, numbers) = of(&|length, _| (length == Length::All).then_some(0));
         let exclude: Vec<bool> = numbers.iter().map(|n| windows[calls[*n].window].exclude_current).collect();
         for (at, number) in numbers.into_iter().enumerate() {
             places[number] = Place::Whole(at);
@@ -135,16 +148,16 @@ impl Rolling {
     /// Bytes of state for a key, and for each row that is kept in windows of time and of rows; what `distinct`, least
     /// and greatest values and texts take comes on top.
     pub fn bytes(&self) -> (usize, [Option<usize>; 2]) {
-        (self.state.stride() * 8, [&self.timed, &self.arrived].map(|track| track.as_ref().map(Track::row_bytes)))
+        let arrived = self.arrived.iter().map(|(_, track)| track.row_bytes()).max();
+        (self.state.stride() * 8, [self.timed.as_ref().map(Track::row_bytes), arrived])
     }
 
     /// Makes the state of a key empty: for a new entry, an expired one, and one that was freed.
     pub fn reset(&mut self, entry: u32) {
         self.state.reach(entry);
         let state = self.state.get_mut(entry);
-        for track in self.timed.iter_mut().chain(&mut self.arrived) {
-            track.reset(state, entry);
-        }
+        self.timed.iter_mut().for_each(|track| track.reset(state, entry));
+        self.arrived.iter_mut().for_each(|(_, track)| track.reset(state, entry));
         if let Some(whole) = &mut self.whole {
             whole.reset(state, entry);
         }
@@ -183,7 +196,8 @@ impl Rolling {
     pub fn prefetch_rows(&self, entry: u32) {
         if self.state.has(entry) {
             let state = self.state.get(entry);
-            self.timed.iter().chain(&self.arrived).for_each(|track| track.prefetch_rows(state));
+            self.timed.iter().for_each(|track| track.prefetch_rows(state));
+            self.arrived.iter().for_each(|(_, track)| track.prefetch_rows(state));
             if let Some(trails) = self.trails.as_ref().filter(|trails| trails.has(entry)) {
                 trails.get(entry).prefetch_more();
             }
@@ -195,7 +209,8 @@ impl Rolling {
     pub fn prefetch_next(&self, entry: u32, time: i64) {
         if self.state.has(entry) {
             let state = self.state.get(entry);
-            self.timed.iter().chain(&self.arrived).for_each(|track| track.prefetch_next(state, time));
+            self.timed.iter().for_each(|track| track.prefetch_next(state, time));
+            self.arrived.iter().for_each(|(_, track)| track.prefetch_next(state, time));
         }
     }
 
@@ -212,9 +227,7 @@ impl Rolling {
         if let Some(track) = &mut self.timed {
             track.begin(state, entry, time);
         }
-        if let Some(track) = &mut self.arrived {
-            track.begin(state, entry, time);
-        }
+        self.arrived.iter_mut().for_each(|(_, track)| track.begin(state, entry, time));
         self.note_opened(entry);
     }
 
@@ -235,11 +248,10 @@ impl Rolling {
     ) -> Result<Option<u64>, Overflow> {
         let row = Row { time, arguments, flags };
         let state = self.state.get(entry);
-        match (self.calls[call], &self.timed, &self.arrived, &self.whole) {
-            (Place::Timed(at), Some(track), _, _) | (Place::Arrived(at), _, Some(track), _) => {
-                track.read(at, state, entry, row, arena)
-            }
-            (Place::Whole(at), _, _, Some(whole)) => whole.read(at, state, entry, row, arena),
+        match (self.calls[call], &self.timed, &self.whole) {
+            (Place::Timed(at), Some(track), _) => track.read(at, state, entry, row, arena),
+            (Place::Arrived(of, at), ..) => self.arrived[of].1.read(at, state, entry, row, arena),
+            (Place::Whole(at), _, Some(whole)) => whole.read(at, state, entry, row, arena),
             (Place::Run(of, at), ..) => self.runs[of].read(at, state, entry, row, arena),
             (Place::Latest(of, at), ..) => self.latest[of].read(at, entry, row, arena),
             _ => Ok(None),
@@ -250,8 +262,9 @@ impl Rolling {
     #[inline]
     pub fn rows(&self, call: usize, entry: u32) -> u32 {
         let state = self.state.get(entry);
-        match (self.calls[call], &self.timed, &self.arrived) {
-            (Place::Timed(at), Some(track), _) | (Place::Arrived(at), _, Some(track)) => track.rows(at, state),
+        match (self.calls[call], &self.timed) {
+            (Place::Timed(at), Some(track)) => track.rows(at, state),
+            (Place::Arrived(of, at), _) => self.arrived[of].1.rows(at, state),
             _ => 0,
         }
     }
@@ -276,7 +289,7 @@ impl Rolling {
                 }
             }
         }
-        if let Some(track) = &mut self.arrived {
+        for (_, track) in self.arrived.iter_mut().filter(|(foreign, _)| flags & foreign == 0) {
             track.commit(state, entry, row);
         }
         if let Some(whole) = &mut self.whole {
@@ -295,7 +308,8 @@ impl Rolling {
     #[cold]
     pub fn abort(&mut self, entry: u32) {
         let state = self.state.get_mut(entry);
-        self.timed.iter_mut().chain(&mut self.arrived).for_each(|track| track.abort(state, entry));
+        self.timed.iter_mut().for_each(|track| track.abort(state, entry));
+        self.arrived.iter_mut().for_each(|(_, track)| track.abort(state, entry));
         self.note_opened(entry);
     }
 }

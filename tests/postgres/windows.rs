@@ -227,7 +227,7 @@ fn rolling_windows_mean_what_they_mean_in_postgresql() {
         topology.push_str(&out("a"));
         let folder = Folder::new();
         folder.file("t.toml", topology).file("r.ndjson", lines(&rows));
-        folder.run(&["run", "t.toml"]).good();
+        folder.run(&["run", "t.toml", "--format", "json"]).good();
         let question = format!("select r.id, {} from r{laterals}", columns.join(", "));
         let theirs = asked(&server, &format!("drop table if exists r;\n{}", table("r", &rows)), &question);
         let compared = compare(&format!("rows {number}"), &["id"], &folder.read("a.out.ndjson"), &theirs);
@@ -273,7 +273,7 @@ fn windows_that_close_mean_what_they_mean_in_postgresql() {
         }
         let folder = Folder::new();
         folder.file("t.toml", topology).file("r.ndjson", lines(&rows));
-        folder.run(&["run", "t.toml"]).good();
+        folder.run(&["run", "t.toml", "--format", "json"]).good();
         let mut sql = format!("drop table if exists r;\n{}", table("r", &rows));
         for (name, _, from) in CLOSING {
             let question = format!(
@@ -324,7 +324,7 @@ fn joins_mean_what_they_mean_in_postgresql() {
     }
     let folder = Folder::new();
     folder.file("t.toml", topology).file("z.ndjson", lines(&left)).file("ra.ndjson", lines(&right));
-    folder.run(&["run", "t.toml"]).good();
+    folder.run(&["run", "t.toml", "--format", "json"]).good();
     let mut sql = format!("{}{}", table("z", &left), table("ra", &right));
     for (name, _, join) in JOINS {
         let question = format!("select l.id, r.id as other, l.i + r.i as sum, r.s as word from z l {join}");
@@ -362,7 +362,7 @@ fn a_window_of_thousands_of_rows_means_what_it_means_in_postgresql() {
             );
         }
         folder.file("t.toml", topology.replace(".out.ndjson", &format!(".{upto}.ndjson")));
-        folder.run(&["run", "t.toml", "--data-dir", "data"]).good();
+        folder.run(&["run", "t.toml", "--format", "json", "--data-dir", "data"]).good();
         for ((name, _), ours) in bolts.iter().zip(&mut ours) {
             ours.push_str(&folder.read(&format!("{name}.{upto}.ndjson")));
         }

@@ -20,7 +20,7 @@ struct Kept {
 impl Kept {
     fn new() -> Kept {
         let (sender, _) = mpsc::channel();
-        let space = Space::open(Arc::new(MemoryStore::new()), 0, sender).unwrap();
+        let space = Space::open(Arc::new(MemoryStore::new()), 1 << 30, sender).unwrap();
         let place = space.handle("bolt", "windows", "", &[]).unwrap();
         Kept {
             space: Arc::new(space),
@@ -202,7 +202,7 @@ proptest! {
         rows in busy(),
         mix in prop_oneof![Just(Mix::All), Just(Mix::WithoutQueues), Just(Mix::Plain)],
         in_order in prop::option::of(any::<bool>()),
-        rows_in_memory in 1u64..5,
+        rows_in_memory in prop_oneof![2 => 1u64..5, 1 => 5u64..50],
     ) {
         let windows = long_windows();
         let mut calls = mixed(mix, windows.len());
