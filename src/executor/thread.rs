@@ -40,7 +40,7 @@ pub struct Control {
     pub finish: AtomicBool,
     /// How many executors have come to their end.
     pub ended: AtomicUsize,
-    /// What changes whenever an executor has done something, and where it sleeps.
+    /// What changes whenever an executor has done something that an epoch must end for, and where it sleeps.
     pub executors: Mutex<Vec<(Arc<Seen>, Arc<Parker>)>>,
     /// Number of the snapshot that is asked for.
     pub snapshot: AtomicU64,
@@ -51,7 +51,7 @@ pub struct Control {
 /// What the coordinator sees of an executor.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// Another number whenever it has done something.
+    /// Another number whenever it has done something that an epoch must end for.
     pub moved: AtomicU64,
     /// The last durable epoch that its bolts have heard of.
     pub durable: AtomicU64,
@@ -64,7 +64,7 @@ impl Control {
         *self.executors.lock().unwrap_or_else(PoisonError::into_inner) = known.collect();
     }
 
-    /// A number that changes whenever an executor has done something.
+    /// A number that changes whenever an executor has done something that an epoch must end for.
     pub fn moved_sum(&self) -> u64 {
         let executors = self.executors.lock().unwrap_or_else(PoisonError::into_inner);
         executors.iter().map(|(seen, _)| seen.moved.load(Ordering::Relaxed)).sum()
@@ -145,6 +145,8 @@ pub struct Executor {
     /// When the last step began, and whether it did something and is still to be accounted for.
     began: u64,
     busy: bool,
+    /// Whether it did something that an epoch must end for.
+    worked: bool,
     /// The task (by pipeline) whose bolt was the first to be refused by the outside.
     refused: Option<(usize, usize)>,
     /// The pipeline that was stepped last.
@@ -184,6 +186,7 @@ impl Executor {
             flushed: true,
             began: 0,
             busy: false,
+            worked: false,
             refused: None,
             at: 0,
             again: 0,
@@ -205,6 +208,7 @@ impl Executor {
         self.account(now);
         self.obey()?;
         let (mut some, mut ended, mut due) = (false, true, None::<u64>);
+        self.worked = false;
         let (mut failed, mut broken, mut stale) = (None, false, false);
         for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
             self.at = p;
@@ -213,6 +217,7 @@ impl Executor {
             }
             let stepped = pipeline.step(now);
             broken |= std::mem::take(&mut pipeline.program.broken);
+            self.worked |= pipeline.take_worked();
             match stepped {
                 Ok(Progress::Some) => (some, ended, stale) = (true, false, true),
                 Ok(Progress::None(at)) => {
@@ -241,7 +246,7 @@ impl Executor {
         if some {
             self.flushed = false;
             self.busy = true;
-            if self.space.is_some() {
+            if self.worked && self.space.is_some() {
                 // Relaxed: the coordinator only asks whether it is another number than before.
                 let moved = self.seen.moved.load(Ordering::Relaxed);
                 self.seen.moved.store(moved + 1, Ordering::Relaxed);
@@ -428,7 +433,8 @@ impl Executor {
                     self.pause(empty, None);
                 }
                 Progress::Some => {
-                    empty = 0;
+                    // Who has only heard how far time is, or passed a barrier on, is soon asleep again.
+                    empty = if self.worked { 0 } else { empty };
                     self.wake_others();
                 }
                 Progress::None(due) => {

@@ -156,6 +156,7 @@ impl Pipeline {
             return;
         }
         let first: Vec<Reject> = split.rejects.drain(..count).collect();
+        self.worked = true;
         let time = self.inputs[n].time_of_reject(self.clock.wall_micros());
         for reject in first {
             let Source::Split(split) = &mut self.inputs[n].source else { return };
