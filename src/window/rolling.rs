@@ -96,6 +96,7 @@ impl Rolling {
                 _ => None,
             });
             let (track, at) = Track::new(next, Order::Arrival, &lengths, &specs);
+            let track = if input.is_some() { track.of_one_input() } else { track };
             next = track.end();
             let track_at = arrived.len();
             numbers.into_iter().zip(at).for_each(|(number, at)| places[number] = Place::Arrived(track_at, at));

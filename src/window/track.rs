@@ -105,6 +105,8 @@ pub struct Track {
     texts: Texts,
     /// The row that the current one comes after.
     end: u32,
+    /// By arrival: whether a row makes the windows ready for the next one, which may be one that does not come here.
+    of_one_input: bool,
     /// Whether windows were moved for the current row.
     moved: bool,
     /// Whether one of them was emptied at once.
@@ -183,6 +185,7 @@ impl Track {
             side_count,
             texts: Texts::default(),
             end: NIL,
+            of_one_input: false,
             moved: false,
             emptied: false,
             lateness: match order {
@@ -192,6 +195,13 @@ impl Track {
             away: away::Away::default(),
         };
         (track, places)
+    }
+
+    /// The same by arrival, for rows of one of several inputs: windows stand as the next row finds them, whatever others
+    /// come before it.
+    pub fn of_one_input(mut self) -> Track {
+        self.of_one_input = true;
+        self
     }
 
     /// The place after its words in the state of a key.
@@ -272,7 +282,9 @@ impl Track {
         if self.order != Order::Arrival && time < state[NEWEST] as i64 {
             return self.go_back(state, entry, time);
         }
-        self.advance(state, entry, time);
+        if !self.of_one_input {
+            self.advance(state, entry, time);
+        }
     }
 
     /// Takes out of the windows what has left them at `time`, the newest.
@@ -354,6 +366,9 @@ impl Track {
             state[self.links] = pair(if end == NIL { cell } else { head }, tail);
             after = self.count_after(cell, tail);
             self.go_forward(state, entry, cell);
+        }
+        if self.of_one_input {
+            self.advance(state, entry, row.time);
         }
         self.trim(state, row.time);
         (cell, after)

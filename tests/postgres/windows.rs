@@ -6,9 +6,6 @@ use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Midnight of the first day of 2024, seconds.
-const START: i64 = 1_704_067_200;
-
 /// The columns of a stream, as SQL declares them.
 const COLUMNS: &str = "id bigint, k text, w timestamp, i bigint, x float8, s text, b boolean";
 

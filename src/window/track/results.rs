@@ -49,7 +49,8 @@ impl Track {
                 }
                 None if counts => call.method.change(&mut state[call.at..], value, call.spec.ty, 1),
                 Some(Side::Values(values)) if counts => {
-                    if values.add(call.given(value, &self.texts)) {
+                    let is_new = values.add(call.given(value, &self.texts));
+                    if is_new {
                         call.method.change(&mut state[call.at..], value, call.spec.ty, 1);
                     }
                 }
