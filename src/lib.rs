@@ -118,6 +118,8 @@
 //!   feed's own silence allows is late.
 //! - Each epoch knows how far time was in every task with state. Where a source was idle that is further than what the
 //!   sources promise at the next start, and what has closed stays closed.
+//! - A bolt that lets a row out with an earlier time than it is (a match that had to wait) holds time back for what is
+//!   behind it ([`component::Bolt::holds_back`]), as far as that row, so that it is late nowhere.
 //! - In a pattern a row that a next step behind the same arrow can take is not passed over.
 //! - Positions of splits name records, and rejected records are followed in the order of their positions among the
 //!   tuples: so an epoch may end between any two records, also in the middle of a run.

@@ -125,7 +125,8 @@ pub(super) fn time() -> Topic {
              its end less a microsecond, a match the time of its last row, an absence its deadline, a joined row the later side.",
             "How far time is (the watermark) is the least of what the sources promise: each that no later row lies more than \
              `disorder` (\"0s\") behind its newest. Windows close, timers fire and absences are certain when it has passed them, \
-             in order, before the tuple that moved it; a row that is further back than a bolt allows leaves on `.late`.",
+             in order, before the tuple that moved it; a row that is further back than a bolt allows leaves on `.late`. \
+             A match that is found and has to wait holds time back for what stands behind its bolt, so that it is not late there.",
             "A source that says nothing holds time back, until it has been silent for its `idle`. From then on it holds nobody \
              back, and while no other source does, time goes on with the clock, `idle` behind: with `idle = \"10s\"` a minute of \
              silence is noticed 70 seconds after the last row. Where records have the time of their arrival it goes on at once. \
@@ -134,7 +135,7 @@ pub(super) fn time() -> Topic {
              silence would prove does not happen. A drain (SIGTERM) or a crash ends nothing: open windows, matches and timers \
              are there at the next start, and what has closed stays closed.",
             "A bolt takes rows as they arrive, and a late one is judged at the time its key has come to. `order = \"time\"` \
-             (aggregate) takes them by time, each as soon as no earlier one can come. Finite sources (`file`) are read in step by \
+             (aggregate, pattern, rules, join) takes them by time, each as soon as no earlier one can come. Finite sources (`file`) are read in step by \
              time, so that a replay is repeatable either way. In tests all of it runs on a virtual clock.",
         ])
         .example(

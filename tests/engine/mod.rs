@@ -7,6 +7,7 @@ mod barriers;
 mod drain;
 mod errors;
 mod groupings;
+mod holds;
 mod kinds;
 mod order;
 mod plans;

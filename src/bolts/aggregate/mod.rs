@@ -14,7 +14,7 @@ mod tests;
 mod windows;
 mod work;
 
-use super::in_order::InOrder;
+use super::in_order::{InOrder, ORDER, ordered};
 use super::{FOREVER, columns};
 use crate::component::{
     Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ColumnSource, ComponentError, InputStream, Inputs, Key, Keyed,
@@ -56,10 +56,7 @@ const OPTIONS: &[OptionSpec] = &[
         "at",
         "of several inputs the one for each row of which a row leaves; aggregates look at the others as well: count(s.*), last(s.x)",
     ),
-    OptionSpec::optional(
-        "order",
-        "\"time\": rows are taken by event time, at equal times in the order of `from`, each when no earlier one can come; else as they arrive",
-    ),
+    ORDER,
 ];
 
 impl BoltFactory for Aggregate {
@@ -144,9 +141,7 @@ fill = "null"
     }
 
     fn check(&self, check: &BoltCheck<'_>) -> Option<Box<dyn BoltPlan>> {
-        let ordered = check.options.choice("order", &["time"]).is_some();
-        let types = |input: &InputStream| input.columns.iter().map(|column| column.ty).collect();
-        let ordered = ordered.then(|| check.inputs.iter().map(types).collect());
+        let ordered = ordered(check);
         match windows::declared(check) {
             Some(AllDeclared { own: Declared::Open(own), named, values }) => {
                 Some(Box::new(InOrder::plan(plan(check, own, &named, values)?, ordered)))

@@ -48,6 +48,7 @@ impl Pipeline {
 
     pub(super) fn fire(&mut self, due: u64) {
         loop {
+            self.program.lift();
             self.scratch.clear();
             let (frame, _) = self.scratch.push();
             frame.set_due(due);
