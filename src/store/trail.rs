@@ -14,6 +14,8 @@
 //! epoch, each is a miss of the cache, and asking for chains of them ahead of time still cost as much as all the rest of
 //! an entry. Only merging, and an item that came late, look items up again.
 //!
+//! A list of very many chunks has an [`index`] of them now and then, so that it is known without a look at each.
+//!
 //! Source of the merging: tiered compaction of log-structured merge trees.
 
 use super::backend::StoreError;
@@ -23,6 +25,7 @@ use super::lists::{self, ChunkHead, Pointer};
 use super::slab::prefetch_value;
 use super::space::Space;
 
+mod index;
 #[cfg(test)]
 mod tests;
 
@@ -127,12 +130,21 @@ struct Level {
     held: u32,
     /// Whether its items may have left memory.
     passed: bool,
+    /// The index that comes after it, if there is one.
+    index: Pointer,
+    /// Number of chunks since the last index, this one included.
+    since: u16,
 }
 
 impl Level {
-    /// Items of the chunk before its newer end that do not count.
-    fn passed_over(&self) -> u32 {
-        self.held - self.chunk.items
+    /// Where the list goes on that ends with this level.
+    fn end(&self) -> Pointer {
+        if self.index == Pointer::NONE { self.chunk.pointer } else { self.index }
+    }
+
+    /// Items of the chunk before its newer end that do not count, if it is the end.
+    fn replaced(&self) -> u32 {
+        if self.index == Pointer::NONE { self.held - self.chunk.items } else { 0 }
     }
 
     /// Its size, roughly: chunks of the same class are of one size.
@@ -200,6 +212,7 @@ impl Trail {
             if top.chunk.items > again {
                 top.chunk.items -= again;
                 top.chunk.upto -= u64::from(again);
+                top.index = Pointer::NONE;
                 break;
             }
             again -= top.chunk.items;
@@ -252,11 +265,11 @@ impl Trail {
     }
 
     fn head(&self) -> Pointer {
-        self.levels.last().map_or(Pointer::NONE, |level| level.chunk.pointer)
+        self.levels.last().map_or(Pointer::NONE, Level::end)
     }
 
     fn passed_over(&self) -> u32 {
-        self.levels.last().map_or(0, Level::passed_over)
+        self.levels.last().map_or(0, Level::replaced)
     }
 
     /// Number of the item after the newest.
@@ -366,12 +379,16 @@ impl Trail {
                     *base = upto - u64::from(written);
                 }
             }
-            let previous = levels.last().map_or(Pointer::NONE, |level| level.chunk.pointer);
-            let replaced = levels.last().map_or(0, Level::passed_over);
+            let previous = levels.last().map_or(Pointer::NONE, Level::end);
+            let replaced = levels.last().map_or(0, Level::replaced);
             ChunkHead { previous, items: written, replaced, newest }
         });
         let chunk = Chunked { pointer, items: written, upto, newest };
-        self.levels.push(Level { chunk, held: written, passed: false });
+        push(&mut self.levels, chunk, (written, false));
+        let index = index::write(&self.levels, life);
+        if let Some(last) = self.levels.last_mut() {
+            last.index = index;
+        }
         self.fresh = 0;
         self.bytes.clear();
     }
@@ -395,42 +412,68 @@ impl Trail {
         let mut blocks = vec![block(fresh, from).ok_or_else(damaged)?];
         let mut bytes = Bytes::default();
         bytes.push(&before[..before.len() - from.len()]);
-        let (mut levels, mut away, mut read) = (Vec::new(), 0, fresh as usize);
-        let mut is_whole = true;
-        while pointer != Pointer::NONE {
-            let is_near = read <= most;
-            let found = if is_near { lists::read(space, pointer)? } else { lists::read_head(space, pointer)? };
-            let Some(lists::Chunk { previous, items, replaced, newest, payload }) = found else {
-                is_whole = false;
-                break;
+        // Newest first; of chunks that an index names it says how much of them counts.
+        let (mut found, mut away, mut read) = (Vec::new(), 0, fresh as usize);
+        let (mut named, mut is_whole) = (Vec::new().into_iter(), true);
+        loop {
+            let (mut chunk, mut held) = match named.next() {
+                Some(named) => named,
+                None if pointer == Pointer::NONE => break,
+                None => (Chunked { pointer, items: 0, upto: 0, newest: i64::MAX }, 0),
             };
-            if newest < bound {
+            let (is_near, is_named) = (read <= most, held > 0);
+            let mut rows = Vec::new();
+            if is_near || !is_named {
+                let next = if is_near { lists::read } else { lists::read_head };
+                let Some(mut it) = next(space, chunk.pointer)? else {
+                    is_whole = false;
+                    break;
+                };
+                if !is_named {
+                    if it.items == 0 && !is_near && it.newest >= bound {
+                        let Some(whole) = lists::read(space, chunk.pointer)? else {
+                            is_whole = false;
+                            break;
+                        };
+                        it = whole;
+                    }
+                    (held, chunk.newest) = (it.items, it.newest);
+                    chunk.items = held - passed_over.min(held);
+                    (pointer, passed_over) = (it.previous, it.replaced);
+                }
+                if held == 0 && chunk.newest >= bound {
+                    named = index::read(&it.payload).ok_or_else(damaged)?.into_iter();
+                    continue;
+                }
+                if is_near && chunk.newest >= bound {
+                    rows = block(held, &mut &it.payload[..]).ok_or_else(damaged)?;
+                    rows.truncate(chunk.items as usize);
+                }
+            }
+            if chunk.newest < bound {
                 break;
             }
-            let held = items;
-            let items = held - passed_over.min(held);
-            let chunk = Chunked { pointer, items, upto: 0, newest };
-            if is_near {
-                let mut rows = block(held, &mut &payload[..]).ok_or_else(damaged)?;
-                rows.truncate(items as usize);
-                read += rows.len();
-                blocks.push(rows);
-            } else {
-                away += 1;
-            }
-            levels.push(Level { chunk, held, passed: !is_near });
-            (pointer, passed_over) = (previous, replaced);
+            away += usize::from(!is_near);
+            read += rows.len();
+            blocks.push(rows);
+            found.push((chunk, (held, !is_near)));
         }
-        levels.reverse();
-        let mut upto = 0;
-        for level in &mut levels {
-            upto += u64::from(level.chunk.items);
-            level.chunk.upto = upto;
+        let (mut levels, mut upto) = (Vec::with_capacity(found.len()), 0);
+        for (mut chunk, of) in found.into_iter().rev() {
+            upto += u64::from(chunk.items);
+            chunk.upto = upto;
+            push(&mut levels, chunk, of);
         }
-        let away = levels[..away].iter().map(|level| level.chunk).collect();
+        let away = levels[..away].iter().map(|level: &Level| level.chunk).collect();
         let trail = Trail { fresh, levels, base: 0, stale: false, weighed: 0, bytes };
         Ok(ListRead { trail, items: blocks.into_iter().rev().flatten().collect(), away, is_whole })
     }
+}
+
+/// Appends a chunk that holds so many items, and may have been passed.
+fn push(levels: &mut Vec<Level>, chunk: Chunked, (held, passed): (u32, bool)) {
+    let since = levels.last().map_or(1, |last| if last.index == Pointer::NONE { last.since + 1 } else { 1 });
+    levels.push(Level { chunk, held, passed, index: Pointer::NONE, since: since.min(index::EVERY) });
 }
 
 /// A list that was read.

@@ -7,7 +7,9 @@
 
 use super::recent::{Recent, rows_in_memory};
 use super::{NEWEST, Rolling};
-use crate::store::{Approach, Codec, Content, Index, ListRead, ListsOf, Slab, Space, StoreError, Trail};
+use crate::store::{
+    Approach, Chunked, Codec, Content, Index, ListRead, ListsOf, Slab, Space, StoreError, Trail, lists,
+};
 use std::sync::Arc;
 
 /// The lists of a key, as steps towards them name them: that of rows by time, then those by arrival.
@@ -62,6 +64,49 @@ impl Rolling {
         Approach::Near
     }
 
+    /// Fills the rows by time of a key, which is empty, with what was written.
+    fn decode_timed(&mut self, entry: u32, newest: i64, from: &mut &[u8], space: &Space) -> Result<(), StoreError> {
+        let (Some(track), Some(trails)) = (&mut self.timed, &mut self.trails) else { return Ok(()) };
+        let bound = newest.saturating_sub(track.keep().unwrap_or(0));
+        let mut block = |count: u32, from: &mut &[u8]| track.read_rows(count, from);
+        let most = 2 * self.rows_in_memory as usize;
+        let ListRead { trail, items, away, is_whole } = Trail::decode(from, space, (bound, most), &mut block)?;
+        // Rows that were dropped from the store may be missing in windows that no tuple was expected in any more.
+        let mut is_whole = is_whole || newest >= space.frontier();
+        let place = trails.get_mut(entry);
+        place.clear(&mut self.trail_bytes);
+        *place = trail;
+        place.weigh(&mut self.trail_bytes);
+        if let (Some(last), true) = (away.last(), is_whole && track.is_plain()) {
+            let state = self.state.get_mut(entry);
+            state[NEWEST] = newest as u64;
+            let first = track.restore_long(state, newest, (&away, &items), from)?;
+            let mut recent = Recent::new(last.upto, first);
+            recent.open(track.opened());
+            self.recent.insert(entry, recent);
+            return Ok(());
+        }
+        // What is kept beside running results is made again from all rows.
+        for chunk in away {
+            is_whole &= self.take_again(entry, chunk, space)?;
+        }
+        let Some(track) = &mut self.timed else { return Ok(()) };
+        track.restore(self.state.get_mut(entry), entry, (&items, is_whole), from)?;
+        self.note_opened(entry);
+        Ok(())
+    }
+
+    /// The rows of a chunk, which come after those of a key, are taken once more; whether they are there.
+    fn take_again(&mut self, entry: u32, chunk: Chunked, space: &Space) -> Result<bool, StoreError> {
+        let Some(track) = &mut self.timed else { return Ok(false) };
+        let Some(found) = lists::read(space, chunk.pointer)? else { return Ok(false) };
+        let rows = track.read_rows(chunk.items, &mut &found.payload[..]).ok_or_else(damaged)?;
+        track.replay(self.state.get_mut(entry), entry, &rows);
+        self.note_opened(entry);
+        self.settle_upto(entry, chunk.upto, space);
+        Ok(true)
+    }
+
     /// How long after its time a row may be read, microseconds.
     pub fn keep(&self) -> i64 {
         self.timed.as_ref().and_then(|track| track.keep()).unwrap_or(0)
@@ -96,35 +141,8 @@ impl Content for Rolling {
     fn decode(&mut self, entry: u32, mut bytes: &[u8], space: &Space) -> Result<(), StoreError> {
         let from = &mut bytes;
         let newest = i64::read(from).ok_or_else(damaged)?;
+        self.decode_timed(entry, newest, from, space)?;
         let state = self.state.get_mut(entry);
-        if let (Some(track), Some(trails)) = (&mut self.timed, &mut self.trails) {
-            let bound = newest.saturating_sub(track.keep().unwrap_or(0));
-            let mut block = |count: u32, from: &mut &[u8]| track.read_rows(count, from);
-            let start = *from;
-            // What is kept beside running results is made again from all rows.
-            let most = if track.is_plain() { 2 * self.rows_in_memory as usize } else { usize::MAX };
-            let mut read = Trail::decode(from, space, (bound, most), &mut block)?;
-            // Rows that were dropped from the store may be missing in windows that no tuple was expected in any more.
-            let is_whole = read.is_whole || newest >= space.frontier();
-            if !is_whole && !read.away.is_empty() {
-                *from = start;
-                read = Trail::decode(from, space, (bound, usize::MAX), &mut block)?;
-            }
-            let ListRead { trail, items, away, .. } = read;
-            if let Some(last) = away.last() {
-                state[NEWEST] = newest as u64;
-                let first = track.restore_long(state, newest, (&away, &items), from)?;
-                let mut recent = Recent::new(last.upto, first);
-                recent.open(track.opened());
-                self.recent.insert(entry, recent);
-            } else {
-                track.restore(state, entry, (&items, is_whole), from)?;
-            }
-            let place = trails.get_mut(entry);
-            place.clear(&mut self.trail_bytes);
-            *place = trail;
-            place.weigh(&mut self.trail_bytes);
-        }
         for (_, track) in &mut self.arrived {
             let count = u32::read(from).ok_or_else(damaged)?;
             let rows = track.read_rows(count, from).ok_or_else(damaged)?;

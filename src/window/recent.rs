@@ -89,8 +89,16 @@ impl Rolling {
     /// Rows of a key that nobody looks at before long leave memory, if they can be read back.
     #[inline]
     pub(super) fn settle(&mut self, entry: u32, space: &Space) {
-        let (Some(track), Some(trails)) = (&self.timed, &self.trails) else { return };
-        let (state, total) = (self.state.get(entry), trails.get(entry).total());
+        if let Some(trails) = &self.trails {
+            self.settle_upto(entry, trails.get(entry).total(), space);
+        }
+    }
+
+    /// The same where the newest row of the list is the one before number `total`.
+    #[inline]
+    pub(super) fn settle_upto(&mut self, entry: u32, total: u64, space: &Space) {
+        let Some(track) = &self.timed else { return };
+        let state = self.state.get(entry);
         let oldest = total - u64::from(track.most(state)).min(total);
         if total - oldest > 2 * self.rows_in_memory {
             self.put_away(entry, space, (oldest, total));

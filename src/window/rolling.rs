@@ -157,7 +157,11 @@ impl Rolling {
     pub fn reset(&mut self, entry: u32) {
         self.state.reach(entry);
         let state = self.state.get_mut(entry);
-        self.timed.iter_mut().for_each(|track| track.reset(state, entry));
+        if let Some(track) = &mut self.timed {
+            track.reset(state, entry);
+            // Of a key that could not be read.
+            drop(track.opened());
+        }
         self.arrived.iter_mut().for_each(|(_, track)| track.reset(state, entry));
         if let Some(whole) = &mut self.whole {
             whole.reset(state, entry);

@@ -143,7 +143,7 @@ impl Track {
         state[self.results.clone()].iter().for_each(|word| word.write(out));
     }
 
-    /// Fills a key, which is empty, with rows that were written, and with the running results that follow them if
+    /// Adds to a key, behind the rows that it has, such as were written, and with the running results that follow them if
     /// these are all the rows that they are of; else they are made anew.
     ///
     /// # Errors
@@ -155,13 +155,18 @@ impl Track {
         (rows, all): (&[KeptRow], bool),
         from: &mut &[u8],
     ) -> Result<(), StoreError> {
+        self.replay(state, entry, rows);
+        self.read_results(state, all, from)
+    }
+
+    /// Rows that were written come once more, behind those of a key.
+    pub fn replay(&mut self, state: &mut [u64], entry: u32, rows: &[KeptRow]) {
         let mut again = Again::new(self);
         for row in rows {
             self.begin(state, entry, row.time);
             self.commit(state, entry, again.row(self, row));
             state[NEWEST] = row.time.max(state[NEWEST] as i64) as u64;
         }
-        self.read_results(state, all, from)
     }
 
     /// Fills a key, which is empty and keeps nothing beside, with chunks and the rows after them, and with the running

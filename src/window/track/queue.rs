@@ -91,11 +91,11 @@ pub struct Newest {
 }
 
 impl Queue {
-    /// A row comes; what was replaced before `forget` is not needed any more.
+    /// A row comes; what was replaced at or before `forget` is not needed any more.
     #[inline]
     pub fn come(&mut self, call: &Call, row: Newest, forget: i64, texts: &mut Texts) {
         let place = self.left + u64::from(row.before);
-        while self.replaced.front().is_some_and(|replaced| replaced.time < forget) {
+        while self.replaced.front().is_some_and(|replaced| replaced.time <= forget) {
             self.forget(call, true, texts);
         }
         // Rows that have left the window, or have gone with it, do not come back as they were.
@@ -110,7 +110,7 @@ impl Queue {
                 break;
             }
             self.rows.pop_back();
-            if row.time >= forget {
+            if row.time > forget {
                 self.replaced.push_back(Replaced { row: old, by: place, time: row.time });
             } else {
                 free(call, old.value, texts);
