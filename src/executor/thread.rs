@@ -8,14 +8,19 @@ use crate::component::{ComponentError, Sections, Teller};
 use crate::latency::Recorder;
 use crate::store::{LifeMeter, Space, StoreError};
 use crate::time::Clock;
+use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// A step longer than this is a stall, nanoseconds.
 const STALL_NS: u64 = 1_000_000;
-/// Longest sleep of an executor that has splits to look at, and of one that only has channels.
+/// Longest sleep of an executor that has splits to look at, and of one whose splits say what to wait for, or that only
+/// has channels.
 const POLL: Duration = Duration::from_micros(500);
+/// The first of them where nothing has been done for so long, nanoseconds.
+const QUIET_POLL: Duration = Duration::from_millis(2);
+const QUIET_NS: u64 = 1_000_000_000;
 const SLEEP: Duration = Duration::from_millis(100);
 
 /// The first pause before a write that the outside has refused is tried again, and the longest, nanoseconds.
@@ -147,6 +152,10 @@ pub struct Executor {
     busy: bool,
     /// Whether it did something that an epoch must end for.
     worked: bool,
+    /// When it last did.
+    worked_ns: u64,
+    /// What it waits for.
+    sockets: Vec<RawFd>,
     /// The task (by pipeline) whose bolt was the first to be refused by the outside.
     refused: Option<(usize, usize)>,
     /// The pipeline that was stepped last.
@@ -187,6 +196,8 @@ impl Executor {
             began: 0,
             busy: false,
             worked: false,
+            worked_ns: 0,
+            sockets: Vec::new(),
             refused: None,
             at: 0,
             again: 0,
@@ -244,6 +255,7 @@ impl Executor {
             self.again_pause = 0;
         }
         if some {
+            self.worked_ns = if self.worked { now } else { self.worked_ns };
             self.flushed = false;
             self.busy = true;
             if self.worked && self.space.is_some() {
@@ -490,14 +502,18 @@ impl Executor {
             Pause::Spin => std::hint::spin_loop(),
             Pause::Yield => std::thread::yield_now(),
             Pause::Park => {
-                let splits = |p: &Pipeline| p.inputs.iter().any(|i| matches!(i.source, Source::Split(_)) && !i.ended);
-                let mut limit = if self.pipelines.iter().any(splits) { POLL } else { SLEEP };
+                self.sockets.clear();
+                let poll = if self.began.saturating_sub(self.worked_ns) < QUIET_NS { POLL } else { QUIET_POLL };
+                let mut limit = SLEEP;
+                for pipeline in &mut self.pipelines {
+                    limit = limit.min(pipeline.wait_on(&mut self.sockets).unwrap_or(poll));
+                }
                 if let Some(due) = due {
                     limit = limit.min(Duration::from_nanos(due.saturating_sub(self.clock.nanos())));
                 }
                 let arrived = |i: &Input| matches!(&i.source, Source::Channel(c) if !c.receiver.is_empty());
                 let pipelines = &self.pipelines;
-                self.parker.park(limit, || pipelines.iter().any(|p| p.inputs.iter().any(arrived)));
+                self.parker.park(limit, &self.sockets, || pipelines.iter().any(|p| p.inputs.iter().any(arrived)));
             }
         }
     }

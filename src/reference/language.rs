@@ -452,6 +452,17 @@ pub(super) fn aggregates() -> Topic {
             "`lag(x)`, `lag(x, n)`, `lag(x, n, default)`: of the n-th previous row of the key, whatever the windows.",
             "NULLs do not count, except for count(*), first, last and lag. Of no rows, count is 0 and everything else NULL.",
             "A late row is answered with its own window: the rows up to its own event time.",
+            "With a data directory, windows by time of a key with many rows lie on disk: memory holds the newest thousand rows \
+             of the key (fewer with little `state_memory`) and those where its windows end, which are read back a chunk at \
+             a time; rows up to `lateness` behind the longest window stay too. `count`, `sum`, `avg`, `share`, `bool_and`, \
+             `bool_or`, `stddev`, `variance`, `first`, `last`, `covar`, `corr` and `regr` need no more than that. `min`, \
+             `max`, `min_by`, `max_by`, and `first` and `last` with a filter keep the values that may become the answer; \
+             `count(distinct x)`, `mode` and `top_k` each value once; `approx_percentile` and `approx_count_distinct` \
+             counts; percentiles, `median`, `integral`, `increase` and `nth_value` each value; `array_agg` and \
+             `string_agg` up to their bound. A bolt with any of these, or with `covar`, `corr` or `regr`, reads all rows of \
+             a key once when the key comes back into memory.",
+            "A late row costs the rows after it; where a bolt has `min_by`, `max_by`, `integral`, `increase`, `ewma`, a list or \
+             `approx_count_distinct`, all rows of its windows.",
             "These windows are looked at at every row, and a bolt may have many of them. A window that closes (`tumbling`, \
              `hopping`, `session`) stands alone in its bolt and gives one row when it is over: see `aggregate`.",
         ])

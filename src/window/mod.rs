@@ -20,6 +20,7 @@ mod grid;
 mod kept;
 mod latest;
 mod ordered;
+mod recent;
 mod rolling;
 mod run;
 #[cfg(test)]

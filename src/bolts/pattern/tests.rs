@@ -248,6 +248,15 @@ fn partial_matches_whose_time_is_over_leave_on_a_stream_of_their_own() {
 }
 
 #[test]
+fn a_stated_cap_is_bound_enough_where_a_match_has_so_many_rows() {
+    let toml = "key = 'symbol'\npattern = 'a -> b'\nmax_partial = 1\nskip = 'to next'\ndefine.a = 'close < 10'
+        define.b = 'close = 10'\nadd.a = 'a.close'";
+    let mut driver = bars().driver(&Pattern, toml);
+    assert_eq!(closes(&mut driver, 0, &[1.0, 2.0]), [""; 0]);
+    assert_eq!(closes(&mut driver, 1_000_000, &[10.0]), ["1000000 main: x 2"], "the oldest has gone, no time is too long");
+}
+
+#[test]
 fn too_many_partial_matches_are_counted_or_fail_the_row() {
     let toml = |overflow: &str| {
         format!(
@@ -319,6 +328,8 @@ fn wrong_patterns_are_problems_with_words() {
         ("pattern = 'a -> a'\nwithin = '1h'", "`b` is defined and not used"),
         ("pattern = 'a -> b'", "may wait for ever"),
         ("pattern = 'a b+'", "may take rows without end"),
+        ("pattern = 'a b+'\nmax_partial = 5", "may take rows without end"),
+        ("pattern = 'a -> !b'\nmax_partial = 5", "may wait for ever"),
         ("pattern = 'a* b??'\nwithin = '1h'", "may also match nothing"),
         ("pattern = 'a*? b??'\nwithin = '1h'", "never matches"),
         ("pattern = 'a b'\nskip = 'to last c'", "no step of the pattern"),
