@@ -47,6 +47,10 @@ impl Bolt for Careful {
         self.bolt.deadline()
     }
 
+    fn holds_back(&self) -> Option<i64> {
+        self.bolt.holds_back()
+    }
+
     fn states(&mut self, each: &mut dyn FnMut(&mut dyn State)) {
         self.bolt.states(each);
     }

@@ -13,14 +13,14 @@ const COLUMNS: &[(&str, DataType)] = &[("k", DataType::Text), ("x", DataType::Bi
 const KINDS: [(&dyn BoltFactory, &str); 4] = [
     (
         &Pattern,
-        "key = 'k'\npattern = 'a b -> c'\nwithin = '20us'\nskip = 'to next'
-        define.a = { from = 'a', where = 'x < 6' }\ndefine.b = { from = 'b', where = 'x > 1' }
-        define.c = { from = 'a', where = 'x >= b.x' }\nadd.a = 'a.x'\nadd.b = 'b.x'\nadd.c = 'c.x'",
+        "key = 'k'\npattern = 'p q -> r'\nwithin = '20us'\nskip = 'to next'
+        define.p = { from = 'a', where = 'x < 6' }\ndefine.q = { from = 'b', where = 'x > 1' }
+        define.r = { from = 'a', where = 'x >= q.x' }\nadd.p = 'p.x'\nadd.q = 'q.x'\nadd.r = 'r.x'",
     ),
     (
         &Pattern,
-        "key = 'k'\npattern = 'a+ -> !b'\nwithin = '9us'\ndefine.a = { from = 'a' }\ndefine.b = { from = 'b' }
-        add.n = 'count(a.*)'\nadd.sum = 'sum(a.x)'",
+        "key = 'k'\npattern = 'p+ -> !q'\nwithin = '9us'\ndefine.p = { from = 'a' }\ndefine.q = { from = 'b' }
+        add.n = 'count(p.*)'\nadd.sum = 'sum(p.x)'",
     ),
     (
         &Rules,

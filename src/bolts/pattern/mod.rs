@@ -57,7 +57,10 @@ const OPTIONS: &[OptionSpec] = &[
     OptionSpec::optional("keep", "columns of the rows: `x.*`, `x.c` of the last row of x; the key by default"),
     OptionSpec::optional("add", "new columns: add.NAME = \"expression over the rows of the match\""),
     OptionSpec::optional("having", "condition on the output row"),
-    OptionSpec::optional("max_partial", "most partial matches of a key; 1000 by default; stated, it is bound enough where a match has so many rows at most"),
+    OptionSpec::optional(
+        "max_partial",
+        "most partial matches of a key; 1000 by default; stated, it is bound enough where a match has so many rows at most",
+    ),
     OptionSpec::optional(
         "overflow",
         "what happens beyond: \"drop oldest\" (the default), \"drop newest\" or \"error\"; what is dropped is counted",

@@ -253,7 +253,11 @@ fn a_stated_cap_is_bound_enough_where_a_match_has_so_many_rows() {
         define.b = 'close = 10'\nadd.a = 'a.close'";
     let mut driver = bars().driver(&Pattern, toml);
     assert_eq!(closes(&mut driver, 0, &[1.0, 2.0]), [""; 0]);
-    assert_eq!(closes(&mut driver, 1_000_000, &[10.0]), ["1000000 main: x 2"], "the oldest has gone, no time is too long");
+    assert_eq!(
+        closes(&mut driver, 1_000_000, &[10.0]),
+        ["1000000 main: x 2"],
+        "the oldest has gone, no time is too long"
+    );
 }
 
 #[test]
