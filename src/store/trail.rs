@@ -16,7 +16,7 @@ use super::backend::StoreError;
 use super::codec::Codec;
 use super::life::ListsOf;
 use super::lists::{self, ChunkHead, Pointer};
-use super::slab::prefetch_value;
+use super::slab::{prefetch_lines, prefetch_value};
 use super::space::Space;
 
 #[cfg(test)]
@@ -31,9 +31,8 @@ const TIER: usize = 16;
 const CHUNK_ITEMS: u32 = 256;
 const LONG: u32 = 128;
 
-/// Bytes that lie in the trail itself, so that it takes two lines, and those of them that lie in the first.
+/// Bytes that lie in the trail itself, so that it takes two lines.
 const SHORT: usize = 79;
-const LINE: usize = 24;
 
 /// Bytes of items, in place as long as they are few.
 #[derive(Debug)]
@@ -232,8 +231,7 @@ impl Trail {
     /// Asks for all of it; purely a hint.
     #[inline(always)]
     pub fn prefetch(&self) {
-        prefetch_value(self);
-        prefetch_value(&self.bytes.short[LINE]);
+        prefetch_lines(self);
     }
 
     /// Asks for what it points to, when it is near itself; purely a hint.

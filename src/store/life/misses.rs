@@ -1,6 +1,6 @@
 //! Keys that are not in memory: read back one by one as tuples ask for them, or together for a run of tuples.
 
-use super::{Content, Life, Stamp};
+use super::{Beyond, Content, Life, Stamp};
 use crate::store::backend::StoreError;
 use crate::store::{Index, KeyRef, layout};
 
@@ -42,7 +42,7 @@ impl Life {
     }
 
     fn read(&mut self, key: KeyRef<'_>) -> Result<Option<Vec<u8>>, StoreError> {
-        if self.is_removed(key.bytes) {
+        if self.has_nothing_beyond() || self.is_removed(key.bytes) {
             return Ok(None);
         }
         self.bytes.clear();
@@ -65,7 +65,7 @@ impl Life {
     /// A tuple of the run will ask for this key, which is not in memory. One that was removed is not read: what the store
     /// has of it is of no account, and may be gone when the tuple comes.
     pub fn want(&mut self, key: KeyRef<'_>) {
-        if self.is_removed(key.bytes) {
+        if self.has_nothing_beyond() || self.is_removed(key.bytes) {
             return;
         }
         let place = self.spec.place;
@@ -92,6 +92,34 @@ impl Life {
             self.space.fail(error);
         }
         self.meter.load_ns += self.clock.delta_as_nanos(start, self.clock.raw());
+    }
+
+    /// Whether a key that is not in memory is not in the store either. Asked for before the first entry: nothing of this
+    /// life is on its way then.
+    #[inline]
+    fn has_nothing_beyond(&mut self) -> bool {
+        if self.beyond == Beyond::Unasked {
+            self.ask();
+        }
+        self.beyond == Beyond::Nothing
+    }
+
+    #[cold]
+    fn ask(&mut self) {
+        let mut found = false;
+        let mut asked = Ok(());
+        for shard in self.shards.clone() {
+            let (from, to) = layout::state_range(shard as u8, self.spec.place);
+            asked = self.space.backend().scan(&from, &to, &mut |_, _| {
+                found = true;
+                false
+            });
+            if found || asked.is_err() {
+                break;
+            }
+        }
+        // Who is asked for a key will be told what is wrong.
+        self.beyond = if found || asked.is_err() { Beyond::Some } else { Beyond::Nothing };
     }
 
     fn is_removed(&mut self, key: &[u8]) -> bool {
