@@ -22,6 +22,7 @@ use super::fetch::Fetched;
 use super::layout;
 use super::lists::{Lists, Written};
 use super::space::Space;
+use super::spare::PIECE_BYTES;
 use super::timers::Line;
 use super::{Index, Slab};
 use std::cell::Cell;
@@ -30,6 +31,8 @@ use std::ops::Range;
 use std::sync::{Arc, mpsc};
 
 mod misses;
+
+use misses::Beyond;
 
 /// What the entries of a handle hold, to be written and read.
 pub trait Content {
@@ -170,17 +173,6 @@ pub struct LifeSpec {
     pub keep: i64,
 }
 
-/// What the store has beyond the entries in memory.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Beyond {
-    /// Nobody has asked yet.
-    Unasked,
-    /// Nothing: a key that is not in memory has no entry, and the store need not be asked for it.
-    Nothing,
-    /// Perhaps something.
-    Some,
-}
-
 /// The life of one handle of one task.
 pub struct Life {
     space: Arc<Space>,
@@ -218,7 +210,7 @@ const TELL_EVERY: u64 = 64;
 /// Bytes that a changed entry takes on its way, beside its memory.
 const CHANGE_BYTES: u64 = 64;
 /// Changes are sent in parts of so many bytes, roughly.
-const PART_BYTES: usize = 256 << 10;
+const PART_BYTES: usize = PIECE_BYTES / 5 * 4;
 /// Steps towards entries for each that may be encoded: one with a long list takes many.
 const STEPS: usize = 16;
 /// Entries looked at when room is to be made.
@@ -479,7 +471,6 @@ impl Life {
         if self.batch.size_bytes() + self.lists.pending_bytes() >= PART_BYTES {
             self.send(false);
             self.batch = Batch::within(self.space.spares().take());
-            self.batch.reserve(PART_BYTES + PART_BYTES / 4);
         }
     }
 

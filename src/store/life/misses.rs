@@ -1,8 +1,19 @@
 //! Keys that are not in memory: read back one by one as tuples ask for them, or together for a run of tuples.
 
-use super::{Beyond, Content, Life, Stamp};
+use super::{Content, Life, Stamp};
 use crate::store::backend::StoreError;
 use crate::store::{Index, KeyRef, layout};
+
+/// What the store has beyond the entries in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beyond {
+    /// Nobody has asked yet.
+    Unasked,
+    /// Nothing: a key that is not in memory has no entry, and the store need not be asked for it.
+    Nothing,
+    /// Perhaps something.
+    Some,
+}
 
 impl Life {
     /// The entry of a key that is not in memory and is used at event time `time`: read back, or new and empty. `true` if
