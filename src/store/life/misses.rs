@@ -140,3 +140,53 @@ impl Life {
         self.removed.contains(key) || self.removed_before.contains(key)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::store::{Backend, Weather};
+    use crate::store::{
+        Batch, EpochFacts, FaultyStore, HandOver, KeyRef, Keyed, Life, LifeSpec, Message, Space, State,
+    };
+    use std::sync::{Arc, mpsc};
+
+    #[test]
+    fn a_store_is_asked_for_new_keys_only_since_an_entry_has_left() {
+        let disk = Arc::new(FaultyStore::new(1));
+        let (sender, hand_overs) = mpsc::channel();
+        let space = Arc::new(Space::open(disk.clone(), 0, sender).unwrap());
+        let place = space.handle("bolt", "values", "numbers", &[]).unwrap();
+        let life = Life::new(space.clone(), LifeSpec { place, ttl: i64::MAX, keep: 0 });
+        let mut keyed: Keyed<u64> = Keyed::new(i64::MAX, Some(Box::new(life)));
+        let unreadable = Weather { unreadable_one_in: 1, ..Weather::default() };
+
+        *keyed.at(KeyRef::new(&[0]), 0) = 1;
+        disk.restart(false, unreadable);
+        assert_eq!(keyed.get(KeyRef::new(&[9]), 0), None);
+        for key in 1..4u8 {
+            keyed.begin_run();
+            keyed.want(KeyRef::new(&[key]));
+            keyed.want(KeyRef::new(&[9]));
+            keyed.fetch();
+            assert_eq!(*keyed.at(KeyRef::new(&[key]), 0), 0);
+        }
+        assert_eq!((disk.troubles(), space.failure()), (0, None), "nothing was asked for");
+
+        disk.restart(false, Weather::default());
+        keyed.barrier(1);
+        while keyed.hand_over(10) {}
+        let Ok(Message::State(HandOver { batch, .. })) = hand_overs.try_recv() else {
+            panic!("nothing is handed over")
+        };
+        let mut last = Batch::default();
+        space.put_epoch(&mut last, &EpochFacts { epoch: 1, wall: 0, frontier: i64::MIN });
+        disk.write(&[batch, last]).unwrap();
+        space.settled(1, 0);
+        assert_eq!(*keyed.at(KeyRef::new(&[5]), 0), 0);
+        assert_eq!(*keyed.at(KeyRef::new(&[6]), 0), 0);
+        assert!(keyed.len() < 6, "some have left");
+        assert_eq!(*keyed.at(KeyRef::new(&[0]), 0), 1, "it comes back");
+        disk.restart(false, unreadable);
+        keyed.at(KeyRef::new(&[7]), 0);
+        assert!(space.failure().is_some(), "the store was asked");
+    }
+}

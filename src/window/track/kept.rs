@@ -232,3 +232,23 @@ fn read_difference(before: i64, from: &mut &[u8]) -> Option<i64> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// A difference takes the same bytes in a place as at the end of others, and is read back.
+        #[test]
+        fn a_difference_is_read_back(time in any::<i64>(), before in any::<i64>()) {
+            let (mut out, mut place) = (Vec::new(), [0xff; SHORT_ITEM]);
+            write_difference(time, before, &mut out);
+            let length = put_difference(time, before, &mut place);
+            prop_assert_eq!(&out[..], &place[..length]);
+            let mut rest = &place[..length];
+            prop_assert_eq!(read_difference(before, &mut rest), Some(time));
+            prop_assert!(rest.is_empty());
+        }
+    }
+}
