@@ -81,7 +81,8 @@
 //!
 //! - On the way of a tuple: no lock, no system call, no allocation in the steady state, no comparison of names, and one
 //!   read of the clock, at its end.
-//! - [`expr`], [`window`] and [`pattern`] never read a clock, a file or a thread.
+//! - [`expr`], [`window`] and [`pattern`] never read a clock, a file or a thread; rows of long windows that are on disk
+//!   come back to [`window`] through the [`store`], a chunk at a time.
 //! - [`executor::Executor::step`] never sleeps, spins or parks, and time reaches it through a [`time::Clock`]. The
 //!   thread around it decides how to wait; tests and file tests step it themselves.
 //! - A full channel never waits inside a call: what does not fit stays with the sender, and the pipeline reads nothing
@@ -104,17 +105,21 @@
 //! - What has expired is not removed from the store by anyone: a value says when it expires, and RocksDB forgets it while
 //!   it compacts.
 //! - The running results of a window are stored with its rows, so that what is read back is the same to the last bit.
+//! - Of a long window only the newest rows and those at its far end are in memory, the others in segments: a cursor is a
+//!   block of the list that is read back when somebody walks there, so nothing else knows what is on disk.
 //! - Rows of a window that move to segments are chunks in a chain from the newest to the oldest, merged in tiers, with
 //!   the few newest rows in the value itself: RocksDB sees one small value for each changed key and epoch.
 //! - When all sources have ended, time moves behind the last event and then beyond all: windows close and joins complete,
 //!   and what only the absence of events would bring about can tell that nothing is known of it.
 //! - Timers are pairs in the store, read in the order of their deadlines as time comes near: millions of them cost nothing
 //!   at the start.
-//! - A timer is a pair of the store of its own, ordered by time; a shard's next ones are read when time comes near, so
-//!   that those of the far future cost nothing at the start.
-//! - At the end of input time first moves behind the last event, through all channels, and then past all: what an absence
-//!   of events would bring about does not fire, what was over before the end does.
-//! - Time moves with events. A feed that is silent moves none yet: its timers wait for the next event of any key.
+//! - Time moves with events. While a feed is silent it goes on with the clock: at once where records have the time of their
+//!   arrival, else after `idle`, that long behind. So silence is noticed without an event, and what comes later than its
+//!   feed's own silence allows is late.
+//! - Each epoch knows how far time was in every task with state. Where a source was idle that is further than what the
+//!   sources promise at the next start, and what has closed stays closed.
+//! - A bolt that lets a row out with an earlier time than it is (a match that had to wait) holds time back for what is
+//!   behind it ([`component::Bolt::holds_back`]), as far as that row, so that it is late nowhere.
 //! - In a pattern a row that a next step behind the same arrow can take is not passed over.
 //! - Positions of splits name records, and rejected records are followed in the order of their positions among the
 //!   tuples: so an epoch may end between any two records, also in the middle of a run.

@@ -87,7 +87,7 @@ impl Shelf {
         }
         assert_eq!(batches.len(), self.space.tasks(), "each handle hands over once");
         let mut last = Batch::default();
-        self.space.put_epoch(&mut last, &EpochFacts { epoch, wall: 0, frontier });
+        self.space.put_epoch(&mut last, &EpochFacts { epoch, frontier, ..EpochFacts::none() });
         batches.push(last);
         self.backend.write(&batches).expect("memory is enough");
         self.space.settled(epoch, 0);
@@ -249,6 +249,11 @@ pub struct Driver {
 }
 
 impl Driver {
+    /// How far the bolt holds time back.
+    pub fn holds_back(&self) -> Option<i64> {
+        self.bolt.holds_back()
+    }
+
     /// Suffix and columns of the output streams.
     pub fn outputs(&self) -> Vec<(String, String)> {
         let columns = |stream: &crate::component::OutputStream| {

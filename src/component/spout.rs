@@ -4,6 +4,7 @@ use super::{ComponentError, NestedOptions, OptionSpec, Options, Sections};
 use crate::expr::Environment;
 use crate::store::Space;
 use crate::tuple::{Column, Run, Slot};
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 /// A kind of spout.
@@ -211,6 +212,13 @@ pub trait Spout: Send {
         String::new()
     }
 
+    /// Before the thread sleeps, after a poll that gave nothing and named no time: what can be read from as soon as there
+    /// may be something to poll, such as an epoll of sockets; none: it is to be polled now and then. The descriptor must
+    /// live until the next poll.
+    fn wait_on(&mut self) -> Option<RawFd> {
+        None
+    }
+
     /// What was read up to `position` is durable downstream: it may be forgotten or acknowledged.
     ///
     /// # Errors
@@ -218,6 +226,13 @@ pub trait Spout: Send {
     fn committed(&mut self, position: u64) -> Result<(), ComponentError> {
         let _ = position;
         Ok(())
+    }
+
+    /// After a poll that gave nothing: how far the event time of what comes next may be behind the wall's clock,
+    /// microseconds; none: only tuples say how far the split is. `timed`: records have a time of their own, not that of
+    /// their arrival.
+    fn lag(&self, timed: bool) -> Option<i64> {
+        (!timed).then_some(0)
     }
 
     /// Rows that the spout's own `where` has refused since it was opened.

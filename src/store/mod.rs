@@ -38,7 +38,7 @@ pub use ahead::Approach;
 pub use backend::{Backend, Batch, MemoryStore, Operation, StoreError, StoreStats};
 pub use catalogue::{Catalogue, Stored};
 pub use codec::Codec;
-pub use facts::{Closed, ClosedSplit, EpochFacts, HandleFacts, Message, Place, SegmentFacts, SplitFacts};
+pub use facts::{Closed, ClosedSplit, EpochFacts, HandleFacts, Message, Place, SegmentFacts, SplitFacts, TaskTime};
 pub use faulty::{FaultyStore, Weather};
 pub use index::Index;
 pub use keyed::Keyed;
@@ -51,7 +51,7 @@ pub use rocks::Rocks;
 pub use slab::{Slab, Words, prefetch, prefetch_value};
 pub use space::Space;
 pub use timers::{Timers, timer_parts};
-pub use trail::{SHORT_ITEM, ShortItem, Trail};
+pub use trail::{Chunked, ListRead, SHORT_ITEM, ShortItem, Trail};
 
 /// A handle of a task, as the runtime sees it.
 pub trait State {

@@ -7,6 +7,7 @@ mod barriers;
 mod drain;
 mod errors;
 mod groupings;
+mod holds;
 mod kinds;
 mod order;
 mod plans;
@@ -19,6 +20,7 @@ use sferic::config::{self, Checked};
 use sferic::executor::{Control, Executor, Progress, Wait};
 use sferic::latency::Report;
 use sferic::problem::{Problems, Sources};
+use sferic::store::Space;
 use sferic::time::ManualClock;
 use sferic::topology::{self, CoreBudget, Entry, Facts, Parts, Plan};
 use std::sync::Arc;
@@ -66,6 +68,11 @@ fn checked(text: &str, world: &World) -> Checked {
 impl Rig {
     /// Assembles a topology for so many executors. The world must have the splits.
     fn new(text: &str, world: &World, executors: usize, seed: u64) -> Rig {
+        Rig::over(text, world, executors, seed, None)
+    }
+
+    /// The same over a store.
+    fn over(text: &str, world: &World, executors: usize, seed: u64, space: Option<Arc<Space>>) -> Rig {
         let checked = checked(text, world);
         let entries = topology::entries(&checked).unwrap();
         let plan = topology::plan(&checked, &entries, &CoreBudget::unpinned(executors));
@@ -78,7 +85,7 @@ impl Rig {
             wait: Wait::Yield,
             ring_capacity_tuples: checked.runtime.ring_capacity_tuples,
             sample: 3,
-            space: None,
+            space,
             letters: None,
         };
         let executors = topology::assemble(&plan, &parts).unwrap();

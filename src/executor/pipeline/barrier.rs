@@ -96,7 +96,8 @@ impl Pipeline {
             Source::Split(split) => Some(split.closed(input)),
             Source::Channel(_) => None,
         });
-        space.close(Closed { epoch, pipeline: self.id, splits: splits.collect() });
+        let times = self.program.times(self.reached()).collect();
+        space.close(Closed { epoch, pipeline: self.id, splits: splits.collect(), times });
     }
 
     /// Hands over some of what changed in the epoch that has ended here, after so many tuples; whether more is left.

@@ -67,6 +67,13 @@ impl Pipeline {
             }
             targets = input.targets.clone();
             self.decide(due);
+            self.let_go(due);
+            if self.suspended.is_some() {
+                if careful {
+                    self.begin_pause(n);
+                }
+                return;
+            }
             self.rejects_behind(n);
             if careful && self.begin_pause(n) {
                 break;
@@ -108,6 +115,14 @@ impl Pipeline {
         }
     }
 
+    /// Timers fire that were kept waiting by rows that have left.
+    #[inline(always)]
+    fn let_go(&mut self, due: u64) {
+        if self.program.lift() && self.watermark > self.program.deadline {
+            self.fire(due);
+        }
+    }
+
     pub(super) fn resume(&mut self, at: Suspended) {
         let mut around = Around {
             arena: &self.arena,
@@ -137,13 +152,19 @@ impl Pipeline {
         }
         self.decide(due);
         if let Suspended::Tuple(n) = at {
-            self.rejects_behind(n);
+            self.let_go(due);
+            if self.suspended.is_none() {
+                self.rejects_behind(n);
+            }
             if self.is_careful(n) {
                 self.begin_pause(n);
             }
         }
-        if at == Suspended::Timer && self.watermark > self.program.deadline {
-            self.fire(due);
+        if at == Suspended::Timer {
+            self.program.lift();
+            if self.watermark > self.program.deadline {
+                self.fire(due);
+            }
         }
     }
 
@@ -156,6 +177,7 @@ impl Pipeline {
             return;
         }
         let first: Vec<Reject> = split.rejects.drain(..count).collect();
+        self.worked = true;
         let time = self.inputs[n].time_of_reject(self.clock.wall_micros());
         for reject in first {
             let Source::Split(split) = &mut self.inputs[n].source else { return };

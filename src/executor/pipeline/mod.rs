@@ -93,10 +93,12 @@ pub struct Pipeline {
     /// A frame for timers and rejects.
     scratch: Run,
     watermark: i64,
+    /// The watermark when all inputs had come to their end.
+    before_end: Option<i64>,
     turn: usize,
     suspended: Option<Suspended>,
-    /// Whether a timer has fired since this was asked.
-    has_fired: bool,
+    /// Whether something was done since this was asked that an epoch must end for: a tuple, a reject or a timer.
+    worked: bool,
     /// Deadline of the timer that fired last.
     fired: i64,
     until_sample: u32,
@@ -147,9 +149,10 @@ impl Pipeline {
             arena: Arena::new(),
             scratch: Run::new(layout),
             watermark: i64::MIN,
+            before_end: None,
             turn: 0,
             suspended: None,
-            has_fired: false,
+            worked: false,
             fired: i64::MIN,
             until_sample: 0,
             barrier: 0,
@@ -186,6 +189,7 @@ impl Pipeline {
             return Ok(if moved { Progress::Some } else { Progress::Ended });
         }
         if let Some(at) = self.suspended.take() {
+            self.worked = true;
             self.resume(at);
             self.flush();
             return Ok(Progress::Some);
@@ -214,17 +218,22 @@ impl Pipeline {
             let start = self.inputs[input].next;
             self.follow_run(input);
             tuples = self.inputs[input].next - start;
-            moved = true;
+            self.worked = true;
         }
         self.hand_on();
         moved |= self.flush();
         moved |= self.hand_over(tuples);
-        // What timers have changed at the end belongs into an epoch like all else.
-        moved |= std::mem::take(&mut self.has_fired);
+        moved |= self.worked;
         if !moved && self.ending == Ending::Announced && !self.program.senders.iter().any(|s| s.pending()) {
             return Ok(Progress::Ended);
         }
         Ok(if moved { Progress::Some } else { Progress::None(due) })
+    }
+
+    /// Whether something was done since this was last asked that an epoch must end for: not that time, barriers or the
+    /// end of the input were handed on, or that changes were.
+    pub fn take_worked(&mut self) -> bool {
+        std::mem::take(&mut self.worked)
     }
 
     /// Memory that texts made on the way take.
