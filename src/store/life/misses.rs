@@ -178,7 +178,7 @@ mod tests {
             panic!("nothing is handed over")
         };
         let mut last = Batch::default();
-        space.put_epoch(&mut last, &EpochFacts { epoch: 1, wall: 0, frontier: i64::MIN });
+        space.put_epoch(&mut last, &EpochFacts { epoch: 1, ..EpochFacts::none() });
         disk.write(&[batch, last]).unwrap();
         space.settled(1, 0);
         assert_eq!(*keyed.at(KeyRef::new(&[5]), 0), 0);
