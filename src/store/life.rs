@@ -11,7 +11,9 @@
 //! 4. When the list is done, one [`HandOver`] goes to the committer.
 //!
 //! Invariants: an entry leaves memory only when the epoch of its last change is durable; an entry that is not in memory
-//! is wholly in the store, unless it was removed, which is remembered until that is durable.
+//! is wholly in the store, unless it was removed, which is remembered until that is durable. As long as all keys that the
+//! store knows are in memory, which is so from an empty store to the first entry that leaves, it is not asked for new
+//! ones: a million new keys cost a second of looking in vain.
 
 use super::ahead::{Ahead, Approach, Came};
 use super::backend::{Batch, StoreError};
@@ -20,6 +22,7 @@ use super::fetch::Fetched;
 use super::layout;
 use super::lists::{Lists, Written};
 use super::space::Space;
+use super::spare::PIECE_BYTES;
 use super::timers::Line;
 use super::{Index, Slab};
 use std::cell::Cell;
@@ -28,6 +31,8 @@ use std::ops::Range;
 use std::sync::{Arc, mpsc};
 
 mod misses;
+
+use misses::Beyond;
 
 /// What the entries of a handle hold, to be written and read.
 pub trait Content {
@@ -195,6 +200,7 @@ pub struct Life {
     told: u64,
     bytes: Vec<u8>,
     fetched: Fetched,
+    beyond: Beyond,
     meter: LifeMeter,
     clock: quanta::Clock,
 }
@@ -204,7 +210,7 @@ const TELL_EVERY: u64 = 64;
 /// Bytes that a changed entry takes on its way, beside its memory.
 const CHANGE_BYTES: u64 = 64;
 /// Changes are sent in parts of so many bytes, roughly.
-const PART_BYTES: usize = 256 << 10;
+const PART_BYTES: usize = PIECE_BYTES / 5 * 4;
 /// Steps towards entries for each that may be encoded: one with a long list takes many.
 const STEPS: usize = 16;
 /// Entries looked at when room is to be made.
@@ -237,6 +243,7 @@ impl Life {
             told: 0,
             bytes: Vec::new(),
             fetched: Fetched::default(),
+            beyond: Beyond::Unasked,
             meter: LifeMeter::default(),
             clock: quanta::Clock::new(),
         }
@@ -325,6 +332,9 @@ impl Life {
     /// Takes an entry for which [`Life::may_leave`] holds out of memory.
     pub fn leave(&mut self, entry: u32, index: &mut Index, content: &mut impl Content) {
         debug_assert!(self.may_leave(entry));
+        if self.stamps.get(entry).epoch != 0 {
+            self.beyond = Beyond::Some;
+        }
         *self.stamps.get_mut(entry) = Stamp::default();
         index.remove(entry);
         content.reset(entry);
@@ -460,7 +470,6 @@ impl Life {
         if self.batch.size_bytes() + self.lists.pending_bytes() >= PART_BYTES {
             self.send(false);
             self.batch = Batch::within(self.space.spares().take());
-            self.batch.reserve(PART_BYTES + PART_BYTES / 4);
         }
     }
 

@@ -126,3 +126,16 @@ pub fn prefetch_value<T>(value: &T) {
     #[cfg(not(target_arch = "x86_64"))]
     let _ = value;
 }
+
+/// Asks for all cache lines of a value; purely a hint.
+#[inline(always)]
+pub fn prefetch_lines<T>(value: &T) {
+    #[cfg(target_arch = "x86_64")]
+    for line in (0..size_of::<T>()).step_by(64) {
+        let line = (&raw const *value).cast::<i8>().wrapping_add(line);
+        // SAFETY: prefetching has no effect that a program can see, whatever the address.
+        unsafe { std::arch::x86_64::_mm_prefetch(line, std::arch::x86_64::_MM_HINT_T0) };
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = value;
+}

@@ -22,7 +22,7 @@ use super::backend::StoreError;
 use super::codec::Codec;
 use super::life::ListsOf;
 use super::lists::{self, ChunkHead, Pointer};
-use super::slab::prefetch_value;
+use super::slab::{prefetch_lines, prefetch_value};
 use super::space::Space;
 
 mod index;
@@ -38,9 +38,27 @@ const TIER: usize = 16;
 const CHUNK_ITEMS: u32 = 256;
 const LONG: u32 = 128;
 
-/// Bytes that lie in the trail itself, so that it takes two lines, and those of them that lie in the first.
+/// Bytes that lie in the trail itself, so that it takes two lines.
 const SHORT: usize = 71;
-const LINE: usize = 24;
+
+/// Bytes of an item that is copied in one go, at most.
+pub const SHORT_ITEM: usize = 32;
+
+/// An item of few bytes, with room behind them, so that it is copied whatever its length without a call.
+#[derive(Clone, Copy, Debug)]
+pub struct ShortItem {
+    /// Its bytes, and others.
+    pub bytes: [u8; SHORT_ITEM],
+    /// How many of them are its own.
+    pub length: usize,
+}
+
+impl ShortItem {
+    #[inline(always)]
+    fn get(&self) -> &[u8] {
+        &self.bytes[..self.length.min(SHORT_ITEM)]
+    }
+}
 
 /// Bytes of items, in place as long as they are few.
 #[derive(Debug)]
@@ -76,6 +94,19 @@ impl Bytes {
                 self.length += item.len() as u8;
             }
             _ => self.push_long(item),
+        }
+    }
+
+    #[inline(always)]
+    fn push_short(&mut self, item: &ShortItem) {
+        let start = usize::from(self.length);
+        match self.short.get_mut(start..start + SHORT_ITEM) {
+            Some(place) if self.long.is_none() => {
+                // What is not the item's lies behind it, where nothing is yet.
+                place.copy_from_slice(&item.bytes);
+                self.length += item.get().len() as u8;
+            }
+            _ => self.push(item.get()),
         }
     }
 
@@ -193,6 +224,18 @@ impl Trail {
         }
         if !self.stale {
             self.bytes.push(item(self.fresh == 0));
+        }
+        self.fresh += 1;
+    }
+
+    /// The same for an item of few bytes.
+    #[inline(always)]
+    pub fn insert_short(&mut self, after: u32, item: impl FnOnce(bool) -> ShortItem) {
+        if after > 0 {
+            return self.insert_among_others(after);
+        }
+        if !self.stale {
+            self.bytes.push_short(&item(self.fresh == 0));
         }
         self.fresh += 1;
     }
@@ -319,8 +362,7 @@ impl Trail {
     /// Asks for all of it; purely a hint.
     #[inline(always)]
     pub fn prefetch(&self) {
-        prefetch_value(self);
-        prefetch_value(&self.bytes.short[LINE]);
+        prefetch_lines(self);
     }
 
     /// Asks for what it points to, when it is near itself; purely a hint.

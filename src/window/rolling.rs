@@ -283,12 +283,16 @@ impl Rolling {
         if let Some(track) = &mut self.timed {
             let (cell, after) = track.commit(state, entry, row);
             if let Some(trails) = &mut self.trails {
-                let (newest, bytes) = (state[NEWEST] as i64, &mut self.row);
-                trails.get_mut(entry).insert(after, |first| {
-                    bytes.clear();
-                    track.write_newest(state, if first { 0 } else { newest }, bytes);
-                    bytes
-                });
+                let (newest, bytes, trail) = (state[NEWEST] as i64, &mut self.row, trails.get_mut(entry));
+                if track.has_short_rows() {
+                    trail.insert_short(after, |first| track.newest_short(state, if first { 0 } else { newest }));
+                } else {
+                    trail.insert(after, |first| {
+                        bytes.clear();
+                        track.write_newest(state, if first { 0 } else { newest }, bytes);
+                        bytes
+                    });
+                }
                 if after > 0 && !self.recent.is_empty() {
                     late = Some((trails.get(entry).total() - 1 - u64::from(after), cell));
                 }

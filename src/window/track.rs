@@ -87,6 +87,8 @@ pub struct Track {
     /// Place of the kept arguments in the words of a row.
     arguments: usize,
     has_texts: bool,
+    /// Whether few bytes are enough for any row in the store.
+    short_rows: bool,
     /// Most rows that a window by arrival holds between two rows: one more than it answers for without the current.
     most_rows: u64,
     /// Places in the state of a key.
@@ -165,6 +167,7 @@ impl Track {
                 ..calls.partition_point(|call| (call.window, !call.runs()) <= (index, false)),
         };
         let ready: Vec<Window> = windows.iter().enumerate().map(window).collect();
+        let has_texts = kept.iter().any(|(_, text)| *text);
         let track = Track {
             order,
             most_rows: windows.iter().map(|(length, exclude)| *length as u64 + u64::from(*exclude)).max().unwrap_or(0),
@@ -172,7 +175,8 @@ impl Track {
             rewinds: calls.iter().all(|call| call.method != Method::Gather || Gather::is_unordered(&call.spec)),
             calls,
             arguments,
-            has_texts: kept.iter().any(|(_, text)| *text),
+            has_texts,
+            short_rows: kept::are_short(arguments - FLAGS + kept.len(), has_texts),
             cells: Words::new(arguments + kept.len()),
             kept,
             links: at,

@@ -4,6 +4,17 @@ use super::{Content, Life, Stamp};
 use crate::store::backend::StoreError;
 use crate::store::{Index, KeyRef, layout};
 
+/// What the store has beyond the entries in memory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Beyond {
+    /// Nobody has asked yet.
+    Unasked,
+    /// Nothing: a key that is not in memory has no entry, and the store need not be asked for it.
+    Nothing,
+    /// Perhaps something.
+    Some,
+}
+
 impl Life {
     /// The entry of a key that is not in memory and is used at event time `time`: read back, or new and empty. `true` if
     /// it is new, or has expired.
@@ -42,7 +53,7 @@ impl Life {
     }
 
     fn read(&mut self, key: KeyRef<'_>) -> Result<Option<Vec<u8>>, StoreError> {
-        if self.is_removed(key.bytes) {
+        if self.has_nothing_beyond() || self.is_removed(key.bytes) {
             return Ok(None);
         }
         self.bytes.clear();
@@ -65,7 +76,7 @@ impl Life {
     /// A tuple of the run will ask for this key, which is not in memory. One that was removed is not read: what the store
     /// has of it is of no account, and may be gone when the tuple comes.
     pub fn want(&mut self, key: KeyRef<'_>) {
-        if self.is_removed(key.bytes) {
+        if self.has_nothing_beyond() || self.is_removed(key.bytes) {
             return;
         }
         let place = self.spec.place;
@@ -94,10 +105,88 @@ impl Life {
         self.meter.load_ns += self.clock.delta_as_nanos(start, self.clock.raw());
     }
 
+    /// Whether a key that is not in memory is not in the store either. Asked for before the first entry: nothing of this
+    /// life is on its way then.
+    #[inline]
+    fn has_nothing_beyond(&mut self) -> bool {
+        if self.beyond == Beyond::Unasked {
+            self.ask();
+        }
+        self.beyond == Beyond::Nothing
+    }
+
+    #[cold]
+    fn ask(&mut self) {
+        let mut found = false;
+        let mut asked = Ok(());
+        for shard in self.shards.clone() {
+            let (from, to) = layout::state_range(shard as u8, self.spec.place);
+            asked = self.space.backend().scan(&from, &to, &mut |_, _| {
+                found = true;
+                false
+            });
+            if found || asked.is_err() {
+                break;
+            }
+        }
+        // Who is asked for a key will be told what is wrong.
+        self.beyond = if found || asked.is_err() { Beyond::Some } else { Beyond::Nothing };
+    }
+
     fn is_removed(&mut self, key: &[u8]) -> bool {
         if !self.removed_before.is_empty() && !self.open && self.space.durable() + 1 >= self.epoch {
             self.removed_before.clear();
         }
         self.removed.contains(key) || self.removed_before.contains(key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::store::{Backend, Weather};
+    use crate::store::{
+        Batch, EpochFacts, FaultyStore, HandOver, KeyRef, Keyed, Life, LifeSpec, Message, Space, State,
+    };
+    use std::sync::{Arc, mpsc};
+
+    #[test]
+    fn a_store_is_asked_for_new_keys_only_since_an_entry_has_left() {
+        let disk = Arc::new(FaultyStore::new(1));
+        let (sender, hand_overs) = mpsc::channel();
+        let space = Arc::new(Space::open(disk.clone(), 0, sender).unwrap());
+        let place = space.handle("bolt", "values", "numbers", &[]).unwrap();
+        let life = Life::new(space.clone(), LifeSpec { place, ttl: i64::MAX, keep: 0 });
+        let mut keyed: Keyed<u64> = Keyed::new(i64::MAX, Some(Box::new(life)));
+        let unreadable = Weather { unreadable_one_in: 1, ..Weather::default() };
+
+        *keyed.at(KeyRef::new(&[0]), 0) = 1;
+        disk.restart(false, unreadable);
+        assert_eq!(keyed.get(KeyRef::new(&[9]), 0), None);
+        for key in 1..4u8 {
+            keyed.begin_run();
+            keyed.want(KeyRef::new(&[key]));
+            keyed.want(KeyRef::new(&[9]));
+            keyed.fetch();
+            assert_eq!(*keyed.at(KeyRef::new(&[key]), 0), 0);
+        }
+        assert_eq!((disk.troubles(), space.failure()), (0, None), "nothing was asked for");
+
+        disk.restart(false, Weather::default());
+        keyed.barrier(1);
+        while keyed.hand_over(10) {}
+        let Ok(Message::State(HandOver { batch, .. })) = hand_overs.try_recv() else {
+            panic!("nothing is handed over")
+        };
+        let mut last = Batch::default();
+        space.put_epoch(&mut last, &EpochFacts { epoch: 1, ..EpochFacts::none() });
+        disk.write(&[batch, last]).unwrap();
+        space.settled(1, 0);
+        assert_eq!(*keyed.at(KeyRef::new(&[5]), 0), 0);
+        assert_eq!(*keyed.at(KeyRef::new(&[6]), 0), 0);
+        assert!(keyed.len() < 6, "some have left");
+        assert_eq!(*keyed.at(KeyRef::new(&[0]), 0), 1, "it comes back");
+        disk.restart(false, unreadable);
+        keyed.at(KeyRef::new(&[7]), 0);
+        assert!(space.failure().is_some(), "the store was asked");
     }
 }

@@ -4,7 +4,7 @@
 //! the same to the last bit. Windows, queues and counts of values follow from the rows, which are taken in again.
 
 use super::{BLOCK, CHAIN, FLAGS, NIL, Order, TIME, Track, high, low, pair};
-use crate::store::{Chunked, Codec, StoreError, prefetch};
+use crate::store::{Chunked, Codec, SHORT_ITEM, ShortItem, StoreError, prefetch};
 use crate::tuple::Arena;
 use crate::window::NEWEST;
 use crate::window::call::Row;
@@ -90,6 +90,27 @@ impl Track {
     #[inline]
     pub fn write_newest(&self, state: &[u64], before: i64, out: &mut Vec<u8>) {
         self.write_row(self.cells.get(high(state[self.links])), before, out);
+    }
+
+    /// Whether every row, as it is written, is a [`ShortItem`]: one without texts and with few values.
+    #[inline(always)]
+    pub fn has_short_rows(&self) -> bool {
+        self.short_rows
+    }
+
+    /// What [`Track::write_newest`] writes, where [`Track::has_short_rows`] holds.
+    #[inline(always)]
+    pub fn newest_short(&self, state: &[u64], before: i64) -> ShortItem {
+        let words = self.cells.get(high(state[self.links]));
+        let mut bytes = [0; SHORT_ITEM];
+        let mut length = put_difference(words[TIME] as i64, before, &mut bytes);
+        for word in &words[FLAGS..self.arguments + self.kept.len()] {
+            if let Some(place) = bytes.get_mut(length..length + 8) {
+                place.copy_from_slice(&word.to_le_bytes());
+                length += 8;
+            }
+        }
+        ShortItem { bytes, length }
     }
 
     #[inline(always)]
@@ -251,19 +272,33 @@ impl Again {
 /// Most bytes of a difference.
 const DIFFERENCE_BYTES: usize = 10;
 
+/// Whether rows of so many words behind their time, and none of them a text, are all a [`ShortItem`].
+pub(super) fn are_short(words: usize, texts: bool) -> bool {
+    !texts && DIFFERENCE_BYTES + 8 * words <= SHORT_ITEM
+}
+
 /// Appends the difference of two times, seven bits a byte, small ones first.
 #[inline]
 fn write_difference(time: i64, before: i64, out: &mut Vec<u8>) {
+    let mut bytes = [0u8; DIFFERENCE_BYTES];
+    let length = put_difference(time, before, &mut bytes);
+    out.extend_from_slice(&bytes[..length]);
+}
+
+/// The same at the front of a place; how many bytes they are.
+#[inline(always)]
+fn put_difference<const N: usize>(time: i64, before: i64, bytes: &mut [u8; N]) -> usize {
+    const { assert!(N >= DIFFERENCE_BYTES, "every difference fits") };
     let difference = time.wrapping_sub(before);
     let mut rest = (difference << 1 ^ difference >> 63) as u64;
-    let (mut bytes, mut length) = ([0u8; DIFFERENCE_BYTES], 1);
+    let mut length = 1;
     while rest >= 0x80 {
         bytes[length - 1] = rest as u8 | 0x80;
         rest >>= 7;
         length += 1;
     }
     bytes[length - 1] = rest as u8;
-    out.extend_from_slice(&bytes[..length]);
+    length
 }
 
 /// A text that was written, taken from the front.
@@ -280,6 +315,26 @@ pub(super) fn read_difference(before: i64, from: &mut &[u8]) -> Option<i64> {
         shift += 7;
         if byte & 0x80 == 0 {
             return Some(before.wrapping_add((value >> 1) as i64 ^ -((value & 1) as i64)));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        /// A difference takes the same bytes in a place as at the end of others, and is read back.
+        #[test]
+        fn a_difference_is_read_back(time in any::<i64>(), before in any::<i64>()) {
+            let (mut out, mut place) = (Vec::new(), [0xff; SHORT_ITEM]);
+            write_difference(time, before, &mut out);
+            let length = put_difference(time, before, &mut place);
+            prop_assert_eq!(&out[..], &place[..length]);
+            let mut rest = &place[..length];
+            prop_assert_eq!(read_difference(before, &mut rest), Some(time));
+            prop_assert!(rest.is_empty());
         }
     }
 }
