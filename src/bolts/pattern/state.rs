@@ -26,6 +26,13 @@ impl Default for KeyState {
     }
 }
 
+/// How many partial matches stand in the stored entry of a key; none if it is not one.
+pub fn partial_matches(mut content: &[u8]) -> Option<usize> {
+    // The time of the last use stands in front.
+    i64::read(&mut content)?;
+    KeyState::read(&mut content).map(|state| state.partials.len())
+}
+
 impl Codec for KeyState {
     fn write(&self, out: &mut Vec<u8>) {
         VERSION.write(out);
