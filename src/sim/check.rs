@@ -203,11 +203,16 @@ pub fn same_end(case: &Case, found: &Space, wanted: &Space, undecided: &BTreeSet
     let decides = |name: &String| together(name) && !undecided.contains(&component(name));
     let decided: Vec<_> = here.iter().filter(|(name, _)| decides(name)).collect();
     let differ: Vec<String> = decided.iter().filter_map(|(name, h)| difference(name, h, &there[*name])).collect();
+    let compared = decided.iter().map(|(_, handle)| handle.entries.len()).sum();
+    let (here, there) = (ledgers(&here)?, ledgers(&there)?);
+    // Those that can be read say more than their bytes.
+    for (name, _) in &case.certain {
+        let decided = differ.iter().any(|words| words.starts_with(&format!("{name}/")));
+        certain(name, if decided { Order::Keys } else { Order::Open }, here.get(name), there.get(name))?;
+    }
     if !differ.is_empty() {
         return Err(differ.join("\n  "));
     }
-    let compared = decided.iter().map(|(_, handle)| handle.entries.len()).sum();
-    let (here, there) = (ledgers(&here)?, ledgers(&there)?);
     case.certain.iter().try_for_each(|(name, order)| certain(name, *order, here.get(name), there.get(name)))?;
     // Rows that are no more than passed on are the same whoever passes them.
     for Complete { ledgers: group, .. } in case.complete.iter().filter(|_| case.passes_on) {
@@ -235,9 +240,7 @@ fn certain(name: &str, order: Order, here: Option<&Rows>, there: Option<&Rows>) 
     }
     let of = |ledger: Option<&Rows>, key: &Vec<u8>| {
         let rows = ledger.and_then(|ledger| ledger.get(key)).into_iter().flatten();
-        // Where a timer of another key stood before it is not what a row tells.
-        let mut rows: Vec<Seen> =
-            rows.map(|row| if of_record(&row) { *row } else { Seen { position: 0, path: 0, ..*row } }).collect();
+        let mut rows: Vec<Seen> = rows.copied().collect();
         if order == Order::Rows {
             rows.sort_unstable();
         }
@@ -247,13 +250,26 @@ fn certain(name: &str, order: Order, here: Option<&Rows>, there: Option<&Rows>) 
     for key in keys {
         let (here, there) = (of(here, key), of(there, key));
         if let Some(at) = (0..here.len().max(there.len())).find(|at| here.get(*at) != there.get(*at)) {
-            let (rows, wanted) = (here.len(), there.len());
             return Err(format!(
-                "`{name}`, key {key:?}, row {at}: {:?} instead of {:?}; {rows} rows instead of {wanted}",
-                here.get(at),
-                there.get(at)
+                "`{name}`, key {key:?}, differs from row {at} of {} and {} on:\n{}  instead of\n{}",
+                here.len(),
+                there.len(),
+                listed(&here, at),
+                listed(&there, at)
             ));
         }
     }
     Ok(())
+}
+
+/// Rows shown before and behind the first that differs.
+const SHOWN: usize = 4;
+
+fn listed(rows: &[Seen], at: usize) -> String {
+    let line = |(n, row): (usize, &Seen)| {
+        let Seen { split, position, path, time, sum } = row;
+        let time = time - super::records::START;
+        format!("    {n}: {time} us, split {} position {position}, path {path:x}, sum {sum:x}\n", *split as i32)
+    };
+    rows.iter().enumerate().skip(at.saturating_sub(SHOWN)).take(2 * SHOWN).map(line).collect()
 }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Event time of the first record.
-const START: i64 = 1_704_067_200_000_000;
+pub const START: i64 = 1_704_067_200_000_000;
 /// Event time from one record to the next.
 const STEP_MICROS: i64 = 1000;
 /// One record in so many is broken.

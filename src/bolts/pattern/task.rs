@@ -59,8 +59,8 @@ pub struct Task {
     emissions: Vec<Emission>,
     waiting: Vec<Waiting>,
     next: usize,
-    /// Time and path of the tuple whose rows wait.
-    tuple: (i64, u64),
+    /// Time, path and origin of the tuple whose rows wait.
+    tuple: (i64, u64, (u32, u64)),
     /// Words of the waiting rows.
     words: Vec<Option<u64>>,
     key: Vec<u8>,
@@ -122,7 +122,7 @@ impl Task {
             emissions: Vec::new(),
             waiting: Vec::new(),
             next: 0,
-            tuple: (0, 0),
+            tuple: (0, 0, (0, 0)),
             words: Vec::new(),
             key: Vec::new(),
             buffer: Vec::new(),
@@ -131,14 +131,17 @@ impl Task {
         })
     }
 
-    /// Turns what was reported into rows that wait.
-    fn collect(&mut self, key: KeyRef<'_>, now: i64, frame: &mut Frame, arena: &Arena) {
+    /// Turns what was reported into rows that wait; the first `by_time` stem from time, the others from the tuple.
+    fn collect(&mut self, key: KeyRef<'_>, now: i64, by_time: usize, frame: &mut Frame, arena: &Arena) {
         if self.emissions.is_empty() {
             return;
         }
         let mut emissions = std::mem::take(&mut self.emissions);
         let state = self.states.at_now(key, now, i64::MIN);
-        for emission in emissions.drain(..) {
+        for (number, emission) in emissions.drain(..).enumerate() {
+            if number <= by_time {
+                self.waiting.push(Waiting::ByTime((number < by_time).then_some(emission.time)));
+            }
             match emission.kind {
                 EmissionKind::Match(_) => self.counts.matches += 1,
                 EmissionKind::TimedOut => self.counts.timed_out += 1,
@@ -176,6 +179,7 @@ impl Task {
         let time = now.max(state.newest);
         state.newest = time;
         self.matcher.expire(&mut state.partials, time, &mut self.emissions);
+        let by_time = self.emissions.len();
         let KeyState { partials, previous, .. } = state;
         let mut cx = Cx {
             variables: &mut self.variables,
@@ -196,19 +200,28 @@ impl Task {
             }
             Err(RowError::Overflow) => self.waiting.push(too_many()),
         }
-        self.collect(key, now, frame, step.arena);
+        self.collect(key, now, by_time, frame, step.arena);
         self.settle(key, now);
     }
 
     fn leave(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<u8> {
+        let (time, path, origin) = self.tuple;
+        while let Some(Waiting::ByTime(time)) = self.waiting.get(self.next) {
+            let (split, position) = time.map_or(origin, |time| (u32::MAX, time as u64));
+            frame.set_origin(split, position);
+            self.next += 1;
+        }
         let Some(waiting) = self.waiting.get_mut(self.next) else {
             // What follows on other branches sees the tuple as it was.
-            frame.set_time(self.tuple.0);
-            frame.set_path(self.tuple.1);
+            frame.set_time(time);
+            frame.set_path(path);
+            frame.set_origin(origin.0, origin.1);
             return None;
         };
         self.next += 1;
         match std::mem::replace(waiting, Waiting::Failed("", String::new())) {
+            // Those have just been passed over.
+            Waiting::ByTime(_) => None,
             Waiting::Failed(reason, text) => {
                 step.error(reason, text);
                 Some(ERRORS)
@@ -361,7 +374,7 @@ impl Task {
 
     /// Nothing waits any more.
     fn clear(&mut self, frame: &Frame) {
-        (self.next, self.tuple) = (0, (frame.time(), frame.path()));
+        (self.next, self.tuple) = (0, (frame.time(), frame.path(), (frame.split(), frame.position())));
         self.waiting.clear();
         self.words.clear();
     }
@@ -381,7 +394,7 @@ impl Task {
         } else {
             self.matcher.expire(&mut state.partials, deadline.saturating_add(1), &mut self.emissions);
         }
-        self.collect(key, deadline, frame, step.arena);
+        self.collect(key, deadline, usize::MAX, frame, step.arena);
         self.settle(key, deadline);
     }
 }

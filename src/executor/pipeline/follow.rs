@@ -68,6 +68,9 @@ impl Pipeline {
             targets = input.targets.clone();
             self.decide(due);
             self.rejects_behind(n);
+            if in_step {
+                self.foretell(n);
+            }
             if careful && self.begin_pause(n) {
                 break;
             }
@@ -85,6 +88,16 @@ impl Pipeline {
         if self.inputs[n].has_rejects() {
             let position = self.inputs[n].next_position();
             self.rejects_before(n, position);
+        }
+    }
+
+    /// With inputs in step the next tuple of each is known before any is followed, and is a promise wherever its run
+    /// begins: so the watermark that a tuple comes behind is a matter of the data alone, too.
+    fn foretell(&mut self, n: usize) {
+        let input = &mut self.inputs[n];
+        if input.has_tuples() {
+            let time = input.run.frame(input.next).time();
+            input.saw(time);
         }
     }
 
@@ -138,6 +151,9 @@ impl Pipeline {
         self.decide(due);
         if let Suspended::Tuple(n) = at {
             self.rejects_behind(n);
+            if self.order == Order::Time {
+                self.foretell(n);
+            }
             if self.is_careful(n) {
                 self.begin_pause(n);
             }

@@ -159,10 +159,20 @@ impl Track {
             self.commit(state, entry, Row { time: row.time, arguments: &arguments, flags: row.flags });
             state[NEWEST] = row.time.max(state[NEWEST] as i64) as u64;
         }
-        for word in &mut state[self.results.clone()] {
-            let damaged =
-                || StoreError::Damaged { what: "the windows of a key".to_owned(), why: "they are cut".to_owned() };
-            *word = u64::read(from).ok_or_else(damaged)?;
+        let damaged =
+            || StoreError::Damaged { what: "the windows of a key".to_owned(), why: "they are cut".to_owned() };
+        let mut written = Vec::with_capacity(self.results.len());
+        for _ in self.results.clone() {
+            written.push(u64::read(from).ok_or_else(damaged)?);
+        }
+        for call in &self.calls {
+            let place = call.at..call.at + call.method.words();
+            let words = &written[place.start - self.results.start..place.end - self.results.start];
+            // Rows that nothing will ask for any more may have gone with their segment, and would never leave a result
+            // that they are in: then the rows that are left say what it is.
+            if call.method.count(words) == call.method.count(&state[place.clone()]) {
+                state[place].copy_from_slice(words);
+            }
         }
         Ok(())
     }
