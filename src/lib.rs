@@ -110,11 +110,11 @@
 //!   and what only the absence of events would bring about can tell that nothing is known of it.
 //! - Timers are pairs in the store, read in the order of their deadlines as time comes near: millions of them cost nothing
 //!   at the start.
-//! - A timer is a pair of the store of its own, ordered by time; a shard's next ones are read when time comes near, so
-//!   that those of the far future cost nothing at the start.
-//! - At the end of input time first moves behind the last event, through all channels, and then past all: what an absence
-//!   of events would bring about does not fire, what was over before the end does.
-//! - Time moves with events. A feed that is silent moves none yet: its timers wait for the next event of any key.
+//! - Time moves with events. While a feed is silent it goes on with the clock: at once where records have the time of their
+//!   arrival, else after `idle`, that long behind. So silence is noticed without an event, and what comes later than its
+//!   feed's own silence allows is late.
+//! - Each epoch knows how far time was in every task with state. Where a source was idle that is further than what the
+//!   sources promise at the next start, and what has closed stays closed.
 //! - In a pattern a row that a next step behind the same arrow can take is not passed over.
 //! - Positions of splits name records, and rejected records are followed in the order of their positions among the
 //!   tuples: so an epoch may end between any two records, also in the middle of a run.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Modules by layer; a module may import from its own layer's own module and from lower layers.
-const LAYERS: [(&str, u8); 22] = [
+const LAYERS: [(&str, u8); 23] = [
     ("tuple", 0),
     ("time", 0),
     ("ring", 0),
@@ -22,6 +22,7 @@ const LAYERS: [(&str, u8); 22] = [
     ("spouts", 3),
     ("bolts", 3),
     ("executor", 4),
+    ("commit", 4),
     ("config", 5),
     ("topology", 6),
     ("filetest", 7),
@@ -137,4 +138,29 @@ fn every_unsafe_has_its_reason() {
         }
     }
     assert!(bare.is_empty(), "unsafe without a SAFETY reason:\n{}", bare.join("\n"));
+}
+
+/// What stands around a bolt must hand on every call: the compiler takes the default for one that is forgotten.
+#[test]
+fn wrappers_of_bolts_forward_every_method() {
+    let source = |path: &str| {
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).expect("a source can be read")
+    };
+    let body = |text: &str, head: &str| {
+        let from = text.find(head).unwrap_or_else(|| panic!("{head} is there")) + head.len();
+        text[from..from + text[from..].find("\n}").expect("it ends")].to_owned()
+    };
+    let methods = |body: &str| -> Vec<String> {
+        let lines = body.lines().filter_map(|line| line.strip_prefix("    fn "));
+        lines.filter_map(|line| Some(line.split_once('(')?.0.to_owned())).collect()
+    };
+    let declared = methods(&body(&source("src/component/bolt.rs"), "pub trait Bolt: Send {"));
+    assert!(declared.len() >= 10, "{declared:?}");
+    for (path, head) in
+        [("src/bolts/in_order.rs", "impl Bolt for Task {"), ("src/executor/careful.rs", "impl Bolt for Careful {")]
+    {
+        let forwarded = methods(&body(&source(path), head));
+        let missing: Vec<_> = declared.iter().filter(|name| !forwarded.contains(name)).collect();
+        assert!(missing.is_empty(), "{path} does not forward {missing:?}");
+    }
 }

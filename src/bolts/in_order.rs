@@ -1,14 +1,14 @@
 //! `order = "time"`: a bolt that takes rows by event time, at equal times in the order of its inputs.
 //!
 //! Owns the rows that wait, never what the bolt does with them. A row waits until no earlier one can come: until the
-//! watermark has passed its time, or, of the first input, has reached it and none of that time waits. Waiting rows of a key stand under it, durable
-//! like any state, with a timer at the time of the first. The bolt inside sees a world in order: rows never go back, and
-//! its own timers fire between the rows that they stand between.
+//! watermark has passed its time, or, of the first input, has reached it and none of that time waits. Waiting rows of a
+//! key stand under it, durable like any state, with a timer at the time of the first. The bolt inside sees a world in
+//! order: rows never go back, and its own timers fire between the rows that they stand between.
 
-use super::FOREVER;
+use super::{FOREVER, cells};
 use crate::component::{Bolt, BoltBuild, BoltPlan, ComponentError, Flow, OutputStream, Sections, Step};
 use crate::store::{Codec, KeyReader, KeyRef, Keyed, State, Timers};
-use crate::tuple::{Arena, DataType, Frame, RUN_TUPLES, Run, Slot, TextWord};
+use crate::tuple::{Arena, DataType, Frame, RUN_TUPLES, Run, Slot};
 use std::collections::VecDeque;
 
 /// A plan, perhaps in order.
@@ -84,67 +84,43 @@ struct Waiting {
     input: u32,
     split: u32,
     position: u64,
-    /// Its columns: for each whether it is NULL, and if not its word or text.
-    columns: Vec<u8>,
+    path: u64,
+    /// Its columns.
+    cells: Vec<u8>,
 }
 
 impl Codec for Waiting {
     fn write(&self, out: &mut Vec<u8>) {
-        ((self.time, self.position), (self.input, self.split)).write(out);
-        (self.columns.len() as u32).write(out);
-        out.extend_from_slice(&self.columns);
+        ((self.time, self.position), (self.path, (self.input, self.split))).write(out);
+        (self.cells.len() as u32).write(out);
+        out.extend_from_slice(&self.cells);
     }
 
     fn read(from: &mut &[u8]) -> Option<Waiting> {
-        let ((time, position), (input, split)) = Codec::read(from)?;
-        let columns = Box::<[u8]>::read(from)?.into_vec();
-        Some(Waiting { time, input, split, position, columns })
+        let ((time, position), (path, (input, split))) = Codec::read(from)?;
+        let cells = Box::<[u8]>::read(from)?.into_vec();
+        Some(Waiting { time, input, split, position, path, cells })
     }
 
     fn heap_bytes(&self) -> usize {
-        self.columns.capacity()
+        self.cells.capacity()
     }
 }
 
 impl Waiting {
     fn new(input: usize, frame: &Frame, columns: &[(Slot, DataType)]) -> Waiting {
-        let mut bytes = Vec::new();
-        for (slot, ty) in columns {
-            let word = frame.get(*slot);
-            word.is_some().write(&mut bytes);
-            match (word, ty) {
-                (None, _) => {}
-                (Some(word), DataType::Text) => {
-                    let text = TextWord(word).as_bytes();
-                    (text.len() as u32).write(&mut bytes);
-                    bytes.extend_from_slice(text);
-                }
-                (Some(word), _) => word.write(&mut bytes),
-            }
-        }
-        let (split, position) = (frame.split(), frame.position());
-        Waiting { time: frame.time(), input: input as u32, split, position, columns: bytes }
+        let mut packed = Vec::new();
+        cells::pack(frame, columns, &mut packed);
+        let (split, position, path) = (frame.split(), frame.position(), frame.path());
+        Waiting { time: frame.time(), input: input as u32, split, position, path, cells: packed }
     }
 
-    /// Puts the row back into a frame; none if it is not one of these columns.
-    fn put(&self, frame: &mut Frame, columns: &[(Slot, DataType)], arena: &Arena) -> Option<()> {
-        let mut from = self.columns.as_slice();
+    /// Puts the row back into a frame; whether it is one of these columns.
+    fn put(&self, frame: &mut Frame, columns: &[(Slot, DataType)], arena: &Arena) -> bool {
         frame.set_time(self.time);
         frame.set_origin(self.split, self.position);
-        for (slot, ty) in columns {
-            let word = match (bool::read(&mut from)?, ty) {
-                (false, _) => None,
-                (true, DataType::Text) => {
-                    let length = u32::read(&mut from)? as usize;
-                    let (text, rest) = from.split_at_checked(length)?;
-                    from = rest;
-                    Some(arena.store(std::str::from_utf8(text).ok()?).0)
-                }
-                (true, _) => Some(u64::read(&mut from)?),
-            };
-            frame.put(*slot, word);
-        }
-        Some(())
+        frame.set_path(self.path);
+        cells::put(&self.cells, frame, columns, arena)
     }
 }
 
@@ -178,8 +154,8 @@ impl Task {
         flow
     }
 
-    /// Takes the first waiting row of the key in `self.key` into the frame; its input.
-    fn next_waiting(&mut self, time: i64, frame: &mut Frame, arena: &Arena) -> Option<usize> {
+    /// Takes the first waiting row of the key in `self.key` into the frame: its input, none if it cannot be read.
+    fn next_waiting(&mut self, time: i64, frame: &mut Frame, arena: &Arena) -> Option<Option<usize>> {
         let key = KeyRef::new(&self.key);
         let rows = self.waiting.at(key, time);
         let row = rows.pop_front()?;
@@ -188,8 +164,8 @@ impl Task {
             None => self.waiting.remove(key),
         }
         let input = row.input as usize;
-        row.put(frame, self.columns.get(input)?, arena)?;
-        Some(input)
+        let columns = self.columns.get(input);
+        Some(columns.is_some_and(|columns| row.put(frame, columns, arena)).then_some(input))
     }
 }
 
@@ -253,8 +229,11 @@ impl Bolt for Task {
                 step.wake_after(self.timers.earliest().min(self.inner_deadline));
                 return None;
             };
-            let Some(input) = self.next_waiting(time, frame, step.arena) else { continue };
-            let flow = self.take(input, frame, step, time, RUN_TUPLES);
+            let Some(row) = self.next_waiting(time, frame, step.arena) else { continue };
+            let flow = match row {
+                Some(input) => self.take(input, frame, step, time, RUN_TUPLES),
+                None => step.error("damaged", "a stored row cannot be read"),
+            };
             step.wake_after(self.timers.earliest());
             return Some(flow);
         }

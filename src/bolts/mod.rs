@@ -6,6 +6,7 @@
 
 mod adds;
 mod aggregate;
+mod cells;
 pub mod columns;
 mod console;
 mod expand;

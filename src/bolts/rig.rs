@@ -87,7 +87,7 @@ impl Shelf {
         }
         assert_eq!(batches.len(), self.space.tasks(), "each handle hands over once");
         let mut last = Batch::default();
-        self.space.put_epoch(&mut last, &EpochFacts { epoch, wall: 0, frontier });
+        self.space.put_epoch(&mut last, &EpochFacts { epoch, frontier, ..EpochFacts::none() });
         batches.push(last);
         self.backend.write(&batches).expect("memory is enough");
         self.space.settled(epoch, 0);

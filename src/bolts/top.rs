@@ -8,21 +8,20 @@
 //! 2. A group keeps its first rows only, so its size is bounded by `limit`.
 //! 3. When the watermark passes the event time of a group, a timer lets its rows leave, the earliest group first.
 //!
-//! What comes for a time that has left, such as a revised row of a window, leaves on `.late`. Groups are durable; which
-//! are open is read from the store when the task is built.
+//! What comes for a time that has left, such as a revised row of a window, leaves on `.late`. Groups and timers are
+//! durable.
 
 use super::adds::{Adds, Computing};
-use super::table::row::Row;
-use super::{FOREVER, columns, failure_text, path_of_row};
+use super::{FOREVER, cells, columns, failure_text, path_of_row};
 use crate::component::{
     Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ColumnSource, ComponentError, ERRORS, Flow, Keyed, Node,
     OptionSpec, OutputColumn, OutputStream, Step,
 };
 use crate::expr::{self, CompiledOrder, OrderBy, Scope};
 use crate::problem::{Problem, nearest};
-use crate::store::{self, Codec, KeyReader, KeyRef, Life, State};
+use crate::store::{self, Codec, KeyReader, KeyRef, State, Timers};
 use crate::tuple::{Column, DataType, Frame, Slot};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 /// The kind `top`.
 pub struct Top;
@@ -258,8 +257,6 @@ impl BoltPlan for Plan {
         let fingerprint = self.fingerprint();
         let groups = build.life("groups", &fingerprint, FOREVER, 0)?;
         let closed = build.life("closed", "the event time up to which groups have left", FOREVER, 0)?;
-        let open =
-            groups.as_deref().map_or(Ok(BTreeMap::new()), open).map_err(|e| ComponentError::new(e.to_string()))?;
         let mut closed = store::Keyed::<(i64, u8)>::new(FOREVER, closed);
         let left = closed.get(KeyRef::new(&[]), 0).filter(|(_, known)| *known > 0).map(|(time, _)| *time);
         Ok(Box::new(Task {
@@ -273,10 +270,10 @@ impl BoltPlan for Plan {
             groups: store::Keyed::new(FOREVER, groups),
             closed,
             left,
-            open,
+            timers: Timers::new(build.life("times", "when groups leave", FOREVER, 0)?),
             key: Vec::new(),
+            due: Vec::new(),
             entry: Entry::default(),
-            row: Row::default(),
             leaving: Leaving::default(),
         }))
     }
@@ -310,23 +307,6 @@ impl Codec for Entry {
     }
 }
 
-/// Groups that are open, by event time: their keys, each beginning with that time.
-type Open = BTreeMap<i64, Vec<Box<[u8]>>>;
-
-/// The groups that a store knows.
-fn open(life: &Life) -> Result<Open, store::StoreError> {
-    let mut open = Open::new();
-    life.space().scan(life.place(), &mut |key, _| {
-        if let Some((time, _)) = key.split_first_chunk() {
-            open.entry(i64::from_le_bytes(*time)).or_default().push(key.into());
-        }
-        true
-    })?;
-    // The store's order is that of hashes; rows leave in one that does not depend on it.
-    open.values_mut().for_each(|keys| keys.sort_unstable());
-    Ok(open)
-}
-
 /// The group whose rows are leaving.
 #[derive(Default)]
 struct Leaving {
@@ -350,23 +330,22 @@ struct Task {
     closed: store::Keyed<(i64, u8)>,
     /// The same as far as it is known.
     left: Option<i64>,
-    open: Open,
+    /// For each group one of its `per` at its event time.
+    timers: Timers,
     /// Buffers that are used again.
     key: Vec<u8>,
+    due: Vec<u8>,
     entry: Entry,
-    row: Row,
     leaving: Leaving,
 }
 
 impl Task {
     /// Takes a row into its group, if it is among the first.
     fn take(&mut self, time: i64) {
-        let key = KeyRef::new(&self.key);
-        let keys = self.open.entry(time).or_default();
-        if let Err(at) = keys.binary_search_by(|known| (**known).cmp(&self.key)) {
-            keys.insert(at, self.key.as_slice().into());
+        let rows = self.groups.at(KeyRef::new(&self.key), time);
+        if rows.is_empty() {
+            self.timers.set(KeyRef::new(&self.key[size_of::<i64>()..]), time);
         }
-        let rows = self.groups.at(key, time);
         let at = rows.partition_point(|known| *known <= self.entry);
         if at < self.limit {
             // The buffers of the row that falls out are those of the next row.
@@ -393,31 +372,22 @@ impl Bolt for Task {
             return step.error(error.reason, failure_text("order_by", &error));
         }
         self.entry.place = self.entry.bytes.len() as u32;
-        self.row.pack(frame, &self.stored);
-        self.entry.bytes.extend_from_slice(&self.row.cells);
+        cells::pack(frame, &self.stored, &mut self.entry.bytes);
         self.take(time);
         step.wake_after(time);
         Flow::Skip
     }
 
     fn fire(&mut self, _frame: &mut Frame, step: &mut Step<'_>) -> Option<Flow> {
-        let mut first = self.open.first_entry()?;
-        let time = *first.key();
-        if time >= step.watermark {
-            step.wake_after(time);
-            return None;
-        }
-        let key = if first.get().is_empty() { None } else { Some(first.get_mut().remove(0)) };
-        if first.get().is_empty() {
-            first.remove();
-        }
-        if let Some((next, _)) = self.open.first_key_value() {
-            step.wake_after(*next);
-        }
+        let due = self.timers.due(step.watermark, &mut self.due);
+        step.wake_after(self.timers.earliest());
+        let time = due?;
         self.left = Some(time);
         *self.closed.at(KeyRef::new(&[]), time) = (time, 1);
-        let key = key?;
-        let key = KeyRef::new(&key);
+        self.key.clear();
+        self.key.extend_from_slice(&time.to_le_bytes());
+        self.key.extend_from_slice(&self.due);
+        let key = KeyRef::new(&self.key);
         let rows = std::mem::take(self.groups.at(key, time));
         self.groups.remove(key);
         self.leaving = Leaving { time, path: key.hash, rows: rows.into(), rank: 0 };
@@ -425,7 +395,7 @@ impl Bolt for Task {
     }
 
     fn deadline(&self) -> i64 {
-        self.open.first_key_value().map_or(i64::MAX, |(time, _)| *time)
+        self.timers.earliest()
     }
 
     fn next_row(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<u8> {
@@ -435,7 +405,7 @@ impl Bolt for Task {
         frame.set_origin(u32::MAX, self.leaving.time as u64);
         frame.set_path(path_of_row(self.leaving.path, self.leaving.rank));
         let cells = &entry.bytes[entry.place as usize..];
-        if !Row::put(cells, frame, &self.restored, step.arena) {
+        if !cells::put(cells, frame, &self.restored, step.arena) {
             step.error("damaged", "a stored row cannot be read");
             return Some(ERRORS);
         }
@@ -446,6 +416,7 @@ impl Bolt for Task {
     fn states(&mut self, each: &mut dyn FnMut(&mut dyn State)) {
         each(&mut self.groups);
         each(&mut self.closed);
+        each(&mut self.timers);
     }
 }
 

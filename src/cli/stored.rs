@@ -3,6 +3,7 @@
 use crate::store::{Catalogue, Rocks, StoreError};
 use crate::tuple::format_rfc3339;
 use serde_json::{Value, json};
+use std::convert::Infallible;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -16,6 +17,21 @@ pub fn topologies(data_dir: &Path) -> Vec<String> {
     let mut names: Vec<String> = with_state.filter_map(|folder| folder.file_name().into_string().ok()).collect();
     names.sort();
     names
+}
+
+/// The name of the topology that `text` means: itself, or a path of its file.
+///
+/// # Errors
+/// Never: a file that cannot be read is known by its own name, as it is where it runs.
+pub fn topology(text: &str) -> Result<String, Infallible> {
+    let path = Path::new(text);
+    if path.extension().is_none_or(|extension| extension != "toml") {
+        return Ok(text.to_owned());
+    }
+    let table = std::fs::read_to_string(path).ok().and_then(|file| file.parse::<toml::Table>().ok());
+    let name = table.as_ref().and_then(|table| table.get("name")?.as_str());
+    let stem = || path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    Ok(name.map(str::to_owned).or_else(stem).unwrap_or_default())
 }
 
 /// The state of a topology as its last epoch left it, for reading; the topology may be running.

@@ -22,7 +22,8 @@ pub struct Arguments {
 enum Command {
     /// List the tables of a topology, or of all.
     List {
-        /// The topology's name.
+        /// The topology: its file, or its name.
+        #[arg(value_parser = stored::topology)]
         topology: Option<String>,
         #[command(flatten)]
         at: At,
@@ -62,7 +63,8 @@ enum Command {
 
 #[derive(clap::Args)]
 struct Named {
-    /// The topology's name: `name` of its file, else the file's name without `.toml`.
+    /// The topology: its file, or its name.
+    #[arg(value_parser = stored::topology)]
     topology: String,
     /// The table: the name of a bolt of kind `table`.
     table: String,

@@ -6,7 +6,7 @@
 
 use crate::latency::Histogram;
 use crate::store::SegmentFacts;
-use crate::store::{Batch, Closed, ClosedSplit, EpochFacts, HandOver, Message, Space, StoreError, Written};
+use crate::store::{Batch, Closed, ClosedSplit, EpochFacts, HandOver, Message, Space, StoreError, TaskTime, Written};
 use crate::time::Clock;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
@@ -51,6 +51,7 @@ struct Gathered {
     chunks: Vec<Written>,
     prepares: Vec<crate::store::Prepare>,
     splits: Vec<ClosedSplit>,
+    times: Vec<TaskTime>,
     closed: usize,
     states: usize,
     changed_bytes: u64,
@@ -117,8 +118,8 @@ pub struct Committer {
     /// The epoch that the disk has refused.
     writing: Option<Box<Writing>>,
     meter: Arc<Mutex<CommitMeter>>,
-    /// The event time before which nothing comes any more, as the last epoch knows it.
-    frontier: i64,
+    /// The last epoch.
+    last: EpochFacts,
     failed: bool,
 }
 
@@ -131,7 +132,7 @@ impl Committer {
         clock: Arc<dyn Clock>,
     ) -> Committer {
         Committer {
-            frontier: space.opened().frontier,
+            last: space.opened().clone(),
             space,
             receiver,
             clock,
@@ -248,6 +249,7 @@ impl Committer {
         self.gathered.epoch = closed.epoch;
         self.gathered.closed += 1;
         self.gathered.splits.extend(closed.splits);
+        self.gathered.times.extend(closed.times);
     }
 
     fn state(&mut self, state: HandOver) {
@@ -276,7 +278,7 @@ impl Committer {
         }
         let backend = self.space.backend();
         backend.write(&writing.gathered.batches)?;
-        backend.forget_before(self.frontier);
+        backend.forget_before(self.last.frontier);
         self.space.settled(writing.gathered.epoch, writing.gathered.changed_bytes);
         for segment in &writing.retired {
             // No epoch knows it any more: the next start removes what is left of it.
@@ -310,13 +312,14 @@ impl Committer {
             prepare()?;
         }
         // The frontier never goes back, though a restarted pipeline may not know the time yet.
-        self.frontier = gathered.frontier().unwrap_or(i64::MIN).max(self.frontier);
+        self.last.frontier = gathered.frontier().unwrap_or(i64::MIN).max(self.last.frontier);
+        gathered.times.drain(..).for_each(|time| self.last.note(time));
+        (self.last.epoch, self.last.wall) = (gathered.epoch, self.clock.wall_micros());
         for split in &gathered.splits {
             self.space.put_split(&mut last, &split.name, &split.facts);
         }
-        writing.retired = self.space.retire_segments(&mut last, self.frontier);
-        let facts = EpochFacts { epoch: gathered.epoch, wall: self.clock.wall_micros(), frontier: self.frontier };
-        self.space.put_epoch(&mut last, &facts);
+        writing.retired = self.space.retire_segments(&mut last, self.last.frontier);
+        self.space.put_epoch(&mut last, &self.last);
         gathered.batches.push(last);
         Ok(())
     }

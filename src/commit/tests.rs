@@ -101,7 +101,8 @@ proptest! {
                 if *who < 2 {
                     hand_over(&outlets[*who], epoch, &who.to_string(), &prepared);
                 } else {
-                    space.close(Closed { epoch, pipeline: who - 2, splits: vec![split(*who as i64, false, true)] });
+                    let splits = vec![split(*who as i64, false, true)];
+                    space.close(Closed { epoch, pipeline: who - 2, splits, times: Vec::new() });
                 }
                 let heard = committer.step();
                 prop_assert_eq!(heard, if n == 4 { Heard::Durable(epoch) } else { Heard::Something });
@@ -146,7 +147,7 @@ fn the_end_of_input_does_not_end_time_so_that_state_outlives_it() {
     let mut epoch = 0;
     let mut frontier = |splits: &[ClosedSplit]| {
         epoch += 1;
-        space.close(Closed { epoch, pipeline: 0, splits: splits.to_vec() });
+        space.close(Closed { epoch, pipeline: 0, splits: splits.to_vec(), times: Vec::new() });
         assert_eq!(committer.step(), Heard::Durable(epoch));
         let (sender, _receiver) = mpsc::channel();
         Space::open(backend.clone(), 0, sender).unwrap().opened().frontier
@@ -170,7 +171,7 @@ fn an_epoch_is_not_committed_after_state_could_not_be_read() {
     let space = Arc::new(Space::open(backend.clone(), 0, sender).unwrap());
     let mut committer = Committer::new(space.clone(), receiver, 1, Arc::new(ManualClock::default()));
     space.fail(StoreError::Refused("it cannot be read".to_owned()));
-    space.close(Closed { epoch: 1, pipeline: 0, splits: Vec::new() });
+    space.close(Closed { epoch: 1, pipeline: 0, splits: Vec::new(), times: Vec::new() });
     assert_eq!(committer.step(), Heard::Something);
     let (sender, _receiver) = mpsc::channel();
     assert_eq!(Space::open(backend, 0, sender).unwrap().opened().epoch, 0);
@@ -184,7 +185,7 @@ fn a_write_that_the_disk_refuses_is_tried_again_after_pauses_that_grow() {
     backend.restart(false, Weather { full_after: Some(0), room_after: Some(3), ..Weather::default() });
     let clock = ManualClock::at(0);
     let mut committer = Committer::new(space.clone(), receiver, 1, Arc::new(clock.clone()));
-    space.close(Closed { epoch: 1, pipeline: 0, splits: Vec::new() });
+    space.close(Closed { epoch: 1, pipeline: 0, splits: Vec::new(), times: Vec::new() });
     assert_eq!(committer.step(), Heard::Something);
     assert_eq!((space.durable(), space.failure()), (0, None));
     assert_eq!(

@@ -220,6 +220,13 @@ pub trait Spout: Send {
         Ok(())
     }
 
+    /// After a poll that gave nothing: how far the event time of what comes next may be behind the wall's clock,
+    /// microseconds; none: only tuples say how far the split is. `timed`: records have a time of their own, not that of
+    /// their arrival.
+    fn lag(&self, timed: bool) -> Option<i64> {
+        (!timed).then_some(0)
+    }
+
     /// Rows that the spout's own `where` has refused since it was opened.
     fn filtered(&self) -> u64 {
         0

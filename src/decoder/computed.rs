@@ -8,7 +8,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::{Failure, Reading, Target, null_failure, read};
+use super::columns::{Failure, Reading, Target, null_failure, read};
 use crate::expr::{Compiled, EvalError};
 use crate::tuple::codec::Converter;
 use crate::tuple::{Arena, DataType, Frame, Layout, Slot, TextWord, Value};

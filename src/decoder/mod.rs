@@ -10,6 +10,7 @@
 //! split, whatever its bytes are. A window holds one record at least up to `max_record`; a longer one is left out in
 //! bounded memory.
 
+mod columns;
 mod computed;
 mod feed;
 pub mod fields;
@@ -33,11 +34,11 @@ pub use plan::{DecoderCheck, DecoderPlan};
 pub use sources::record_size;
 
 use crate::component::{ComponentError, Intake, Raw, Reject};
+use crate::tuple::RUN_TUPLES;
 use crate::tuple::codec::{
-    Cell, CellKind, Converter, CsvSplitter, JsonSplitter, Marks, RecordFault, RegexSplitter, Split, find_line, line_of,
+    Cell, CellKind, CsvSplitter, JsonSplitter, Marks, RecordFault, RegexSplitter, Split, find_line, line_of,
 };
-use crate::tuple::{Arena, DataType, Frame, RUN_TUPLES, Slot, Value};
-use computed::Computed;
+use columns::{Columns, Failure};
 use plan::Header;
 
 /// Most records that one call looks at, so that a spout whose `where` refuses nearly all still lets others work.
@@ -91,26 +92,6 @@ enum Splitter {
     Text,
 }
 
-/// How cells become slots.
-struct Columns {
-    converter: Converter,
-    targets: Vec<Target>,
-    computed: Option<Computed>,
-    /// Slot of event time; none: the time of arrival.
-    time: Option<Slot>,
-    time_name: String,
-}
-
-/// A column that is read from a cell.
-struct Target {
-    name: String,
-    cell: usize,
-    slot: Slot,
-    ty: DataType,
-    nullable: bool,
-    default: Option<Value>,
-}
-
 /// What is still to be done before the first record.
 struct Start {
     done: bool,
@@ -147,12 +128,6 @@ impl Room {
     fn is_left(self, intake: &Intake<'_>) -> bool {
         intake.run.len() < self.tuples && intake.rejects.len() < self.rejects
     }
-}
-
-/// Why a record became no tuple.
-struct Failure {
-    reason: &'static str,
-    text: String,
 }
 
 impl Decoder {
@@ -474,96 +449,4 @@ fn raw_of(bytes: &[u8], element: Option<u64>, shown: &str) -> Raw {
         true => Raw::Shown,
         false => Raw::Bytes { bytes: bytes.to_vec(), element },
     }
-}
-
-impl Columns {
-    /// Adds the tuple of a record (or one element of it); false if `where` refuses it.
-    #[inline(always)]
-    unsafe fn row(
-        &mut self,
-        cells: &[Cell],
-        record: (&[u8], bool),
-        origin: (u32, u64),
-        intake: &mut Intake<'_>,
-    ) -> Result<bool, Failure> {
-        let now = intake.wall;
-        if let Some(computed) = &mut self.computed {
-            let arena = intake.run.arena();
-            let reading = Reading { cells, record, arena, now };
-            // SAFETY: passed on to the caller.
-            if !unsafe { computed.compute(&self.targets, &mut self.converter, &reading, origin.1) }? {
-                return Ok(false);
-            }
-        }
-        let (frame, arena) = intake.run.push();
-        let written = match &self.computed {
-            Some(computed) => computed.write(frame, arena),
-            None => {
-                let reading = Reading { cells, record, arena, now };
-                // SAFETY: passed on to the caller.
-                unsafe { read(&self.targets, &mut self.converter, &reading, frame) }
-            }
-        };
-        let time = written.and_then(|()| match self.time.map(|slot| frame.get(slot)) {
-            None => Ok(now),
-            Some(Some(time)) => Ok(time as i64),
-            Some(None) => Err(null_failure(&self.time_name)),
-        });
-        match time {
-            Ok(time) => {
-                frame.set_time(time);
-                frame.set_due(intake.now);
-                frame.set_origin(origin.0, origin.1);
-                Ok(true)
-            }
-            Err(failure) => {
-                intake.run.pop();
-                Err(failure)
-            }
-        }
-    }
-}
-
-/// A record and what its conversion needs.
-struct Reading<'a> {
-    cells: &'a [Cell],
-    /// Its bytes, and whether they are known to be ASCII.
-    record: (&'a [u8], bool),
-    arena: &'a Arena,
-    now: i64,
-}
-
-/// Converts the cells of `targets` into slots of `frame`, which has no NULLs yet.
-///
-/// # Safety
-/// The record must live and stand still until the run is over.
-#[inline(always)]
-unsafe fn read(
-    targets: &[Target],
-    converter: &mut Converter,
-    reading: &Reading<'_>,
-    frame: &mut Frame,
-) -> Result<(), Failure> {
-    for target in targets {
-        let cell = reading.cells[target.cell];
-        // SAFETY: passed on to the caller.
-        match unsafe { converter.word(target.ty, cell, reading.record, reading.arena, reading.now) } {
-            Ok(Some(word)) => frame.fill(target.slot, word),
-            Ok(None) => match &target.default {
-                Some(default) => default.put(frame, target.slot, reading.arena),
-                None if target.nullable => frame.set_null(target.slot),
-                None => return Err(null_failure(&target.name)),
-            },
-            Err(fault) => {
-                let why = converter.explain(target.ty, cell, reading.record.0, reading.now, fault);
-                return Err(Failure { reason: fault.reason(), text: format!("column `{}`: {why}", target.name) });
-            }
-        }
-    }
-    Ok(())
-}
-
-#[cold]
-fn null_failure(name: &str) -> Failure {
-    Failure { reason: "not_null", text: format!("column `{name}` has no value, but must have one") }
 }

@@ -1,7 +1,8 @@
 use super::*;
+
 use crate::component::Spout;
 use crate::decoder::fixture::{All, cut, decode, plan, run, slots};
-use crate::tuple::Run;
+use crate::tuple::{Run, Value};
 use proptest::prelude::*;
 
 const CSV: &str = r#"

@@ -18,8 +18,8 @@ const IDLE: u32 = 6;
 pub enum Item {
     /// No later tuple of the channel has an event time below it.
     Watermark(i64),
-    /// The sender's inputs are silent: until it says something else, it does not hold time back.
-    Idle,
+    /// The same, and the sender's inputs are silent: until it says something else, it does not hold time back.
+    Idle(i64),
     /// All tuples of this epoch came before it.
     Barrier(u64),
     /// Nothing follows. `true`: the sources have ended; `false`: they were told to stop (a drain).
@@ -99,10 +99,12 @@ impl Sender {
         }
     }
 
-    /// Says once that the inputs are silent.
-    pub fn idle(&mut self) {
-        if !std::mem::replace(&mut self.idle, true) {
-            self.ring.push(IDLE, &[]);
+    /// Says that the inputs are silent, and how far time has gone on meanwhile.
+    pub fn idle(&mut self, watermark: i64) {
+        if watermark > self.watermark || !self.idle {
+            self.watermark = self.watermark.max(watermark);
+            self.idle = true;
+            self.ring.push(IDLE, &[self.watermark as u64]);
         }
     }
 
@@ -186,7 +188,7 @@ impl Receiver {
                     unpack(columns, &body[..HEADER], &body[HEADER + 1..], run);
                 }
                 WATERMARK => item = Some(Item::Watermark(body[0] as i64)),
-                IDLE => item = Some(Item::Idle),
+                IDLE => item = Some(Item::Idle(body[0] as i64)),
                 BARRIER => item = Some(Item::Barrier(body[0])),
                 _ => item = Some(Item::End(body[0] != 0)),
             }

@@ -1,6 +1,10 @@
 //! Inputs of a pipeline: splits that are read here, and channels.
 //!
 //! Owns the run that an input's tuples are decoded into, and what the input promises about time. Never follows a tuple.
+//!
+//! A split promises what its tuples say. While it gives nothing, time goes on: where records have the time of their
+//! arrival, with the wall's clock; else, after a silence of `idle`, from where its tuples have left it, as if the next
+//! came `idle` late. So a silent feed's timers fire, and what it says later is late only if it is later than that.
 
 use super::channel::{Item, Receiver};
 use super::meter::TaskMeter;
@@ -13,6 +17,8 @@ use std::collections::VecDeque;
 
 /// Records that became no tuple and wait for the first one, at most.
 const REJECTS_HELD: usize = 4096;
+/// In such steps time goes on while a split is silent, microseconds: others are woken for each.
+const SILENT_STEP: i64 = 10_000;
 
 /// A watermark that no deadline reaches: the input has ended.
 pub const ENDED: i64 = i64::MAX;
@@ -41,10 +47,22 @@ pub struct Input {
     pub disorder: i64,
     /// After what silence it no longer holds time back, nanoseconds.
     pub idle_ns: Option<u64>,
-    /// When it last delivered something, nanoseconds.
-    pub last_ns: u64,
-    /// Whether its silence has lasted that long.
+    /// Whether its silence has lasted that long: it holds nobody's time back.
     pub idle: bool,
+    /// Whether its promise has moved without tuples.
+    pub moved_silently: bool,
+    silence: Silence,
+}
+
+/// How long a split has been silent, nanoseconds.
+#[derive(Default)]
+struct Silence {
+    /// When it last delivered something, or was not asked for so long that nobody knows.
+    since: u64,
+    /// When it was last asked.
+    asked: u64,
+    /// What it had promised when it fell idle.
+    promise: i64,
 }
 
 /// What an input reads.
@@ -201,8 +219,9 @@ impl Input {
             aligned: false,
             disorder: 0,
             idle_ns: None,
-            last_ns: 0,
             idle: false,
+            moved_silently: false,
+            silence: Silence::default(),
         }
     }
 
@@ -216,6 +235,12 @@ impl Input {
     #[inline]
     pub fn is_split(&self) -> bool {
         matches!(self.source, Source::Split(_))
+    }
+
+    /// Whether a channel has given nothing but how far time is, or room.
+    pub fn has_only_time(&self) -> bool {
+        let Source::Channel(channel) = &self.source else { return false };
+        self.run.is_empty() && matches!(channel.item, None | Some(Item::Watermark(_) | Item::Idle(_)))
     }
 
     /// Whether records that became no tuple wait to be followed.
@@ -261,7 +286,7 @@ impl Input {
     }
 
     /// Reads a run; only when the last one is used up. `now` in nanoseconds; `wall` gives it in
-    /// microseconds since 1970, for a split that is asked for records.
+    /// microseconds since 1970, for a split.
     ///
     /// # Errors
     /// The split cannot be read on; the input has ended.
@@ -270,20 +295,23 @@ impl Input {
         let released = self.release();
         match &mut self.source {
             Source::Split(split) => {
+                let wall = wall();
                 if now < split.due_ns {
-                    self.silent(now);
-                    let Source::Split(split) = &self.source else { unreachable!("it is a split") };
-                    return Ok(Asked::Nothing(Some(split.due_ns)));
+                    let due = split.due_ns;
+                    self.silent(now, wall);
+                    return Ok(Asked::Nothing(Some(due)));
                 }
                 split.due_ns = 0;
-                let mut intake = Intake { run: &mut self.run, rejects: &mut split.rejects, now, wall: wall() };
+                let mut intake = Intake { run: &mut self.run, rejects: &mut split.rejects, now, wall };
                 let polled = split.spout.poll(&mut intake);
                 split.meter.tuples_in += self.run.len() as u64;
                 match polled {
                     Ok(Polled::Some) => self.heard(now),
                     Ok(Polled::Nothing(due)) => {
                         split.due_ns = due.unwrap_or(0);
-                        self.silent(now);
+                        // Where more can be had at once, nobody knows yet how far it is.
+                        let behind = due.is_some_and(|due| due <= now);
+                        self.silent(now, if behind { i64::MIN } else { wall });
                         return Ok(Asked::Nothing(due));
                     }
                     Ok(Polled::End) => self.ended = true,
@@ -364,13 +392,37 @@ impl Input {
     }
 
     fn heard(&mut self, now: u64) {
-        self.last_ns = now;
+        (self.silence.since, self.silence.asked) = (now, now);
         self.idle = false;
     }
 
-    fn silent(&mut self, now: u64) {
+    /// A split has given nothing: its time may go on without tuples, with the wall's where nothing is behind it.
+    fn silent(&mut self, now: u64, wall: i64) {
+        let Source::Split(split) = &self.source else { return };
+        let mut promise = split.spout.lag(split.timed).map(|lag| wall.saturating_sub(lag));
+        let live = !split.finite;
         if let Some(idle) = self.idle_ns {
-            self.idle = now.saturating_sub(self.last_ns) >= idle;
+            let Silence { since, asked, .. } = &mut self.silence;
+            if now.saturating_sub(*asked) >= idle {
+                // Nobody has asked for that long: it may have had something to say.
+                *since = now;
+            }
+            *asked = now;
+            let silence = now.saturating_sub(*since);
+            let was_idle = std::mem::replace(&mut self.idle, silence >= idle);
+            if self.idle && !was_idle {
+                self.silence.promise = self.watermark;
+            }
+            if self.idle && live && self.silence.promise != i64::MIN {
+                let gone = i64::try_from((silence - idle) / 1000).unwrap_or(i64::MAX);
+                promise = promise.max(Some(self.silence.promise.saturating_add(gone)));
+            }
+        }
+        if let Some(promise) = promise.map(|promise| promise.min(ENDED - 1))
+            && promise >= self.watermark.saturating_add(SILENT_STEP)
+        {
+            self.watermark = promise;
+            self.moved_silently = true;
         }
     }
 }

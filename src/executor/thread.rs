@@ -204,7 +204,7 @@ impl Executor {
         let mut now = self.clock.nanos();
         self.account(now);
         self.obey()?;
-        let (mut some, mut ended, mut due) = (false, true, None::<u64>);
+        let (mut some, mut time, mut ended, mut due) = (false, false, true, None::<u64>);
         let (mut failed, mut broken, mut stale) = (None, false, false);
         for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
             self.at = p;
@@ -215,6 +215,7 @@ impl Executor {
             broken |= std::mem::take(&mut pipeline.program.broken);
             match stepped {
                 Ok(Progress::Some) => (some, ended, stale) = (true, false, true),
+                Ok(Progress::Time) => (time, ended, stale) = (true, false, true),
                 Ok(Progress::None(at)) => {
                     ended = false;
                     due = [due, at].into_iter().flatten().min();
@@ -247,6 +248,9 @@ impl Executor {
                 self.seen.moved.store(moved + 1, Ordering::Relaxed);
             }
             return Ok(Progress::Some);
+        }
+        if time {
+            return Ok(Progress::Time);
         }
         if !self.flushed {
             self.flushed = true;
@@ -434,6 +438,8 @@ impl Executor {
                     empty = 0;
                     self.wake_others();
                 }
+                // Soon asleep again: time alone wakes nobody for long.
+                Progress::Time => self.wake_others(),
                 Progress::None(due) => {
                     empty = empty.saturating_add(1);
                     self.meter.idle_steps += 1;

@@ -21,6 +21,7 @@ pub struct Feed {
 
 struct FeedPlan {
     columns: Vec<Column>,
+    time: Option<usize>,
     queue: Queue,
 }
 
@@ -54,7 +55,7 @@ impl Feed {
         Entry {
             id: self.name.clone(),
             stream: self.stream,
-            plan: Arc::new(FeedPlan { columns: self.columns.clone(), queue: self.queue.clone() }),
+            plan: Arc::new(FeedPlan { columns: self.columns.clone(), time: self.time, queue: self.queue.clone() }),
             splits: vec!["feed".to_owned()],
             tasks: None,
             disorder: self.disorder,
@@ -80,7 +81,7 @@ impl SpoutPlan for FeedPlan {
     }
 
     fn time(&self) -> Option<usize> {
-        None
+        self.time
     }
 
     fn finite(&self) -> bool {

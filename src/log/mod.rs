@@ -19,6 +19,7 @@
 
 mod end;
 mod error;
+mod prepared;
 mod reader;
 mod record;
 mod recovery;
@@ -30,12 +31,13 @@ mod verify;
 mod writer;
 
 pub use error::LogError;
+pub use prepared::Prepared;
 pub use reader::{Reader, Start};
 pub use record::{MAX_RECORD_BYTES, Record};
 pub use retention::{Retention, Trim, Trimmed};
 pub use topic::{FOLDER, Log, PartitionStats, Topic, TopicOptions};
 pub use verify::{Damage, Verified};
-pub use writer::{Owner, Prepared, SyncPolicy, Writer, WriterOptions};
+pub use writer::{Owner, SyncPolicy, Writer, WriterOptions};
 
 #[cfg(test)]
 mod tests;

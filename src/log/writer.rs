@@ -5,6 +5,7 @@
 //! everything from then on.
 
 use super::end::{End, EndFile, Place};
+use super::prepared::{Later, Prepared};
 use super::record::{self, MAX_RECORD_BYTES};
 use super::recovery::{self, Recovered};
 use super::retention::Sealed;
@@ -16,7 +17,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 
 /// A group that is as large as this is written even if nobody asks.
 const GROUP_BYTES: usize = 256 * 1024;
@@ -59,48 +60,6 @@ pub struct WriterOptions {
     pub owner: Owner,
     /// When it is made durable.
     pub sync: SyncPolicy,
-}
-
-/// What a [`Writer::prepare`] has left to do: may be done by another thread.
-#[derive(Debug)]
-pub struct Prepared {
-    file: Arc<dyn File>,
-    path: PathBuf,
-    end: u64,
-    later: Arc<Later>,
-}
-
-impl Prepared {
-    /// The end of what this makes durable.
-    pub fn end(&self) -> u64 {
-        self.end
-    }
-
-    /// Makes it durable.
-    ///
-    /// # Errors
-    /// The disk refuses; the writer ends.
-    pub fn sync(self) -> Result<(), LogError> {
-        match self.file.sync() {
-            Ok(()) => {
-                // Relaxed: a lower bound that publishes nothing else.
-                self.later.synced.fetch_max(self.end, Ordering::Relaxed);
-                Ok(())
-            }
-            Err(error) => {
-                // Relaxed: the writer hears of it in time; the epoch that asked does so by the error.
-                self.later.failed.store(true, Ordering::Relaxed);
-                Err(LogError::io("cannot sync", &self.path, error))
-            }
-        }
-    }
-}
-
-/// What other threads have made durable.
-#[derive(Debug, Default)]
-struct Later {
-    synced: AtomicU64,
-    failed: AtomicBool,
 }
 
 /// The one writer of a partition; another cannot be opened while it lives.

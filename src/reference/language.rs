@@ -116,6 +116,65 @@ pub(super) fn bolts() -> Topic {
         ])
 }
 
+/// Event time.
+pub(super) fn time() -> Topic {
+    Topic::new("time", "time", "Results go by event time, which rows carry; the clock only helps where a source is silent.")
+        .named(&["event time", "watermark", "disorder", "idle", "order", "timers"])
+        .notes([
+            "The time of a tuple is the column that `time` of its spout names, without it the time of arrival. A closed window has \
+             its end less a microsecond, a match the time of its last row, an absence its deadline, a joined row the later side.",
+            "How far time is (the watermark) is the least of what the sources promise: each that no later row lies more than \
+             `disorder` (\"0s\") behind its newest. Windows close, timers fire and absences are certain when it has passed them, \
+             in order, before the tuple that moved it; a row that is further back than a bolt allows leaves on `.late`.",
+            "A source that says nothing holds time back, until it has been silent for its `idle`. From then on it holds nobody \
+             back, and while no other source does, time goes on with the clock, `idle` behind: with `idle = \"10s\"` a minute of \
+             silence is noticed 70 seconds after the last row. Where records have the time of their arrival it goes on at once. \
+             Choose `idle` longer than rows may be delayed on their way.",
+            "At the end of all inputs time moves behind the last row, and windows close and joins complete; what only a further \
+             silence would prove does not happen. A drain (SIGTERM) or a crash ends nothing: open windows, matches and timers \
+             are there at the next start, and what has closed stays closed.",
+            "A bolt takes rows as they arrive, and a late one is judged at the time its key has come to. `order = \"time\"` \
+             (aggregate) takes them by time, each as soon as no earlier one can come. Finite sources (`file`) are read in step by \
+             time, so that a replay is repeatable either way. In tests all of it runs on a virtual clock.",
+        ])
+        .example(
+            r#"[spouts.readings]
+kind     = "stdin"
+format   = "csv"
+columns  = ["car", "at"]
+header   = "none"
+time     = "at"
+disorder = "2s"                    # rows may come two seconds out of order
+idle     = "10s"                   # and ten seconds late
+fields.car = "text not null"
+fields.at  = "timestamp not null"
+
+[bolts.silent]                     # no reading for a minute: noticed without another one
+kind    = "pattern"
+from    = "readings"
+key     = "car"
+pattern = "reading -> !another"
+within  = "60s"
+define.reading = "true"
+define.another = "true"
+
+[bolts.out]
+kind = "console"
+from = "silent"
+
+[[tests]]
+name  = "one car goes on, the other falls silent"
+given = [
+  { at = "0s",  readings = { car = "a" } },
+  { at = "0s",  readings = { car = "b" } },
+  { at = "40s", readings = { car = "b" } },
+  { at = "65s" },
+]
+expect = [{ at = "60s", silent = { car = "a" } }]
+"#,
+        )
+}
+
 /// Streams beside the main one.
 pub(super) fn streams() -> Topic {
     Topic::new("streams", "side streams", "What a component emits beside its main stream; any of them can be read with `from`.")

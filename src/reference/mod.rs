@@ -94,6 +94,7 @@ pub fn topics(registry: &Registry) -> Vec<Topic> {
     topics.extend(registry.spouts().map(spout));
     topics.push(bolts());
     topics.extend(registry.bolts().map(bolt));
+    topics.push(language::time());
     topics.push(language::streams());
     topics.push(language::dead_letters());
     topics.push(language::groupings().options("Groupings", config::GROUPINGS));

@@ -192,6 +192,11 @@ impl Spout for Ticks {
         Ok(if intake.run.len() > before { Polled::Some } else { Polled::End })
     }
 
+    fn lag(&self, _timed: bool) -> Option<i64> {
+        // The next tick has not come.
+        Some(0)
+    }
+
     fn position(&self) -> u64 {
         self.next
     }

@@ -2,6 +2,8 @@
 
 use super::life::HandOver;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::ops::Range;
 
 /// What the catalogue knows of a handle of a component.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +50,19 @@ pub struct Closed {
     pub pipeline: usize,
     /// How far its splits have been followed.
     pub splits: Vec<ClosedSplit>,
+    /// How far time was in its tasks with state.
+    pub times: Vec<TaskTime>,
+}
+
+/// How far time was in a task at the end of an epoch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaskTime {
+    /// The component.
+    pub component: String,
+    /// Number of the task, and of how many.
+    pub task: (usize, usize),
+    /// Its watermark.
+    pub watermark: i64,
 }
 
 /// How far a split has been followed at the end of an epoch.
@@ -84,6 +99,44 @@ pub struct EpochFacts {
     pub wall: i64,
     /// No tuple before this event time can come any more.
     pub frontier: i64,
+    /// The watermarks of components with state, by task: where a source was idle it may be further than what sources
+    /// promise at the next start, and what has closed must stay closed.
+    #[serde(default)]
+    pub times: BTreeMap<String, Vec<i64>>,
+}
+
+impl EpochFacts {
+    /// Before the first epoch.
+    pub fn none() -> EpochFacts {
+        EpochFacts { epoch: 0, wall: 0, frontier: i64::MIN, times: BTreeMap::new() }
+    }
+
+    /// How far time was for the keys that task `task` of `tasks` has.
+    pub fn watermark_of(&self, component: &str, task: usize, tasks: usize) -> i64 {
+        let Some(known) = self.times.get(component) else { return i64::MIN };
+        let wanted = shards_of(task, tasks);
+        let shares = |other: usize| {
+            let shards = shards_of(other, known.len());
+            shards.start < wanted.end && wanted.start < shards.end
+        };
+        (0..known.len()).filter(|other| shares(*other)).map(|other| known[other]).max().unwrap_or(i64::MIN)
+    }
+
+    /// Notes how far time is in a task. With another number of tasks than before all are to be noted.
+    pub fn note(&mut self, time: TaskTime) {
+        let (task, tasks) = time.task;
+        let known = self.times.entry(time.component).or_default();
+        if known.len() != tasks {
+            *known = vec![i64::MIN; tasks];
+        }
+        known[task] = known[task].max(time.watermark);
+    }
+}
+
+/// The shards of keys that come to task `task` of `tasks`.
+pub(super) fn shards_of(task: usize, tasks: usize) -> Range<u16> {
+    let first = |task: usize| (task * 256).div_ceil(tasks.max(1)) as u16;
+    first(task)..first(task + 1)
 }
 
 /// A segment of chunks.

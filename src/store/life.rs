@@ -15,7 +15,7 @@
 
 use super::ahead::{Ahead, Approach, Came};
 use super::backend::{Batch, StoreError};
-use super::facts::{Message, Place};
+use super::facts::{Message, Place, shards_of};
 use super::fetch::Fetched;
 use super::layout;
 use super::lists::{Lists, Written};
@@ -244,8 +244,7 @@ impl Life {
 
     /// The life in task `task` of `tasks`, to which only the keys of its shards come.
     pub fn of_task(mut self, task: usize, tasks: usize) -> Life {
-        let first = |task: usize| (task * 256).div_ceil(tasks.max(1)) as u16;
-        self.shards = first(task)..first(task + 1);
+        self.shards = shards_of(task, tasks);
         self
     }
 

@@ -38,7 +38,7 @@ pub use ahead::Approach;
 pub use backend::{Backend, Batch, MemoryStore, Operation, StoreError, StoreStats};
 pub use catalogue::{Catalogue, Stored};
 pub use codec::Codec;
-pub use facts::{Closed, ClosedSplit, EpochFacts, HandleFacts, Message, Place, SegmentFacts, SplitFacts};
+pub use facts::{Closed, ClosedSplit, EpochFacts, HandleFacts, Message, Place, SegmentFacts, SplitFacts, TaskTime};
 pub use faulty::{FaultyStore, Weather};
 pub use index::Index;
 pub use keyed::Keyed;

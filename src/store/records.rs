@@ -33,7 +33,7 @@ pub(super) fn known_format(backend: &dyn Backend) -> Result<bool, StoreError> {
 
 /// The last epoch, number 0 if there was none yet.
 pub(super) fn last_epoch(backend: &dyn Backend) -> Result<EpochFacts, StoreError> {
-    Ok(read(backend, "epoch")?.unwrap_or(EpochFacts { epoch: 0, wall: 0, frontier: i64::MIN }))
+    Ok(read(backend, "epoch")?.unwrap_or_else(EpochFacts::none))
 }
 
 /// Reads all records whose names begin with `prefix`, by the rest of their names.

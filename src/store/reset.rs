@@ -71,7 +71,8 @@ fn rewind(backend: &dyn Backend, component: &str, batch: &mut Batch) -> Result<b
         }
     }
     if any {
-        put(batch, "epoch", &EpochFacts { frontier: i64::MIN, ..last_epoch(backend)? });
+        let last = last_epoch(backend)?;
+        put(batch, "epoch", &EpochFacts { epoch: last.epoch, wall: last.wall, ..EpochFacts::none() });
     }
     Ok(any)
 }

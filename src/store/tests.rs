@@ -78,7 +78,7 @@ impl Living {
                 };
                 assert_eq!(of, epoch);
                 let mut last = Batch::default();
-                self.space.put_epoch(&mut last, &EpochFacts { epoch, wall: 0, frontier: i64::MIN });
+                self.space.put_epoch(&mut last, &EpochFacts { epoch, ..EpochFacts::none() });
                 self.backend.write(&[batch, last]).unwrap();
                 self.space.settled(epoch, 0);
                 self.closing = None;
@@ -405,7 +405,7 @@ fn with_state(backend: &Arc<dyn Backend>) -> Place {
     );
     Space::put_note(&mut batch, "log/bolt", &7u64);
     Space::put_outbox(&mut batch, "bolt/0", 1, b"rows");
-    space.put_epoch(&mut batch, &EpochFacts { epoch: 4, wall: 0, frontier: 50 });
+    space.put_epoch(&mut batch, &EpochFacts { epoch: 4, frontier: 50, ..EpochFacts::none() });
     backend.write(&[batch]).unwrap();
     place
 }

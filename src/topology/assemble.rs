@@ -1,5 +1,6 @@
 //! Assembling: a plan becomes executors, with everything allocated and every split opened; nothing runs yet.
 
+mod inputs;
 mod letters;
 
 pub use letters::Letterbox;
@@ -7,18 +8,16 @@ pub use letters::Letterbox;
 use super::plan::{ChannelPlan, Entry, Hop, Plan, TaskId, Way};
 use super::shared;
 use super::slots::Slots;
-use crate::component::{BoltBuild, ComponentError, OutputStream, SpoutBuild};
+use crate::component::{BoltBuild, ComponentError, OutputStream};
 use crate::config::{Checked, Grouping, StreamId};
 use crate::dead::LATE;
 use crate::executor::{
-    Channel, Columns, Control, Destination, Dispatch, ErrorSlots, Executor, Input, Mechanism, Node, Order, Parker,
-    Pipeline, Program, Receiver, RejectColumn, Router, Sender, Side, Source, Split, Target, Targets, Task, TaskMeter,
-    Wait, record_words, split_key,
+    Columns, Control, Destination, Dispatch, ErrorSlots, Executor, Input, Mechanism, Node, Parker, Pipeline, Program,
+    Receiver, Router, Sender, Source, Target, Targets, Task, TaskMeter, Wait, record_words,
 };
 use crate::ring;
-use crate::store::{KeyReader, Space, SplitFacts};
+use crate::store::{KeyReader, Space};
 use crate::time::Clock;
-use crate::tuple::RUN_TUPLES;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -210,6 +209,8 @@ impl Assembly<'_> {
         };
         let key: Vec<_> = checked.key.iter().enumerate().map(|(n, key)| typed(n, key)).collect();
         let declared = checked.plan.outputs().len();
+        let tasks = self.plan.placement.bolts[bolt].len();
+        let space = self.parts.space.as_ref();
         let built = checked.plan.build(&BoltBuild {
             name: &checked.id,
             inputs: &inputs,
@@ -217,8 +218,8 @@ impl Assembly<'_> {
             scratch: self.slots.scratch(bolt),
             key: &key,
             task,
-            tasks: self.plan.placement.bolts[bolt].len(),
-            space: self.parts.space.as_ref(),
+            tasks,
+            space,
         })?;
         let targets: Vec<Targets> =
             checked.outputs.iter().map(|s| self.targets(growing, TaskId::Bolt(bolt, task), *s)).collect();
@@ -236,6 +237,9 @@ impl Assembly<'_> {
             bolt: self.careful(built, bolt),
             component: bolt,
             name: checked.id.as_str().into(),
+            number: (task, tasks),
+            stateful: checked.plan.stateful(),
+            floor: space.map_or(i64::MIN, |space| space.opened().watermark_of(&checked.id, task, tasks)),
             late: late.map(|port| port as u8),
             having,
             meter: TaskMeter { tuples_out: vec![0; targets.len()], ..TaskMeter::default() },
@@ -344,107 +348,6 @@ impl Assembly<'_> {
                 Some(Grouping::Direct(task)) => Mechanism::Direct(task.compile(&|c| stream[c])),
                 _ => unreachable!("only the direct grouping is planned as direct"),
             },
-        }
-    }
-
-    fn splits(
-        &self,
-        growing: &mut Growing,
-        entry_number: usize,
-        task: usize,
-        inputs: &mut Vec<Input>,
-    ) -> Result<(), ComponentError> {
-        let entry = &self.parts.entries[entry_number];
-        let from = TaskId::Entry(entry_number, task);
-        let tasks = self.plan.placement.entries[entry_number].len();
-        let targets = self.targets(growing, from, entry.stream);
-        let sides = self.sides(growing, from, entry);
-        for (n, split) in entry.splits.iter().enumerate().filter(|(n, _)| n % tasks == task) {
-            let columns = self.slots.stream(entry.stream);
-            let SplitFacts { id, position, time, identity } = self.found(entry, split, entry_number, n)?;
-            let space = self.parts.space.as_ref();
-            let name = &entry.id;
-            let build = SpoutBuild { name, split, split_id: id, position, identity: &identity, columns, space };
-            let spout = entry.plan.open(&build)?;
-            let source = Source::Split(Box::new(Split {
-                spout,
-                component: entry_number,
-                component_name: entry.id.clone(),
-                name: split.clone(),
-                id,
-                finite: entry.plan.finite(),
-                timed: entry.plan.time().is_some(),
-                rejects: Vec::new(),
-                sides: sides.clone(),
-                meter: TaskMeter { tuples_out: vec![0; sides.len() + 1], ..TaskMeter::default() },
-                due_ns: 0,
-                given_back: u64::MAX,
-                panics: self.panics_of(id, position),
-            }));
-            let mut input = Input::new(source, targets.clone(), self.slots.layout());
-            input.disorder = entry.disorder;
-            match (entry.replay, time) {
-                (Some(replay), _) => input.watermark = replay.since,
-                (None, Some(time)) => input.saw(time),
-                (None, None) => {}
-            }
-            input.idle_ns = entry.idle.map(|micros| micros as u64 * 1000);
-            inputs.push(input);
-        }
-        Ok(())
-    }
-
-    /// Where the last epoch left a split.
-    fn found(&self, entry: &Entry, split: &str, number: usize, n: usize) -> Result<SplitFacts, ComponentError> {
-        let fresh = SplitFacts { id: self.split_ids[number] + n as u32, ..SplitFacts::default() };
-        let Some(space) = &self.parts.space else { return Ok(fresh) };
-        let key = split_key(&entry.id, split);
-        space.split_id(&key).map_err(|error| ComponentError::new(error.to_string()))?;
-        Ok(space.split(&key).unwrap_or(fresh))
-    }
-
-    fn sides(&self, growing: &mut Growing, from: TaskId, entry: &Entry) -> Vec<Side> {
-        let Some(spout) = entry.spout else { return Vec::new() };
-        let outputs = &self.parts.checked.spouts[spout].outputs;
-        let names = entry.plan.side_streams().iter().map(|(name, _)| *name).chain(["errors"]);
-        let mut sides = Vec::new();
-        for (stream, name) in outputs[1..].iter().zip(names) {
-            let targets = self.targets(growing, from, *stream);
-            let slots = self.slots.stream(*stream);
-            let columns = self.parts.checked.streams[*stream].columns.iter().zip(slots);
-            let columns = columns.filter_map(|(c, slot)| Some((RejectColumn::of(&c.column.name)?, *slot))).collect();
-            sides.push(Side { stream: name, targets, columns });
-        }
-        sides
-    }
-
-    fn channel_input(&self, growing: &mut Growing, id: usize, channel: &ChannelPlan, receiver: Receiver) -> Input {
-        let target = self.local_target(growing, channel.bolt, channel.edge, channel.task);
-        let start = growing.targets.len() as u32;
-        growing.targets.push(target);
-        let channel = Channel {
-            receiver,
-            item: None,
-            watermarks: Vec::with_capacity(RUN_TUPLES),
-            wait: Default::default(),
-            tuples: 0,
-            id,
-        };
-        Input::new(Source::Channel(Box::new(channel)), start..start + 1, self.slots.layout())
-    }
-
-    fn order(&self, inputs: &[Input]) -> Order {
-        let split = |i: &Input| match &i.source {
-            Source::Split(s) => Some(self.parts.entries[s.component].plan.clone()),
-            Source::Channel(_) => None,
-        };
-        let plans: Vec<_> = inputs.iter().map(split).collect();
-        let finite = plans.iter().all(|p| p.as_ref().is_some_and(|p| p.finite()));
-        let timed = plans.iter().flatten().all(|p| p.time().is_some());
-        match (inputs.len(), finite, timed) {
-            (0 | 1, ..) | (_, false, _) => Order::Turn,
-            (_, true, true) => Order::Time,
-            (_, true, false) => Order::Sequence,
         }
     }
 

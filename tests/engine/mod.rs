@@ -19,6 +19,7 @@ use sferic::config::{self, Checked};
 use sferic::executor::{Control, Executor, Progress, Wait};
 use sferic::latency::Report;
 use sferic::problem::{Problems, Sources};
+use sferic::store::Space;
 use sferic::time::ManualClock;
 use sferic::topology::{self, CoreBudget, Entry, Facts, Parts, Plan};
 use std::sync::Arc;
@@ -66,6 +67,11 @@ fn checked(text: &str, world: &World) -> Checked {
 impl Rig {
     /// Assembles a topology for so many executors. The world must have the splits.
     fn new(text: &str, world: &World, executors: usize, seed: u64) -> Rig {
+        Rig::over(text, world, executors, seed, None)
+    }
+
+    /// The same over a store.
+    fn over(text: &str, world: &World, executors: usize, seed: u64, space: Option<Arc<Space>>) -> Rig {
         let checked = checked(text, world);
         let entries = topology::entries(&checked).unwrap();
         let plan = topology::plan(&checked, &entries, &CoreBudget::unpinned(executors));
@@ -78,7 +84,7 @@ impl Rig {
             wait: Wait::Yield,
             ring_capacity_tuples: checked.runtime.ring_capacity_tuples,
             sample: 3,
-            space: None,
+            space,
             letters: None,
         };
         let executors = topology::assemble(&plan, &parts).unwrap();
@@ -105,7 +111,7 @@ impl Rig {
             }
             let all: Vec<Progress> = (0..count).map(|n| self.step(n)).collect();
             let again: Vec<Progress> = (0..count).map(|n| self.step(n)).collect();
-            if all.iter().chain(&again).all(|p| *p != Progress::Some) {
+            if all.iter().chain(&again).all(|p| !matches!(p, Progress::Some | Progress::Time)) {
                 return again.iter().all(|p| *p == Progress::Ended);
             }
         }

@@ -1,7 +1,12 @@
 //! Watermarks and timers.
 
 use super::{Rig, Row, TIGHT, What, World, bolt, spout};
-use std::collections::BTreeMap;
+use sferic::commit::{Committer, Heard};
+use sferic::store::{MemoryStore, Space};
+use sferic::time::Clock;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
 
 /// What the bolts of these names saw and fired, in order: (bolt, time, whether it fired).
 fn story(world: &World, bolts: &[&str]) -> Vec<(String, i64, bool)> {
@@ -146,13 +151,13 @@ fn an_idle_split_no_longer_holds_time_back_and_does_again_when_it_speaks() {
             rig.settle();
             // The watermark is 99: deadlines 5 to 98.
             assert_eq!(fired(&world), 94, "{executors} executors, seed {seed}");
-            // It speaks again, and time waits for it.
-            world.feed("quiet", "0", [Row::new(0, 901, 120)]);
+            // It speaks again, a second later than what it was idle for, and time waits for it.
+            world.feed("quiet", "0", [Row::new(0, 901, 1_000_120)]);
             rig.settle();
-            world.feed("busy", "0", [Row::new(0, 902, 500)]);
+            world.feed("busy", "0", [Row::new(0, 902, 1_000_500)]);
             rig.settle();
             assert_eq!(fired(&world), 100, "{executors} executors, seed {seed}");
-            world.feed("busy", "0", [Row::new(3, 903, 501).v(1), Row::new(3, 904, 600)]);
+            world.feed("busy", "0", [Row::new(3, 903, 1_000_501).v(1), Row::new(3, 904, 1_000_600)]);
             rig.settle();
             assert_eq!(fired(&world), 100, "{executors} executors, seed {seed}");
             world.close_all();
@@ -194,4 +199,111 @@ fn a_timer_that_is_set_in_the_past_fires_at_the_next_step() {
     let mut rig = Rig::new(&text, &world, 1, 1);
     rig.settle();
     assert_eq!(story(&world, &["a"]), owned(&[("a", 10, false), ("a", 20, false), ("a", 5, true)]));
+}
+
+#[test]
+fn time_goes_on_with_the_clock_while_all_that_is_idle_is_silent() {
+    for executors in 1..=3 {
+        for seed in 0..10 {
+            let world = World::default();
+            let text = spout(&world, "s", 2, "idle = \"5s\"\ntasks = 2")
+                + &bolt("t", "timer", "\"s\"", "key = \"key\"\ntasks = 3")
+                + &bolt("u", "log", "\"t\"", "");
+            let mut rig = Rig::new(&text, &world, executors, seed);
+            let mut at = |micros: i64| {
+                // In steps that are shorter than the silence, as an executor looks at its inputs.
+                let from = rig.clock.wall_micros();
+                (1..=micros - from).step_by(1_000_000).for_each(|gone| {
+                    rig.clock.set(from + gone);
+                    rig.settle();
+                });
+                rig.clock.set(micros);
+                rig.settle();
+                let fired = story(&world, &["t"]).into_iter().filter(|e| e.2);
+                fired.map(|e| e.1).collect::<BTreeSet<i64>>().into_iter().collect::<Vec<_>>()
+            };
+            world.feed("s", "0", [Row::new(0, 1, 700).v(2_000_000), Row::new(1, 2, 1_000).v(50_000_000)]);
+            world.feed("s", "1", [Row::new(2, 3, 500).v(2_000_000)]);
+            assert!(at(1_000_000).is_empty());
+            assert!(at(7_900_000).is_empty(), "two seconds are not over, five seconds after the last word");
+            assert_eq!(at(8_100_000), [2_000_500, 2_000_700], "{executors} executors, seed {seed}");
+            // It speaks: what it says tells the time again.
+            world.feed("s", "1", [Row::new(3, 4, 2_500_000).v(1_000_000)]);
+            assert_eq!(at(13_000_000).len(), 2);
+            assert_eq!(at(14_500_000), [2_000_500, 2_000_700, 3_500_000], "{executors} executors, seed {seed}");
+            world.close_all();
+            rig.finish();
+        }
+    }
+}
+
+#[test]
+fn records_without_a_time_of_their_own_move_it_by_not_arriving() {
+    for executors in 1..=3 {
+        let world = World::default();
+        let text = spout(&world, "s", 1, "timed = false")
+            + &bolt("t", "timer", "\"s\"", "key = \"key\"\ntasks = 2")
+            + &bolt("u", "log", "\"t\"", "");
+        let mut rig = Rig::new(&text, &world, executors, 1);
+        let fired = |world: &World| story(world, &["t"]).into_iter().filter(|e| e.2).count();
+        rig.clock.set(5_000_000);
+        world.feed("s", "0", [Row::new(0, 1, 0).v(3_000_000)]);
+        rig.settle();
+        rig.clock.set(8_000_000);
+        rig.settle();
+        assert_eq!(fired(&world), 0, "it is reached, not passed");
+        rig.clock.set(8_020_000);
+        rig.settle();
+        assert_eq!(fired(&world), 1, "{executors} executors");
+        world.close_all();
+        rig.finish();
+    }
+}
+
+#[test]
+fn what_has_closed_while_a_source_was_idle_stays_closed_over_a_restart() {
+    let text = |world: &World| {
+        spout(world, "busy", 1, "")
+            + &spout(world, "quiet", 1, "idle = \"5s\"")
+            + &bolt("w", "aggregate", "[\"busy\", \"quiet\"]", "key = \"key\"\nadd.n = \"count(*)\"")
+            + "window = { tumbling = \"1s\" }\n"
+            + &bolt("out", "null", "\"w\"", "")
+            + &bolt("late", "log", "\"w.late\"", "")
+    };
+    for (before, after) in [(1, 1), (1, 2), (2, 2), (2, 1)] {
+        let backend = Arc::new(MemoryStore::default());
+        let open = || {
+            let (sender, receiver) = mpsc::channel();
+            (Arc::new(Space::open(backend.clone(), 1 << 20, sender).unwrap()), receiver)
+        };
+        let (space, receiver) = open();
+        let world = World::default();
+        let mut rig = Rig::over(&text(&world), &world, before, 1, Some(space.clone()));
+        let clock = Arc::new(rig.clock.clone());
+        let mut committer = Committer::new(space, receiver, rig.plan.pipelines.len(), clock);
+        world.feed("quiet", "0", [Row::new(0, 1, 100_000)]);
+        world.feed("busy", "0", [Row::new(0, 2, 500_000), Row::new(1, 3, 3_000_000)]);
+        for at in [1, 4, 7] {
+            rig.clock.set(at * 1_000_000);
+            rig.settle();
+        }
+        rig.control.barrier.store(1, Ordering::Relaxed);
+        rig.settle();
+        while committer.step() != Heard::Durable(1) {}
+
+        rig.control.join(&rig.executors);
+        let moved = rig.control.moved_sum();
+        for at in 8..20 {
+            rig.clock.set(at * 1_000_000);
+            rig.settle();
+        }
+        assert_eq!(rig.control.moved_sum(), moved, "no epoch is asked for because time goes on");
+
+        let (space, _receiver) = open();
+        let world = World::default();
+        let mut rig = Rig::over(&text(&world), &world, after, 1, Some(space));
+        world.feed("quiet", "0", [Row::new(0, 4, 200_000)]);
+        rig.settle();
+        assert_eq!(world.seen("late").len(), 1, "its window has left: {before} executors, then {after}");
+    }
 }

@@ -75,7 +75,7 @@ impl BoltFactory for Pattern {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = vec![
-            "A row leaves for each match: `keep`, then `add`. Its time is that of the last row of the match; of an absence (`a -> !b` at the end) the end of `within`. A match that had to wait leaves later than its time. Time moves with the events of all keys: while every source is silent, nothing becomes absent.".to_owned(),
+            "A row leaves for each match: `keep`, then `add`. Its time is that of the last row of the match; of an absence (`a -> !b` at the end) the end of `within`. A match that had to wait leaves later than its time. Time moves with the events of all keys, and with the clock where a feed with `idle` is silent.".to_owned(),
             "In a condition a bare column is the row that is tested, `x.c` is the last row of x (the tested one, in the condition of x itself), `first(x.c, n)` and `last(x.c, n)` count from an end, `prev(c, n)` is the n-th row of the key before it in its stream, matched or not, and `avg(x.c)` and the other aggregates look at all rows of x so far, `count(*)` at all rows of the match.".to_owned(),
             "In `add` there are also `classifier()` (the variable of the row), `match_number()` (counted by key) and `match_id()` (the same after a replay). With `rows = \"all\"` every row sees the match up to itself.".to_owned(),
             "Partial matches whose time is over leave on `.timed_out` with `timed_out = true`; columns of variables without a row are NULL. At the end of all inputs, what waits for rows goes silently: nothing is absent because a file has ended.".to_owned(),

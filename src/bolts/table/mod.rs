@@ -20,7 +20,7 @@ pub use reader::{TableReader, key_of_texts};
 pub use schema::Schema;
 
 use super::row_file::{FileFormat, RowFile, RowFileSpec};
-use super::{FOREVER, Gather, Share, columns, failure_text, ttl};
+use super::{FOREVER, Gather, Share, cells, columns, failure_text, ttl};
 use crate::component::{
     Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ComponentError, Flow, Keyed, OptionSpec, OutputStream, Sections,
     Step,
@@ -278,5 +278,6 @@ fn upsert(
         *inserted += 1;
         row.order = *inserted;
     }
-    row.pack(frame, columns);
+    row.cells.clear();
+    cells::pack(frame, columns, &mut row.cells);
 }

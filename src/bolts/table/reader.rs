@@ -4,6 +4,7 @@
 use super::row::Row;
 use super::schema::Schema;
 use super::{HANDLE, Stored};
+use crate::bolts::cells;
 use crate::store::{self, Catalogue, KeyRef, Place, StoreError};
 use crate::tuple::{DataType, Value};
 
@@ -93,7 +94,7 @@ pub(super) fn unpacked(row: &Row, schema: &Schema, name: &str) -> Result<Vec<Val
         what: format!("a row of table `{name}`"),
         why: "its columns are not those of the table".to_owned(),
     };
-    row.unpack(schema.types()).ok_or_else(damaged)
+    cells::unpack(&row.cells, schema.types()).ok_or_else(damaged)
 }
 
 /// The values of a key given as texts, for columns of these names and types.

@@ -3,6 +3,7 @@ use crate::bolts::rig::{Driver, Rig, Shelf};
 use crate::store::MemoryStore;
 use crate::tuple::Value;
 use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 fn rig() -> Rig {

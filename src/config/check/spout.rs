@@ -13,7 +13,10 @@ pub const KEYS: &[(&str, &str)] = &[
     ("kind", "the kind of spout; needed"),
     ("schema", "name of the schema whose fields and time it has"),
     ("disorder", "how far rows may come out of the order of event time, such as \"5s\" (\"0s\")"),
-    ("idle", "after what silence it no longer holds back the time of the topology, such as \"10s\"; never by default"),
+    (
+        "idle",
+        "after what silence it no longer holds back the time of the topology, such as \"10s\"; then its own goes on with the clock; never by default",
+    ),
     ("tasks", "number of tasks, which its splits (files, slices) are divided among (1)"),
     ("doc", "what it is for"),
 ];

@@ -96,7 +96,10 @@ impl Pipeline {
             Source::Split(split) => Some(split.closed(input)),
             Source::Channel(_) => None,
         });
-        space.close(Closed { epoch, pipeline: self.id, splits: splits.collect() });
+        let watermark = self.reached();
+        let tasks = self.program.tasks.iter().filter(|task| task.stateful);
+        let times = tasks.map(|task| task.time(watermark)).collect();
+        space.close(Closed { epoch, pipeline: self.id, splits: splits.collect(), times });
     }
 
     /// Hands over some of what changed in the epoch that has ended here, after so many tuples; whether more is left.

@@ -21,7 +21,8 @@ impl Pipeline {
         }
     }
 
-    /// Takes the control items that stand behind the tuples of channels; whether there were any.
+    /// Takes the control items that stand behind the tuples of channels; whether there were any that say more than how
+    /// far time is.
     pub(super) fn take_items(&mut self) -> bool {
         let mut taken = false;
         for n in 0..self.inputs.len() {
@@ -35,15 +36,13 @@ impl Pipeline {
             let Source::Channel(channel) = &mut input.source else { continue };
             match channel.item {
                 None => continue,
-                Some(Item::Watermark(watermark)) => {
+                Some(Item::Watermark(watermark) | Item::Idle(watermark)) => {
                     input.watermark = input.watermark.max(watermark);
-                    input.idle = false;
+                    input.idle = matches!(channel.item, Some(Item::Idle(_)));
                     channel.item = None;
                     self.move_time(None);
-                }
-                Some(Item::Idle) => {
-                    input.idle = true;
-                    channel.item = None;
+                    self.time_passed = true;
+                    continue;
                 }
                 Some(Item::End(complete)) => {
                     channel.item = None;
@@ -68,6 +67,7 @@ impl Pipeline {
     /// False if it has been suspended.
     fn end_time(&mut self) -> bool {
         if self.watermark != ENDED {
+            self.before_end.get_or_insert(self.watermark);
             let last = self.inputs.iter().filter_map(Input::behind_the_last).max();
             self.watermark = self.watermark.max(last.unwrap_or(i64::MIN));
             self.fire_passed();
@@ -96,7 +96,9 @@ impl Pipeline {
             return;
         }
         let ended = self.inputs.iter().all(|i| i.ended && !i.has_tuples());
-        if !ended && self.inputs.iter().any(|i| i.ended || i.idle) {
+        let silently = |input: &mut Input| std::mem::take(&mut input.moved_silently);
+        let silent = self.inputs.iter_mut().fold(false, |moved, input| moved | silently(input));
+        if !ended && (silent || self.inputs.iter().any(|i| i.ended || i.idle)) {
             self.move_time(None);
             if self.suspended.is_some() {
                 return;
@@ -114,7 +116,7 @@ impl Pipeline {
             let idle = self.inputs.iter().all(|i| (i.ended || i.idle) && !i.has_tuples());
             for sender in &mut self.program.senders {
                 if idle {
-                    sender.idle();
+                    sender.idle(self.watermark);
                 } else {
                     sender.watermark(self.watermark);
                 }

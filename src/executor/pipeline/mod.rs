@@ -47,6 +47,8 @@ pub enum Order {
 pub enum Progress {
     /// Something was done.
     Some,
+    /// Nothing was done but to hear or say how far time is: an epoch need not end for it.
+    Time,
     /// Nothing could be done; the next tuple is due at this time (nanoseconds), if that is known.
     None(Option<u64>),
     /// All inputs have come to their end and all is handed on.
@@ -93,10 +95,14 @@ pub struct Pipeline {
     /// A frame for timers and rejects.
     scratch: Run,
     watermark: i64,
+    /// The watermark when all inputs had come to their end.
+    before_end: Option<i64>,
     turn: usize,
     suspended: Option<Suspended>,
     /// Whether a timer has fired since this was asked.
     has_fired: bool,
+    /// Whether it was heard how far time is since this was asked.
+    time_passed: bool,
     /// Deadline of the timer that fired last.
     fired: i64,
     until_sample: u32,
@@ -147,9 +153,11 @@ impl Pipeline {
             arena: Arena::new(),
             scratch: Run::new(layout),
             watermark: i64::MIN,
+            before_end: None,
             turn: 0,
             suspended: None,
             has_fired: false,
+            time_passed: false,
             fired: i64::MIN,
             until_sample: 0,
             barrier: 0,
@@ -216,15 +224,22 @@ impl Pipeline {
             tuples = self.inputs[input].next - start;
             moved = true;
         }
+        let ending = self.ending;
         self.hand_on();
-        moved |= self.flush();
+        moved |= self.ending != ending;
+        let mut time = self.flush();
+        time |= std::mem::take(&mut self.time_passed);
         moved |= self.hand_over(tuples);
         // What timers have changed at the end belongs into an epoch like all else.
         moved |= std::mem::take(&mut self.has_fired);
         if !moved && self.ending == Ending::Announced && !self.program.senders.iter().any(|s| s.pending()) {
             return Ok(Progress::Ended);
         }
-        Ok(if moved { Progress::Some } else { Progress::None(due) })
+        Ok(match (moved, time) {
+            (true, _) => Progress::Some,
+            (false, true) => Progress::Time,
+            (false, false) => Progress::None(due),
+        })
     }
 
     /// Memory that texts made on the way take.

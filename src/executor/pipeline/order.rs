@@ -9,7 +9,8 @@ use crate::executor::at::At;
 use crate::executor::input::{Asked, Input, Source};
 
 impl Pipeline {
-    /// Asks the inputs that have nothing left and may be read; whether any gave something, and when the next is due.
+    /// Asks the inputs that have nothing left and may be read; whether any gave more than how far time is, and when the
+    /// next is due.
     pub(super) fn ask(&mut self, now: u64) -> Result<(bool, Option<u64>), ComponentError> {
         let (mut moved, mut due) = (false, None::<u64>);
         for n in 0..self.inputs.len() {
@@ -29,8 +30,11 @@ impl Pipeline {
             self.polling = None;
             match asked? {
                 Asked::Something => {
-                    moved = true;
                     let input = &self.inputs[n];
+                    match input.has_only_time() {
+                        true => self.time_passed = true,
+                        false => moved = true,
+                    }
                     // In step, those before the first tuple have their place just before it.
                     let in_step = self.order == Order::Time && input.has_tuples() && input.is_untold();
                     if !input.withholds() && !in_step {

@@ -13,6 +13,12 @@ impl Pipeline {
         self.watermark
     }
 
+    /// How far time has come by what its inputs have said: their end, which is the end of time only until the next start
+    /// finds more, does not count.
+    pub(super) fn reached(&self) -> i64 {
+        self.before_end.unwrap_or(self.watermark)
+    }
+
     /// The clock of all splits moves to this event time (a test's clock): what they promise, timers included.
     pub fn advance(&mut self, time: i64) {
         for input in &mut self.inputs {
@@ -24,10 +30,12 @@ impl Pipeline {
         self.hand_on();
     }
 
-    /// The watermark is the least promise of all inputs that hold time back; timers that it has passed fire.
+    /// The watermark is the least promise of all inputs that hold time back, and the furthest of those that are idle
+    /// where none does; timers that it has passed fire.
     pub(super) fn move_time(&mut self, by: Option<usize>) {
         let promises = self.inputs.iter().filter(|i| !i.ended && !i.idle || i.has_tuples()).map(|i| i.watermark);
-        let Some(watermark) = promises.min() else { return };
+        let silent = || self.inputs.iter().filter(|i| !i.ended).map(|i| i.watermark).max();
+        let Some(watermark) = promises.min().or_else(silent) else { return };
         if watermark <= self.watermark {
             return;
         }

@@ -80,7 +80,7 @@ impl Program {
         self.at = at;
         let (time, path) = (frame.time(), frame.path());
         let owner = &mut self.tasks[task as usize];
-        let mut step = step(around, &mut self.failure, &mut owner.deadline);
+        let mut step = step(around, owner.floor, &mut self.failure, &mut owner.deadline);
         let row = owner.bolt.next_row(frame, &mut step);
         self.deadline = self.deadline.min(owner.deadline);
         match row {

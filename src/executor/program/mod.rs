@@ -17,6 +17,7 @@ use super::meter::TaskMeter;
 use super::route::{Choice, Destination, Router};
 use crate::component::{Bolt, ComponentError, Flow, Step};
 use crate::expr::{Compiled, EvalError};
+use crate::store::TaskTime;
 use crate::tuple::{Arena, Frame, Slot};
 use std::ops::Range;
 
@@ -55,6 +56,12 @@ pub struct Task {
     pub component: usize,
     /// The component's name.
     pub name: Box<str>,
+    /// Its number, and of how many.
+    pub number: (usize, usize),
+    /// Whether it keeps state.
+    pub stateful: bool,
+    /// How far time was for it when the last run ended: what is further back is late.
+    pub floor: i64,
     /// The output stream of late rows, if nobody reads it and there are dead letters.
     pub late: Option<u8>,
     /// `having`, applied to the main stream.
@@ -69,6 +76,13 @@ pub struct Task {
     pub deadline: i64,
     /// Counts.
     pub meter: TaskMeter,
+}
+
+impl Task {
+    /// How far time is in it, where its pipeline is at `watermark`.
+    pub fn time(&self, watermark: i64) -> TaskTime {
+        TaskTime { component: self.name.to_string(), task: self.number, watermark: watermark.max(self.floor) }
+    }
 }
 
 /// Slots of the columns of an `errors` stream.
@@ -240,8 +254,8 @@ impl Program {
         self.origin = (frame.split(), frame.position());
         let owner = &mut self.tasks[task];
         owner.deadline = i64::MAX;
-        let mut step = step(around, &mut self.failure, &mut owner.deadline);
-        step.watermark = around.watermark;
+        let mut step = step(around, owner.floor, &mut self.failure, &mut owner.deadline);
+        step.watermark = around.watermark.max(owner.floor);
         let flow = owner.bolt.fire(frame, &mut step);
         self.deadline = self.tasks.iter().map(|t| t.deadline).min().unwrap_or(i64::MAX);
         match flow {
@@ -418,7 +432,7 @@ impl Program {
         around: &Around<'_>,
     ) -> Targets {
         let owner = &mut self.tasks[task as usize];
-        let mut step = step(around, &mut self.failure, &mut owner.deadline);
+        let mut step = step(around, owner.floor, &mut self.failure, &mut owner.deadline);
         let flow = owner.bolt.step(input as usize, frame, &mut step);
         if owner.deadline < self.deadline {
             self.deadline = owner.deadline;
@@ -466,6 +480,11 @@ impl Program {
 }
 
 #[inline(always)]
-fn step<'a>(around: &Around<'a>, failure: &'a mut Option<(&'static str, String)>, deadline: &'a mut i64) -> Step<'a> {
-    Step { index: around.index, watermark: around.promise, arena: around.arena, failure, deadline }
+fn step<'a>(
+    around: &Around<'a>,
+    floor: i64,
+    failure: &'a mut Option<(&'static str, String)>,
+    deadline: &'a mut i64,
+) -> Step<'a> {
+    Step { index: around.index, watermark: around.promise.max(floor), arena: around.arena, failure, deadline }
 }

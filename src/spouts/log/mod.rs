@@ -35,6 +35,8 @@ static OPTIONS: [OptionSpec; 20] = joined(&OWN, &RECORD_OPTIONS);
 
 /// Records that one poll looks at where all are left out.
 const RECORDS_MAX: usize = 1024;
+/// Longest time from the stamp of a record to the moment that readers see it, microseconds: appends are grouped.
+const SHOWN_MICROS: i64 = 1_000_000;
 
 /// The kind `log`.
 pub struct LogFactory {
@@ -313,6 +315,10 @@ impl Spout for LogSpout {
             true => Ok(Polled::Nothing(Some(intake.now))),
             false => Ok(Polled::Some),
         }
+    }
+
+    fn lag(&self, timed: bool) -> Option<i64> {
+        (self.live && !timed).then_some(SHOWN_MICROS)
     }
 
     fn position(&self) -> u64 {

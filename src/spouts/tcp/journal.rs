@@ -344,6 +344,12 @@ impl Spout for Journaled {
         }
     }
 
+    fn lag(&self, timed: bool) -> Option<i64> {
+        // What has come and is not shown yet has an earlier time.
+        let writer = &self.appender.writer;
+        (!timed && writer.visible_end() == writer.next_offset()).then_some(0)
+    }
+
     fn position(&self) -> u64 {
         self.log.position()
     }

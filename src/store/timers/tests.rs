@@ -52,7 +52,7 @@ impl Living {
             return false;
         }
         let mut last = Batch::default();
-        self.space.put_epoch(&mut last, &EpochFacts { epoch: *epoch, wall: 0, frontier: i64::MIN });
+        self.space.put_epoch(&mut last, &EpochFacts { epoch: *epoch, ..EpochFacts::none() });
         batches.push(last);
         self.backend.write(batches).unwrap();
         self.space.settled(*epoch, 0);
