@@ -167,7 +167,13 @@ pub fn case(random: &mut Random) -> std::io::Result<Case> {
         4 => plain("channels", CHANNELS, &[&["passed", "refused", "failed", "broken"]], false),
         5 => plain("live", LIVE, &[&["passed", "small", "broken"]], true),
         6 => plain("fan", FAN, &[&["by_one", "broken"], &["by_other", "broken"], &["copies", "broken"]], true),
-        7 | 8 => Case { passes_on: false, ..plain("windows", WINDOWS, &[&["rows", "broken"]], true) },
+        7 => Case { passes_on: false, ..plain("windows", WINDOWS, &[&["rows", "broken"]], true) },
+        8 => {
+            // Keys that are silent for longer than their windows last, and remembered.
+            let seldom = WINDOWS.replace("keys = 4", "keys = 60").replace("ttl  = \"60ms\"", "ttl  = \"400ms\"");
+            let seldom = seldom.replace("sum(v) over '5 rows'", "avg(v) over '30ms'");
+            Case { passes_on: false, ..plain("windows, seldom", &seldom, &[&["rows", "broken"]], true) }
+        }
         9 => Case { shuffles: true, ..late("late", LATE) },
         10 => late("late, one split", &LATE.replace("splits   = 2", "splits   = 1")),
         20 => Case { passes_on: false, resumes: false, ..plain("join", JOIN, &[], false) },

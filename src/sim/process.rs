@@ -151,7 +151,7 @@ impl<'a> Process<'a> {
             if habits.killed_at == Some(step) || self.ground.store.is_dead() {
                 return Ok(End::Killed);
             }
-            if let Some(full) = &storm.full {
+            if let Some(full) = storm.full.as_ref().filter(|full| !full.is_empty()) {
                 if full.start == step {
                     let room = random.below(ROOM_BYTES) as u64;
                     self.ground.files.set_capacity(Some(self.ground.files.used() + room));

@@ -68,6 +68,7 @@ const PARTS_MAX: usize = 5;
 pub fn draw(random: &mut Random) -> Drawn {
     let mut builder = Builder::new(random.one_in(4));
     let spouts = if random.one_in(4) { 2 } else { 1 };
+    builder.mixed = spouts > 1;
     for name in ["s", "t"].into_iter().take(spouts) {
         builder.spout(name, random);
     }
@@ -88,6 +89,9 @@ struct Builder {
     bolts: usize,
     timeless: bool,
     endless: bool,
+    /// Whether there are several spouts: splits of one may be read where channels of another arrive, and whichever comes
+    /// later says what time it is.
+    mixed: bool,
 }
 
 impl Builder {
@@ -102,6 +106,7 @@ impl Builder {
             bolts: 0,
             timeless: true,
             endless,
+            mixed: false,
         }
     }
 
@@ -120,7 +125,7 @@ impl Builder {
         let order = match (splits, tasks, self.endless) {
             (1, ..) => Order::Keys,
             // In step: by time, ties by the order of the splits.
-            (_, 1, false) if !late => Order::Keys,
+            (_, 1, false) if !self.mixed => Order::Keys,
             _ => Order::Rows,
         };
         let all = self.ledger(name, order.min(Order::Keys), "key");
@@ -131,7 +136,7 @@ impl Builder {
         };
         self.complete.push((name.to_owned(), [all].into_iter().chain(errors.clone()).collect(), errors.is_none()));
         self.letters.push(name.to_owned());
-        self.streams.push(Stream { name: name.to_owned(), order, late, depth: 0 });
+        self.streams.push(Stream { name: name.to_owned(), order, late, depth: usize::from(self.mixed) });
     }
 
     /// A ledger of a stream; its name.
@@ -198,7 +203,7 @@ impl Builder {
     /// Everything that nobody reads comes into a ledger, and some of the rest.
     fn finish(mut self, random: &mut Random) -> Drawn {
         for stream in std::mem::take(&mut self.streams).into_iter().filter(|stream| stream.name.starts_with('b')) {
-            if !self.read.contains(&stream.name) || random.one_in(2) {
+            if !self.read.contains(&stream.name) || !random.one_in(4) {
                 self.ledger(&stream.name, stream.order, "key");
             }
         }

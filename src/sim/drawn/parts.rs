@@ -157,7 +157,7 @@ impl Builder {
             self.line("add.since = \"sum(a.v)\"\nadd.id = \"match_id()\"");
         }
         if random.one_in(4) {
-            self.line("ttl = \"80ms\"\nadd.number = \"match_number()\"");
+            self.line("ttl = \"150ms\"\nadd.number = \"match_number()\"");
         }
         self.line("");
         let order = from.by_key();
