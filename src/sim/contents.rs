@@ -26,8 +26,8 @@ pub type Contents = BTreeMap<String, Handle>;
 pub fn contents(space: &Space, now: i64) -> Result<Contents, StoreError> {
     let (mut all, mut names) = (Contents::new(), HashMap::new());
     for (name, facts) in space.handles() {
-        // Those of windows may all be past, and still be named.
-        let has_lists = name.ends_with("/windows") || space.has_lists(facts.component);
+        // Those of windows may all be past, and still be named; rows of matches lie in the order of their coming and going.
+        let has_lists = name.ends_with("/windows") || name.ends_with("/matches") || space.has_lists(facts.component);
         all.insert(name.clone(), Handle { has_lists, ..Handle::default() });
         names.insert((facts.component, facts.handle), name);
     }

@@ -133,7 +133,26 @@ impl Task {
         let mut known = match key {
             None => None,
             Some(reader) => match reader.read(frame) {
-                Some(key) => Some((key, hold::at(&mut self.streaks, key, frame.time()))),
+                Some(key) => {
+                    // What is forgotten after a silence had been over before it.
+                    let forgotten = |streaks: &mut hold::Streaks| {
+                        for (at, rule) in rules.iter().enumerate() {
+                            if let Some((number, Hold::Micros(_))) = rule.hold
+                                && let Some((deadline, held)) = streaks.overdue(number, frame.time())
+                            {
+                                timers.cancel(key, deadline);
+                                waiting.push(Waiting::Held(Held {
+                                    input,
+                                    rule: at,
+                                    deadline,
+                                    row: held,
+                                    key: key.hash,
+                                }));
+                            }
+                        }
+                    };
+                    Some((key, hold::at(&mut self.streaks, key, frame.time(), forgotten)))
+                }
                 None => {
                     waiting.push(null_key(rules));
                     None

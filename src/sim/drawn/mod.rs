@@ -47,12 +47,20 @@ struct Stream {
     late: bool,
     /// Keyed bolts that it has gone through: behind two of them several channels decide what the watermark is.
     depth: usize,
+    /// Whether its rows may be made by time: at the end of all inputs they come while time goes on, or after it, as bolts
+    /// share a pipeline or not.
+    by_time: bool,
 }
 
 impl Stream {
     /// The order of what a bolt with state makes of it, row by row in the order of each key.
     fn by_key(&self) -> Order {
         if self.order == Order::Keys && !(self.late && self.depth > 0) { Order::Keys } else { Order::Open }
+    }
+
+    /// The same of what waits for something not to come, as far as the end of the input does not decide.
+    fn by_absence(&self) -> Order {
+        if self.late || self.by_time { Order::Open } else { self.by_key() }
     }
 
     /// The same of what does not ask in which order the rows came.
@@ -92,6 +100,8 @@ struct Builder {
     /// Whether there are several spouts: splits of one may be read where channels of another arrive, and whichever comes
     /// later says what time it is.
     mixed: bool,
+    /// Whether the rows of the bolt that is being drawn may be made by time.
+    by_time: bool,
 }
 
 impl Builder {
@@ -107,6 +117,7 @@ impl Builder {
             timeless: true,
             endless,
             mixed: false,
+            by_time: false,
         }
     }
 
@@ -136,7 +147,13 @@ impl Builder {
         };
         self.complete.push((name.to_owned(), [all].into_iter().chain(errors.clone()).collect(), errors.is_none()));
         self.letters.push(name.to_owned());
-        self.streams.push(Stream { name: name.to_owned(), order, late, depth: usize::from(self.mixed) });
+        self.streams.push(Stream {
+            name: name.to_owned(),
+            order,
+            late,
+            depth: usize::from(self.mixed),
+            by_time: false,
+        });
     }
 
     /// A ledger of a stream; its name.
@@ -153,6 +170,7 @@ impl Builder {
         let at = if random.one_in(2) { newest } else { random.below(newest + 1) };
         let stream = self.streams[at].clone();
         self.read.push(stream.name.clone());
+        self.by_time = stream.by_time;
         stream
     }
 
@@ -164,6 +182,7 @@ impl Builder {
         let first = random.below(self.streams.len());
         let second = (first + 1 + random.below(self.streams.len() - 1)) % self.streams.len();
         let (first, second) = (self.streams[first].clone(), self.streams[second].clone());
+        self.by_time = first.by_time || second.by_time;
         self.read.extend([first.name.clone(), second.name.clone()]);
         Some((first, second))
     }
@@ -183,7 +202,7 @@ impl Builder {
 
     /// A stream that others may read from now on.
     fn gives(&mut self, name: &str, order: Order, late: bool, depth: usize) {
-        self.streams.push(Stream { name: name.to_owned(), order, late, depth });
+        self.streams.push(Stream { name: name.to_owned(), order, late, depth, by_time: self.by_time });
     }
 
     /// A side stream with the three columns: by a name of its own, others may read it too.

@@ -46,6 +46,7 @@ impl Builder {
     /// A window that closes.
     fn closing(&mut self, random: &mut Random) {
         let from = self.pick(random);
+        self.by_time = true;
         self.timeless = false;
         let name = self.bolt("aggregate", &quoted(&from));
         self.line(KEY);
@@ -79,7 +80,9 @@ impl Builder {
         }
         let order = match (by_order, window.contains("emit_every")) {
             // What has come when time passes its places depends on how many channels tell the time.
-            (true, true) if from.depth > 0 => Order::Open,
+            (true, true) if from.depth > 0 || from.by_time => Order::Open,
+            // How long windows without rows go on depends on what has passed first, time or the next row.
+            _ if window.contains("empty") => Order::Open,
             (true, _) => from.by_key(),
             (false, _) => from.by_rows(),
         };
@@ -108,6 +111,7 @@ impl Builder {
     /// A pattern over one stream.
     fn pattern(&mut self, random: &mut Random) {
         let from = self.pick(random);
+        self.by_time = true;
         self.timeless = false;
         let name = self.bolt("pattern", &quoted(&from));
         self.line(KEY);
@@ -160,7 +164,7 @@ impl Builder {
             self.line("ttl = \"150ms\"\nadd.number = \"match_number()\"");
         }
         self.line("");
-        let order = from.by_key();
+        let order = from.by_absence();
         if timed_out && random.one_in(2) {
             self.ledger(&format!("{name}.timed_out"), order, "key");
         }
@@ -186,6 +190,7 @@ impl Builder {
     /// A pattern over two streams.
     fn sequence(&mut self, random: &mut Random) {
         let Some((one, two)) = self.pick_two(random) else { return self.pattern(random) };
+        self.by_time = true;
         self.timeless = false;
         let name = self.bolt("pattern", &format!("[{}, {}]", quoted(&one), quoted(&two)));
         self.line(KEY);
@@ -201,6 +206,7 @@ impl Builder {
     /// Rules that hold for a time, or for rows.
     fn rules(&mut self, random: &mut Random) {
         let from = self.pick(random);
+        self.by_time = true;
         self.timeless = false;
         let name = self.bolt("rules", &quoted(&from));
         self.line(any_key(random));
@@ -211,7 +217,7 @@ impl Builder {
         self.line("rules.short = { when = \"v >= 0\", for = \"5ms\", reason = \"{v} of {key}\" }");
         self.line("rules.three = { when = \"v > 1\", for = \"3 rows\" }");
         self.line("rules.quiet = { when = \"v is null\", for = \"8ms\", mode = \"shadow\" }\n");
-        let order = from.by_key();
+        let order = from.by_absence();
         self.letters_of(&name, order);
         self.gives(&name, order, from.late, from.depth + 1);
         if random.one_in(2) {
@@ -277,6 +283,7 @@ impl Builder {
 
     fn join(&mut self, random: &mut Random) {
         let Some((left, right)) = self.pick_two(random) else { return self.closing(random) };
+        self.by_time = true;
         self.timeless = false;
         let name = self.bolt("join", &format!("[{}, {}]", quoted(&left), quoted(&right)));
         self.line(KEY);
@@ -305,6 +312,7 @@ impl Builder {
 
     fn top(&mut self, random: &mut Random) {
         let from = self.pick(random);
+        self.by_time = true;
         self.timeless = false;
         let name = self.bolt("top", &quoted(&from));
         self.line(format!("{KEEP}\nlimit = {}\norder_by = \"v desc, key\"", 1 + random.below(3)));
