@@ -45,8 +45,6 @@ struct Stream {
     order: Order,
     /// Whether rows may come behind the watermark.
     late: bool,
-    /// Keyed bolts that it has gone through: behind two of them several channels decide what the watermark is.
-    depth: usize,
     /// Whether its rows may be made by time: at the end of all inputs they come while time goes on, or after it, as bolts
     /// share a pipeline or not.
     by_time: bool,
@@ -55,17 +53,18 @@ struct Stream {
 impl Stream {
     /// The order of what a bolt with state makes of it, row by row in the order of each key.
     fn by_key(&self) -> Order {
-        if self.order == Order::Keys && !(self.late && self.depth > 0) { Order::Keys } else { Order::Open }
+        // What the watermark is when a row comes late is decided by which channels there are.
+        if self.order == Order::Keys && !self.late { Order::Keys } else { Order::Open }
     }
 
     /// The same of what waits for something not to come, as far as the end of the input does not decide.
     fn by_absence(&self) -> Order {
-        if self.late || self.by_time { Order::Open } else { self.by_key() }
+        if self.by_time { Order::Open } else { self.by_key() }
     }
 
     /// The same of what does not ask in which order the rows came.
     fn by_rows(&self) -> Order {
-        if self.late { self.by_key() } else { self.order }
+        if self.late { Order::Open } else { self.order }
     }
 }
 
@@ -147,13 +146,7 @@ impl Builder {
         };
         self.complete.push((name.to_owned(), [all].into_iter().chain(errors.clone()).collect(), errors.is_none()));
         self.letters.push(name.to_owned());
-        self.streams.push(Stream {
-            name: name.to_owned(),
-            order,
-            late,
-            depth: usize::from(self.mixed),
-            by_time: false,
-        });
+        self.streams.push(Stream { name: name.to_owned(), order, late, by_time: false });
     }
 
     /// A ledger of a stream; its name.
@@ -201,15 +194,15 @@ impl Builder {
     }
 
     /// A stream that others may read from now on.
-    fn gives(&mut self, name: &str, order: Order, late: bool, depth: usize) {
-        self.streams.push(Stream { name: name.to_owned(), order, late, depth, by_time: self.by_time });
+    fn gives(&mut self, name: &str, order: Order, late: bool) {
+        self.streams.push(Stream { name: name.to_owned(), order, late, by_time: self.by_time });
     }
 
     /// A side stream with the three columns: by a name of its own, others may read it too.
-    fn gives_side(&mut self, side: &str, order: Order, late: bool, depth: usize) {
+    fn gives_side(&mut self, side: &str, order: Order, late: bool) {
         let name = self.bolt("select", &format!("\"{side}\""));
         self.line("keep = [\"key\", \"word\", \"v\"]\n");
-        self.gives(&name, order, late, depth);
+        self.gives(&name, order, late);
     }
 
     /// A side stream that only a ledger may read.

@@ -78,13 +78,12 @@ impl Builder {
         if ordered {
             self.line("order = \"time\"");
         }
-        let order = match (by_order, window.contains("emit_every")) {
-            // What has come when time passes its places depends on how many channels tell the time.
-            (true, true) if from.depth > 0 || from.by_time => Order::Open,
-            // How long windows without rows go on depends on what has passed first, time or the next row.
-            _ if window.contains("empty") => Order::Open,
-            (true, _) => from.by_key(),
-            (false, _) => from.by_rows(),
+        let order = match by_order {
+            // What has come when time passes its places, and how long windows without rows go on, depends on which
+            // channels tell the time.
+            _ if window.contains("emit_every") || window.contains("empty") => Order::Open,
+            true => from.by_key(),
+            false => from.by_rows(),
         };
         let v = random.choice(&["count(*)", "sum(v)", "max(v)", "count(distinct v)", "count(*) filter (where v > 1)"]);
         self.line(format!("add.total = \"({v})::bigint\"\nadd.least = \"min(v)\""));
@@ -105,7 +104,7 @@ impl Builder {
         }
         let of = self.bolt("select", &format!("\"{name}\""));
         self.line("add.v = \"total\"\n");
-        self.gives(&of, order, after || from.late, from.depth + 1);
+        self.gives(&of, order, after || from.late);
     }
 
     /// A pattern over one stream.
@@ -170,7 +169,7 @@ impl Builder {
         }
         self.tells_side(&format!("{name}.errors"), order.min(Order::Rows), "reason", random);
         self.letters_of(&name, order);
-        self.gives(&name, order, true, from.depth + 1);
+        self.gives(&name, order, true);
     }
 
     fn define_b(&mut self, pattern: &str, random: &mut Random) {
@@ -200,7 +199,7 @@ impl Builder {
         self.line(format!("define.b = {{ from = {}, where = \"v > 0\" }}", quoted(&two)));
         self.line("timed_out = true\nadd.v = \"count(*)\"\n");
         self.tells_side(&format!("{name}.timed_out"), Order::Open, "key", random);
-        self.gives(&name, Order::Open, true, one.depth.max(two.depth) + 1);
+        self.gives(&name, Order::Open, true);
     }
 
     /// Rules that hold for a time, or for rows.
@@ -219,9 +218,9 @@ impl Builder {
         self.line("rules.quiet = { when = \"v is null\", for = \"8ms\", mode = \"shadow\" }\n");
         let order = from.by_absence();
         self.letters_of(&name, order);
-        self.gives(&name, order, from.late, from.depth + 1);
+        self.gives(&name, order, from.late);
         if random.one_in(2) {
-            self.gives_side(&format!("{name}.shadow"), order, from.late, from.depth + 1);
+            self.gives_side(&format!("{name}.shadow"), order, from.late);
         }
     }
 
@@ -258,7 +257,7 @@ impl Builder {
         let order = from.by_key();
         self.tells_side(&format!("{name}.late"), order, "key", random);
         self.letters_of(&name, order);
-        self.gives(&name, order, from.late, from.depth + 1);
+        self.gives(&name, order, from.late);
     }
 
     /// One stream beside another, in one aggregate.
@@ -278,7 +277,7 @@ impl Builder {
             true => one.by_key().min(two.by_key()),
             false => Order::Open,
         };
-        self.gives(&name, order, one.late || two.late, one.depth.max(two.depth) + 1);
+        self.gives(&name, order, one.late || two.late);
     }
 
     fn join(&mut self, random: &mut Random) {
@@ -302,12 +301,11 @@ impl Builder {
         self.line(format!("add.v = \"coalesce({l}.v, 0) + coalesce({r}.v, 0)\"\n"));
         let late = left.late || right.late;
         let order = if late || first { Order::Open } else { left.order.min(right.order).min(Order::Rows) };
-        let depth = left.depth.max(right.depth) + 1;
         if random.one_in(2) {
-            self.gives_side(&format!("{name}.unmatched_left"), order, late, depth);
+            self.gives_side(&format!("{name}.unmatched_left"), order, late);
         }
         self.tells_side(&format!("{name}.unmatched_right"), order, "key", random);
-        self.gives(&name, order, late, depth);
+        self.gives(&name, order, late);
     }
 
     fn top(&mut self, random: &mut Random) {
@@ -323,7 +321,7 @@ impl Builder {
         // Whatever comes first, the ranks are the same; what comes late is not ranked.
         let order = if from.late { Order::Open } else { from.order.min(Order::Rows) };
         self.tells_side(&format!("{name}.late"), order, "key", random);
-        self.gives(&name, order, from.late, from.depth + 1);
+        self.gives(&name, order, from.late);
     }
 
     fn throttle(&mut self, random: &mut Random) {
@@ -338,9 +336,9 @@ impl Builder {
         }
         self.line("");
         let order = from.by_key();
-        self.gives(&name, order, from.late, from.depth + 1);
+        self.gives(&name, order, from.late);
         if random.one_in(2) {
-            self.gives_side(&format!("{name}.rejected"), order, from.late, from.depth + 1);
+            self.gives_side(&format!("{name}.rejected"), order, from.late);
         }
     }
 
@@ -349,7 +347,7 @@ impl Builder {
         let name = self.bolt("expand", &quoted(&from));
         self.line(format!("{KEEP}\neach = \"generate_series(1, coalesce(v, 1) % 3 + {})\"", random.below(2)));
         self.line("as = \"nth\"\n");
-        self.gives(&name, from.order, from.late, from.depth);
+        self.gives(&name, from.order, from.late);
     }
 
     fn route(&mut self, random: &mut Random) {
@@ -358,7 +356,7 @@ impl Builder {
         self.line(format!("match = \"{}\"", random.choice(&["first", "all"])));
         self.line("routes.even = \"v % 2 = 0\"\nroutes.large = \"v > 1\"\n");
         for side in ["even", "large", "rest"].into_iter().skip(random.below(2)) {
-            self.gives_side(&format!("{name}.{side}"), from.order, from.late, from.depth);
+            self.gives_side(&format!("{name}.{side}"), from.order, from.late);
         }
     }
 
@@ -369,16 +367,16 @@ impl Builder {
         self.line(format!("{KEEP}\nadd.v = \"v + key % 2\"\nadd.share = \"100 / v\"\n"));
         self.tells_side(&format!("{name}.errors"), from.order.min(Order::Rows), "reason", random);
         self.letters_of(&name, from.order);
-        self.gives(&name, from.order, from.late, from.depth);
+        self.gives(&name, from.order, from.late);
     }
 
     fn filter(&mut self, random: &mut Random) {
         let from = self.pick(random);
         let name = self.bolt("filter", &quoted(&from));
         self.line("where = \"v > 0 or key % 2 = 0\"\n");
-        self.gives(&name, from.order, from.late, from.depth);
+        self.gives(&name, from.order, from.late);
         if random.one_in(2) {
-            self.gives_side(&format!("{name}.rejected"), from.order, from.late, from.depth);
+            self.gives_side(&format!("{name}.rejected"), from.order, from.late);
         }
     }
 
