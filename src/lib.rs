@@ -81,7 +81,8 @@
 //!
 //! - On the way of a tuple: no lock, no system call, no allocation in the steady state, no comparison of names, and one
 //!   read of the clock, at its end.
-//! - [`expr`], [`window`] and [`pattern`] never read a clock, a file or a thread.
+//! - [`expr`], [`window`] and [`pattern`] never read a clock, a file or a thread; rows of long windows that are on disk
+//!   come back to [`window`] through the [`store`], a chunk at a time.
 //! - [`executor::Executor::step`] never sleeps, spins or parks, and time reaches it through a [`time::Clock`]. The
 //!   thread around it decides how to wait; tests and file tests step it themselves.
 //! - A full channel never waits inside a call: what does not fit stays with the sender, and the pipeline reads nothing
@@ -104,6 +105,8 @@
 //! - What has expired is not removed from the store by anyone: a value says when it expires, and RocksDB forgets it while
 //!   it compacts.
 //! - The running results of a window are stored with its rows, so that what is read back is the same to the last bit.
+//! - Of a long window only the newest rows and those at its far end are in memory, the others in segments: a cursor is a
+//!   block of the list that is read back when somebody walks there, so nothing else knows what is on disk.
 //! - Rows of a window that move to segments are chunks in a chain from the newest to the oldest, merged in tiers, with
 //!   the few newest rows in the value itself: RocksDB sees one small value for each changed key and epoch.
 //! - When all sources have ended, time moves behind the last event and then beyond all: windows close and joins complete,
@@ -115,6 +118,8 @@
 //!   feed's own silence allows is late.
 //! - Each epoch knows how far time was in every task with state. Where a source was idle that is further than what the
 //!   sources promise at the next start, and what has closed stays closed.
+//! - A bolt that lets a row out with an earlier time than it is (a match that had to wait) holds time back for what is
+//!   behind it ([`component::Bolt::holds_back`]), as far as that row, so that it is late nowhere.
 //! - In a pattern a row that a next step behind the same arrow can take is not passed over.
 //! - Positions of splits name records, and rejected records are followed in the order of their positions among the
 //!   tuples: so an epoch may end between any two records, also in the middle of a run.

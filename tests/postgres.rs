@@ -8,6 +8,9 @@ use sferic::tuple::{Arena, Column, DataType, Layout, Run, Value};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+mod windows;
 
 use DataType::{Bigint, Boolean, Double, Interval, Text, Timestamp};
 
@@ -50,7 +53,10 @@ impl Server {
         folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
         let bin = folders.into_iter().find(|bin| bin.join("initdb").is_file() && bin.join("postgres").is_file())?;
         let as_root = Command::new("id").arg("-u").output().is_ok_and(|id| id.stdout == b"0\n");
-        let folder = std::env::temp_dir().join(format!("sferic-postgres-{}", std::process::id()));
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        // A server for each test: the number only tells them apart.
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("sferic-postgres-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a temporary folder");
         if as_root {
             let given = Command::new("chown").arg("postgres").arg(&folder).status();

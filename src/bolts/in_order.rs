@@ -6,10 +6,24 @@
 //! order: rows never go back, and its own timers fire between the rows that they stand between.
 
 use super::{FOREVER, cells};
-use crate::component::{Bolt, BoltBuild, BoltPlan, ComponentError, Flow, OutputStream, Sections, Step};
+use crate::component::{
+    Bolt, BoltBuild, BoltCheck, BoltPlan, ComponentError, Flow, OptionSpec, OutputStream, Sections, Step,
+};
 use crate::store::{Codec, KeyReader, KeyRef, Keyed, State, Timers};
 use crate::tuple::{Arena, DataType, Frame, RUN_TUPLES, Run, Slot};
 use std::collections::VecDeque;
+
+/// The option of bolts that can take rows in order.
+pub const ORDER: OptionSpec = OptionSpec::optional(
+    "order",
+    "\"time\": rows are taken by event time, at equal times in the order of `from`, each when no earlier one can come; else as they arrive",
+);
+
+/// What is written of it: none where rows are taken as they arrive, else the types of the columns of each input.
+pub fn ordered(check: &BoltCheck<'_>) -> Option<Vec<Vec<DataType>>> {
+    check.options.choice("order", &["time"])?;
+    Some(check.inputs.iter().map(|input| input.columns.iter().map(|column| column.ty).collect()).collect())
+}
 
 /// A plan, perhaps in order.
 pub struct InOrder<P> {
@@ -243,6 +257,10 @@ impl Bolt for Task {
         self.inner_deadline.min(self.timers.earliest())
     }
 
+    fn holds_back(&self) -> Option<i64> {
+        self.inner.holds_back()
+    }
+
     fn states(&mut self, each: &mut dyn FnMut(&mut dyn State)) {
         self.inner.states(each);
         each(&mut self.waiting);
@@ -265,3 +283,6 @@ impl Bolt for Task {
         self.inner.finish(sections)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -249,6 +249,11 @@ pub struct Driver {
 }
 
 impl Driver {
+    /// How far the bolt holds time back.
+    pub fn holds_back(&self) -> Option<i64> {
+        self.bolt.holds_back()
+    }
+
     /// Suffix and columns of the output streams.
     pub fn outputs(&self) -> Vec<(String, String)> {
         let columns = |stream: &crate::component::OutputStream| {

@@ -24,7 +24,7 @@ const STRETCHED_NS: u64 = 900_000_000;
 pub struct Orders {
     /// Now, nanoseconds.
     pub now: u64,
-    /// A number that changes whenever an executor has done something.
+    /// A number that changes whenever an executor has done something that an epoch must end for.
     pub moved: u64,
     /// The last durable epoch.
     pub durable: u64,
@@ -82,7 +82,6 @@ impl Coordinator {
         if std::mem::take(&mut self.flows) {
             self.took_ns = if std::mem::take(&mut self.large) { since } else { 0 };
         }
-        // What the last barrier itself moved may look like something new: one empty epoch, not an endless row of them.
         let something = orders.moved != self.moved;
         if orders.ended && !something {
             self.finished = true;

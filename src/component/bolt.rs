@@ -330,6 +330,14 @@ pub trait Bolt: Send {
         i64::MAX
     }
 
+    /// The earliest event time of a row that it will or may still let out although time has passed it, rows that wait for
+    /// [`Bolt::next_row`] included; `i64::MAX` while there is none; none if there never is one. What is behind it sees
+    /// time only so far, so that such a row is not late there. Such a time never goes below what was the time when it
+    /// came to be.
+    fn holds_back(&self) -> Option<i64> {
+        None
+    }
+
     /// Gives its handles of keyed state to the runtime, which closes their epochs and asks for what has changed.
     fn states(&mut self, each: &mut dyn FnMut(&mut dyn State)) {
         let _ = each;

@@ -4,6 +4,7 @@ use super::{ComponentError, NestedOptions, OptionSpec, Options, Sections};
 use crate::expr::Environment;
 use crate::store::Space;
 use crate::tuple::{Column, Run, Slot};
+use std::os::fd::RawFd;
 use std::sync::Arc;
 
 /// A kind of spout.
@@ -209,6 +210,13 @@ pub trait Spout: Send {
     /// [`SpoutBuild::identity`] at a restart; empty if nothing does.
     fn identity(&self) -> String {
         String::new()
+    }
+
+    /// Before the thread sleeps, after a poll that gave nothing and named no time: what can be read from as soon as there
+    /// may be something to poll, such as an epoll of sockets; none: it is to be polled now and then. The descriptor must
+    /// live until the next poll.
+    fn wait_on(&mut self) -> Option<RawFd> {
+        None
     }
 
     /// What was read up to `position` is durable downstream: it may be forgotten or acknowledged.

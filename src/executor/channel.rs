@@ -43,13 +43,15 @@ pub struct Sender {
     columns: Columns,
     sent: u64,
     watermark: i64,
+    /// How far time is held back; `i64::MAX`: it is not.
+    held: i64,
     idle: bool,
 }
 
 impl Sender {
     /// Sends these columns of frames of the sending pipeline.
     pub fn new(ring: ring::Producer, columns: Columns) -> Sender {
-        Sender { ring, columns, sent: 0, watermark: i64::MIN, idle: false }
+        Sender { ring, columns, sent: 0, watermark: i64::MIN, held: i64::MAX, idle: false }
     }
 
     /// Packs a tuple. With it goes the watermark that it comes behind, so that the receiver's timers fire before it as
@@ -57,7 +59,7 @@ impl Sender {
     pub fn tuple(&mut self, frame: &Frame, watermark: i64, sampled: Option<u64>) {
         self.sent += 1;
         self.idle = false;
-        self.watermark = self.watermark.max(watermark);
+        self.watermark = self.watermark.max(watermark.min(self.held));
         self.ring.begin(if sampled.is_some() { TUPLE_SAMPLED } else { TUPLE });
         let out = self.ring.body();
         out.extend_from_slice(&[
@@ -90,8 +92,14 @@ impl Sender {
         self.ring.end();
     }
 
+    /// Rows may still come with event times from here on, whatever is said of time; `i64::MAX`: no such rows.
+    pub fn hold(&mut self, held: i64) {
+        self.held = held;
+    }
+
     /// Sends a watermark if it is a new one.
     pub fn watermark(&mut self, watermark: i64) {
+        let watermark = watermark.min(self.held);
         if watermark > self.watermark || self.idle {
             self.watermark = self.watermark.max(watermark);
             self.idle = false;
@@ -101,6 +109,7 @@ impl Sender {
 
     /// Says that the inputs are silent, and how far time has gone on meanwhile.
     pub fn idle(&mut self, watermark: i64) {
+        let watermark = watermark.min(self.held);
         if watermark > self.watermark || !self.idle {
             self.watermark = self.watermark.max(watermark);
             self.idle = true;

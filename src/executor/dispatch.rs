@@ -50,6 +50,11 @@ impl Dispatch {
         Some((self.nodes[*place], failure.take()))
     }
 
+    /// The nodes.
+    pub(super) fn nodes(&self) -> impl Iterator<Item = u16> {
+        self.nodes.iter().copied()
+    }
+
     /// How many tuples each node has refused without having seen them.
     pub(super) fn missed(&self) -> impl Iterator<Item = (u16, u64)> {
         self.nodes.iter().zip(&self.entered).map(|(node, entered)| (*node, self.seen - entered))

@@ -14,11 +14,13 @@ use crate::latency::Recorder;
 use crate::store::{ClosedSplit, SplitFacts};
 use crate::tuple::{Layout, Run, Slot};
 use std::collections::VecDeque;
+use std::os::fd::RawFd;
+use std::time::Duration;
 
 /// Records that became no tuple and wait for the first one, at most.
 const REJECTS_HELD: usize = 4096;
-/// In such steps time goes on while a split is silent, microseconds: others are woken for each.
-const SILENT_STEP: i64 = 10_000;
+/// In such steps time goes on while a split is silent: others are woken for each.
+pub(super) const SILENT_STEP: Duration = Duration::from_millis(10);
 
 /// A watermark that no deadline reaches: the input has ended.
 pub const ENDED: i64 = i64::MAX;
@@ -237,12 +239,6 @@ impl Input {
         matches!(self.source, Source::Split(_))
     }
 
-    /// Whether a channel has given nothing but how far time is, or room.
-    pub fn has_only_time(&self) -> bool {
-        let Source::Channel(channel) = &self.source else { return false };
-        self.run.is_empty() && matches!(channel.item, None | Some(Item::Watermark(_) | Item::Idle(_)))
-    }
-
     /// Whether records that became no tuple wait to be followed.
     #[inline(always)]
     pub fn has_rejects(&self) -> bool {
@@ -391,6 +387,20 @@ impl Input {
         }
     }
 
+    /// What its split can be waited for by.
+    pub fn wait_on(&mut self) -> Option<RawFd> {
+        match &mut self.source {
+            Source::Split(split) => split.spout.wait_on(),
+            Source::Channel(_) => None,
+        }
+    }
+
+    /// Whether its time goes on, or may soon, without tuples.
+    pub fn moves_silently(&self) -> bool {
+        let lag = |split: &Split| split.spout.lag(split.timed).is_some();
+        self.idle_ns.is_some() || matches!(&self.source, Source::Split(split) if lag(split))
+    }
+
     fn heard(&mut self, now: u64) {
         (self.silence.since, self.silence.asked) = (now, now);
         self.idle = false;
@@ -419,7 +429,7 @@ impl Input {
             }
         }
         if let Some(promise) = promise.map(|promise| promise.min(ENDED - 1))
-            && promise >= self.watermark.saturating_add(SILENT_STEP)
+            && promise >= self.watermark.saturating_add(SILENT_STEP.as_micros() as i64)
         {
             self.watermark = promise;
             self.moved_silently = true;

@@ -8,14 +8,19 @@ use crate::component::{ComponentError, Sections, Teller};
 use crate::latency::Recorder;
 use crate::store::{LifeMeter, Space, StoreError};
 use crate::time::Clock;
+use std::os::fd::RawFd;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// A step longer than this is a stall, nanoseconds.
 const STALL_NS: u64 = 1_000_000;
-/// Longest sleep of an executor that has splits to look at, and of one that only has channels.
+/// Longest sleep of an executor that has splits to look at, and of one whose splits say what to wait for, or that only
+/// has channels.
 const POLL: Duration = Duration::from_micros(500);
+/// The first of them where nothing has been done for so long, nanoseconds.
+const QUIET_POLL: Duration = Duration::from_millis(2);
+const QUIET_NS: u64 = 1_000_000_000;
 const SLEEP: Duration = Duration::from_millis(100);
 
 /// The first pause before a write that the outside has refused is tried again, and the longest, nanoseconds.
@@ -40,7 +45,7 @@ pub struct Control {
     pub finish: AtomicBool,
     /// How many executors have come to their end.
     pub ended: AtomicUsize,
-    /// What changes whenever an executor has done something, and where it sleeps.
+    /// What changes whenever an executor has done something that an epoch must end for, and where it sleeps.
     pub executors: Mutex<Vec<(Arc<Seen>, Arc<Parker>)>>,
     /// Number of the snapshot that is asked for.
     pub snapshot: AtomicU64,
@@ -51,7 +56,7 @@ pub struct Control {
 /// What the coordinator sees of an executor.
 #[derive(Debug, Default)]
 pub struct Seen {
-    /// Another number whenever it has done something.
+    /// Another number whenever it has done something that an epoch must end for.
     pub moved: AtomicU64,
     /// The last durable epoch that its bolts have heard of.
     pub durable: AtomicU64,
@@ -64,7 +69,7 @@ impl Control {
         *self.executors.lock().unwrap_or_else(PoisonError::into_inner) = known.collect();
     }
 
-    /// A number that changes whenever an executor has done something.
+    /// A number that changes whenever an executor has done something that an epoch must end for.
     pub fn moved_sum(&self) -> u64 {
         let executors = self.executors.lock().unwrap_or_else(PoisonError::into_inner);
         executors.iter().map(|(seen, _)| seen.moved.load(Ordering::Relaxed)).sum()
@@ -145,6 +150,12 @@ pub struct Executor {
     /// When the last step began, and whether it did something and is still to be accounted for.
     began: u64,
     busy: bool,
+    /// Whether it did something that an epoch must end for.
+    worked: bool,
+    /// When it last did.
+    worked_ns: u64,
+    /// What it waits for.
+    sockets: Vec<RawFd>,
     /// The task (by pipeline) whose bolt was the first to be refused by the outside.
     refused: Option<(usize, usize)>,
     /// The pipeline that was stepped last.
@@ -184,6 +195,9 @@ impl Executor {
             flushed: true,
             began: 0,
             busy: false,
+            worked: false,
+            worked_ns: 0,
+            sockets: Vec::new(),
             refused: None,
             at: 0,
             again: 0,
@@ -204,7 +218,8 @@ impl Executor {
         let mut now = self.clock.nanos();
         self.account(now);
         self.obey()?;
-        let (mut some, mut time, mut ended, mut due) = (false, false, true, None::<u64>);
+        let (mut some, mut ended, mut due) = (false, true, None::<u64>);
+        self.worked = false;
         let (mut failed, mut broken, mut stale) = (None, false, false);
         for (p, pipeline) in self.pipelines.iter_mut().enumerate() {
             self.at = p;
@@ -213,9 +228,9 @@ impl Executor {
             }
             let stepped = pipeline.step(now);
             broken |= std::mem::take(&mut pipeline.program.broken);
+            self.worked |= pipeline.take_worked();
             match stepped {
                 Ok(Progress::Some) => (some, ended, stale) = (true, false, true),
-                Ok(Progress::Time) => (time, ended, stale) = (true, false, true),
                 Ok(Progress::None(at)) => {
                     ended = false;
                     due = [due, at].into_iter().flatten().min();
@@ -240,17 +255,15 @@ impl Executor {
             self.again_pause = 0;
         }
         if some {
+            self.worked_ns = if self.worked { now } else { self.worked_ns };
             self.flushed = false;
             self.busy = true;
-            if self.space.is_some() {
+            if self.worked && self.space.is_some() {
                 // Relaxed: the coordinator only asks whether it is another number than before.
                 let moved = self.seen.moved.load(Ordering::Relaxed);
                 self.seen.moved.store(moved + 1, Ordering::Relaxed);
             }
             return Ok(Progress::Some);
-        }
-        if time {
-            return Ok(Progress::Time);
         }
         if !self.flushed {
             self.flushed = true;
@@ -435,11 +448,10 @@ impl Executor {
                     self.pause(empty, None);
                 }
                 Progress::Some => {
-                    empty = 0;
+                    // Who has only heard how far time is, or passed a barrier on, is soon asleep again.
+                    empty = if self.worked { 0 } else { empty };
                     self.wake_others();
                 }
-                // Soon asleep again: time alone wakes nobody for long.
-                Progress::Time => self.wake_others(),
                 Progress::None(due) => {
                     empty = empty.saturating_add(1);
                     self.meter.idle_steps += 1;
@@ -493,14 +505,18 @@ impl Executor {
             Pause::Spin => std::hint::spin_loop(),
             Pause::Yield => std::thread::yield_now(),
             Pause::Park => {
-                let splits = |p: &Pipeline| p.inputs.iter().any(|i| matches!(i.source, Source::Split(_)) && !i.ended);
-                let mut limit = if self.pipelines.iter().any(splits) { POLL } else { SLEEP };
+                self.sockets.clear();
+                let poll = if self.began.saturating_sub(self.worked_ns) < QUIET_NS { POLL } else { QUIET_POLL };
+                let mut limit = SLEEP;
+                for pipeline in &mut self.pipelines {
+                    limit = limit.min(pipeline.wait_on(&mut self.sockets).unwrap_or(poll));
+                }
                 if let Some(due) = due {
                     limit = limit.min(Duration::from_nanos(due.saturating_sub(self.clock.nanos())));
                 }
                 let arrived = |i: &Input| matches!(&i.source, Source::Channel(c) if !c.receiver.is_empty());
                 let pipelines = &self.pipelines;
-                self.parker.park(limit, || pipelines.iter().any(|p| p.inputs.iter().any(arrived)));
+                self.parker.park(limit, &self.sockets, || pipelines.iter().any(|p| p.inputs.iter().any(arrived)));
             }
         }
     }

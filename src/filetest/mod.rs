@@ -83,7 +83,7 @@ fn settle(executor: &mut Executor) -> Result<(), ComponentError> {
     let mut rest = 0;
     for _ in 0..STEPS_MAX {
         match executor.step()? {
-            Progress::Some | Progress::Time => rest = 0,
+            Progress::Some => rest = 0,
             // Two empty steps in a row: what one pipeline published in the first, another could have read by now.
             _ if rest == 1 => return Ok(()),
             _ => rest = 1,

@@ -403,15 +403,15 @@ pub(crate) fn orders(n: usize, order: &mut Vec<usize>, each: &mut dyn FnMut(&[us
 }
 
 /// The members of a set, ascending.
-pub(crate) struct LinkMask(pub(crate) u32);
+pub(crate) struct Members(pub(crate) u64);
 
-impl Iterator for LinkMask {
+impl Iterator for Members {
     type Item = usize;
 
     #[inline]
     fn next(&mut self) -> Option<usize> {
         let at = self.0.trailing_zeros();
-        (at < 32).then(|| {
+        (at < 64).then(|| {
             self.0 &= self.0 - 1;
             at as usize
         })

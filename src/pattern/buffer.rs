@@ -1,12 +1,16 @@
-//! The rows that partial matches of a key have taken, each stored once.
+//! The rows that the partial matches of all keys of a task have taken, each stored once.
 //!
 //! A step is a row as a variable, and the step before it; a partial match is the number of its last step, so that
 //! partial matches with a common beginning share it. Steps and rows count who refers to them and are free when nobody
-//! does. Invariant: the references to a row are the steps that took it, those to a step are its followers and the
-//! partial matches that end with it.
+//! does; the one that was freed last is used first, memory of what is kept of a row included, so that in the steady
+//! state nothing is allocated and what is written to is near. Invariant: the references to a row are the steps that took
+//! it, those to a step are its followers and the partial matches that end with it.
 
 /// No step.
 pub(crate) const NONE: u32 = u32::MAX;
+
+/// Most free rows whose memory is kept for the next ones.
+const SPARE_ROWS: usize = 4096;
 
 /// A row that a partial match has taken.
 #[derive(Clone, Debug, Default)]
@@ -29,37 +33,50 @@ pub(crate) struct Step {
     pub(crate) before: u32,
     pub(crate) refs: u32,
     pub(crate) variable: u8,
+    /// No other step had or will have it.
+    pub(crate) stamp: u64,
 }
 
-/// Rows and steps of one key.
+/// Rows and steps.
 #[derive(Clone, Debug)]
 pub struct Buffer<R> {
     pub(crate) rows: Vec<Row<R>>,
     pub(crate) steps: Vec<Step>,
-    pub(crate) free_row: u32,
-    pub(crate) free_step: u32,
-    pub(crate) live_rows: u32,
-    pub(crate) live_steps: u32,
+    free_row: u32,
+    free_step: u32,
+    live_rows: u32,
+    live_steps: u32,
+    /// The stamp of the last step.
+    stamp: u64,
 }
 
 impl<R> Default for Buffer<R> {
     fn default() -> Buffer<R> {
-        Buffer { rows: Vec::new(), steps: Vec::new(), free_row: NONE, free_step: NONE, live_rows: 0, live_steps: 0 }
+        Buffer {
+            rows: Vec::new(),
+            steps: Vec::new(),
+            free_row: NONE,
+            free_step: NONE,
+            live_rows: 0,
+            live_steps: 0,
+            stamp: 0,
+        }
     }
 }
 
 impl<R: Default> Buffer<R> {
-    /// Stores a row, to which nobody refers yet.
-    pub(crate) fn row(&mut self, seq: u64, time: i64, id: u64, data: R) -> u32 {
-        let row = Row { seq, time, id, data, refs: 0 };
+    /// Room for a row, to which nobody refers yet; what is kept of it is anything, and to be written.
+    pub(crate) fn row(&mut self, seq: u64, time: i64, id: u64) -> u32 {
         self.live_rows += 1;
         if self.free_row == NONE {
-            self.rows.push(row);
+            assert!(self.rows.len() < NONE as usize, "a task keeps at most 2^32 - 1 rows");
+            self.rows.push(Row { seq, time, id, data: R::default(), refs: 0 });
             return self.rows.len() as u32 - 1;
         }
         let at = self.free_row;
-        self.free_row = self.rows[at as usize].seq as u32;
-        self.rows[at as usize] = row;
+        let row = &mut self.rows[at as usize];
+        self.free_row = row.seq as u32;
+        (row.seq, row.time, row.id, row.refs) = (seq, time, id, 0);
         at
     }
 
@@ -69,9 +86,11 @@ impl<R: Default> Buffer<R> {
         if before != NONE {
             self.steps[before as usize].refs += 1;
         }
-        let step = Step { row, before, refs: 1, variable };
+        self.stamp += 1;
+        let step = Step { row, before, refs: 1, variable, stamp: self.stamp };
         self.live_steps += 1;
         if self.free_step == NONE {
+            assert!(self.steps.len() < NONE as usize, "a task keeps at most 2^32 - 1 steps");
             self.steps.push(step);
             return self.steps.len() as u32 - 1;
         }
@@ -101,17 +120,14 @@ impl<R: Default> Buffer<R> {
             let stored = &mut self.rows[row as usize];
             stored.refs -= 1;
             if stored.refs == 0 {
-                stored.data = R::default();
                 stored.seq = u64::from(self.free_row);
+                if self.rows.len() - self.live_rows as usize >= SPARE_ROWS {
+                    self.rows[row as usize].data = R::default();
+                }
                 self.free_row = row;
                 self.live_rows -= 1;
             }
             at = before;
-        }
-        if self.live_steps == 0 {
-            self.rows.clear();
-            self.steps.clear();
-            (self.free_row, self.free_step) = (NONE, NONE);
         }
     }
 }
@@ -122,14 +138,21 @@ impl<R> Buffer<R> {
         &self.rows[self.steps[step as usize].row as usize]
     }
 
+    /// The last step of a partial match, to be asked for before it is needed.
+    #[inline(always)]
+    pub(crate) fn step_at(&self, step: u32) -> Option<&Step> {
+        self.steps.get(step as usize)
+    }
+
+    /// The row of a step, likewise.
+    #[inline(always)]
+    pub(crate) fn row_at(&self, step: u32) -> Option<&Row<R>> {
+        self.rows.get(self.steps.get(step as usize)?.row as usize)
+    }
+
     /// Number of rows that are stored.
     pub fn rows(&self) -> usize {
         self.live_rows as usize
-    }
-
-    /// What is kept of the stored rows.
-    pub fn kept(&self) -> impl Iterator<Item = &R> {
-        self.rows.iter().map(|row| &row.data)
     }
 
     /// Number of steps that are stored.
@@ -186,6 +209,30 @@ impl<'a, R> Path<'a, R> {
     /// Whether it has no rows.
     pub fn is_empty(self) -> bool {
         self.head == NONE
+    }
+
+    /// Its last step: a number that is small and used again when the step is gone, and a stamp that never is. Whoever
+    /// notes something of a path under the number knows by the stamp whether it is still that path.
+    pub fn last_step(self) -> Option<(usize, u64)> {
+        let step = self.buffer.steps.get(self.head as usize)?;
+        Some((self.head as usize, step.stamp))
+    }
+
+    /// The path up to one of its steps.
+    #[inline]
+    pub fn up_to(self, step: usize) -> Path<'a, R> {
+        Path { head: step as u32, ..self }
+    }
+
+    /// The path without its newest row.
+    #[inline]
+    pub fn before(self) -> Path<'a, R> {
+        self.up_to(self.buffer.steps.get(self.head as usize).map_or(NONE, |step| step.before) as usize)
+    }
+
+    /// The path without any row.
+    pub fn empty(self) -> Path<'a, R> {
+        self.up_to(NONE as usize)
     }
 
     /// What the match is identified by: the same after a replay, other for other rows or variables.

@@ -7,8 +7,8 @@
 //! 3. Partial matches of one first row stand in order of preference. Where one becomes a match, those behind it are
 //!    dropped; it is reported when none is before it, and no row before its first one is still undecided.
 //! 4. What is reported decides, by [`Skip`], which rows may begin the next match; partial matches of the others go.
-use super::automaton::{Automaton, Entry, LinkMask, List, Target};
-use super::buffer::{NONE, Path};
+use super::automaton::{Automaton, Entry, List, Members, Target};
+use super::buffer::{Buffer, NONE, Path};
 use super::partials::{Emission, Partials, Phase, Thread};
 use super::settings::{Conditions, Overflow, RowError, Settings};
 
@@ -73,12 +73,11 @@ impl Matcher {
     /// # Errors
     /// A condition fails.
     #[inline]
-    pub fn begins<C: Conditions>(&mut self, cx: &mut C) -> Result<bool, C::Error> {
+    pub fn begins<C: Conditions>(&mut self, buffer: &Buffer<C::Row>, cx: &mut C) -> Result<bool, C::Error> {
         (self.known, self.looked) = (Known::default(), true);
-        let empty = super::Buffer::default();
         for at in 0..self.automaton.start.entries.len() {
-            let entry = self.automaton.start.entries[at];
-            if self.takes(entry.variable as usize, cx, Path::new(&empty, NONE))? {
+            let variable = self.automaton.start.entries[at].variable as usize;
+            if self.takes(variable, cx, Path::new(buffer, NONE))? {
                 return Ok(true);
             }
         }
@@ -127,9 +126,9 @@ impl Matcher {
     /// A condition failed, or there are too many partial matches; nothing has changed then.
     pub fn row<C: Conditions>(
         &mut self,
-        partials: &mut Partials<C::Row>,
+        buffer: &mut Buffer<C::Row>,
+        partials: &mut Partials,
         time: i64,
-        id: u64,
         cx: &mut C,
         out: &mut Vec<Emission>,
     ) -> Result<(), RowError<C::Error>> {
@@ -137,19 +136,25 @@ impl Matcher {
             self.known = Known::default();
         }
         self.next.clear();
-        let mut changed = self.advance(partials, time, cx).map_err(RowError::Condition)?;
-        changed |= self.begin(partials, time, cx).map_err(RowError::Condition)?;
+        let mut changed = self.advance(buffer, partials, time, cx).map_err(RowError::Condition)?;
+        changed |= self.begin(buffer, partials, time, cx).map_err(RowError::Condition)?;
         self.bound()?;
         if changed {
-            self.apply(partials, time, id, cx);
-            self.resolve(partials, out);
+            self.apply(buffer, partials, time, cx);
+            self.resolve(buffer, partials, out);
         }
         partials.rows += 1;
         Ok(())
     }
 
     /// What becomes of all partial matches; whether anything.
-    fn advance<C: Conditions>(&mut self, partials: &Partials<C::Row>, time: i64, cx: &mut C) -> Result<bool, C::Error> {
+    fn advance<C: Conditions>(
+        &mut self,
+        buffer: &Buffer<C::Row>,
+        partials: &Partials,
+        time: i64,
+        cx: &mut C,
+    ) -> Result<bool, C::Error> {
         let (mut changed, mut at) = (false, 0);
         while let Some(first) = partials.threads.get(at) {
             let (start, from) = (first.start, self.next.len());
@@ -159,7 +164,7 @@ impl Matcher {
                     changed = true;
                 } else if thread.phase == Phase::Waiting {
                     let length = self.next.len();
-                    decided = self.thread(partials, thread, from, time, cx)?;
+                    decided = self.thread(buffer, thread, from, time, cx)?;
                     let kept = self.next.get(length).filter(|next| {
                         let new = &next.thread;
                         next.takes.is_none()
@@ -180,19 +185,19 @@ impl Matcher {
     /// What becomes of one partial match; whether it is a match, so that those behind it do not count.
     fn thread<C: Conditions>(
         &mut self,
-        partials: &Partials<C::Row>,
+        buffer: &Buffer<C::Row>,
         thread: &Thread,
         from: usize,
         time: i64,
         cx: &mut C,
     ) -> Result<bool, C::Error> {
-        let path = Path::new(&partials.buffer, thread.path);
-        let since = if self.gaps { time.saturating_sub(partials.last_time(thread)) } else { 0 };
+        let path = Path::new(buffer, thread.path);
+        let since = if self.gaps { time.saturating_sub(Partials::last_time(buffer, thread)) } else { 0 };
         let at = thread.at as usize;
         let list = &self.automaton.after[at];
         let (waiting, followed, candidates) = (list.waiting, list.followed, list.variables);
         let mut alive = thread.alive;
-        for link in LinkMask(thread.alive) {
+        for link in Members(u64::from(thread.alive)) {
             let not = self.automaton.after[at].links[link].not;
             if not != 0 && self.forbidden(not, since, cx, path)? {
                 alive &= !(1 << link);
@@ -203,7 +208,7 @@ impl Matcher {
             0 => 0,
             stops => stops & self.open(thread, since),
         };
-        for variable in (0..64).filter(|variable| stops >> variable & 1 == 1) {
+        for variable in Members(stops) {
             if self.ends(variable, cx, path)? {
                 new.closed |= 1 << variable;
             }
@@ -221,7 +226,7 @@ impl Matcher {
                     let open = new.closed >> variable & 1 == 0 && since <= self.settings.gaps[variable];
                     if open && self.takes(variable, cx, path)? {
                         took |= followed;
-                        if self.child(&new, position, time, from, partials) {
+                        if self.child(&new, position, time, from, buffer) {
                             return Ok(true);
                         }
                     }
@@ -238,7 +243,7 @@ impl Matcher {
         }
         let rest = Thread { alive: new.alive & waiting & if took { !followed } else { u32::MAX }, ..new };
         if self.hopeful(&rest) {
-            self.push(Next { thread: rest, takes: None }, from, partials);
+            self.push(Next { thread: rest, takes: None }, from, buffer);
         }
         if absent {
             self.next.push(Next { thread: Thread { phase: Phase::Accepted(time), ..new }, takes: None });
@@ -266,7 +271,7 @@ impl Matcher {
         cx: &mut C,
         path: Path<'_, C::Row>,
     ) -> Result<bool, C::Error> {
-        for variable in (0..64).filter(|variable| not >> variable & 1 == 1) {
+        for variable in Members(not) {
             if since <= self.settings.gaps[variable] && self.holds(variable, cx, path)? {
                 return Ok(true);
             }
@@ -294,7 +299,7 @@ impl Matcher {
         position: u16,
         time: i64,
         from: usize,
-        partials: &Partials<R>,
+        buffer: &Buffer<R>,
     ) -> bool {
         let list: &List = &self.automaton.after[position as usize];
         let variable = self.automaton.variables[position as usize];
@@ -308,7 +313,7 @@ impl Matcher {
         };
         let accepts = list.accepts;
         if self.hopeful(&thread) {
-            self.push(Next { thread, takes: Some(variable) }, from, partials);
+            self.push(Next { thread, takes: Some(variable) }, from, buffer);
         }
         if accepts {
             let phase = Phase::Accepted(time);
@@ -318,9 +323,9 @@ impl Matcher {
     }
 
     /// Notes a partial match, unless one that is preferred to it has the same future.
-    fn push<R: Default>(&mut self, next: Next, from: usize, partials: &Partials<R>) {
+    fn push<R: Default>(&mut self, next: Next, from: usize, buffer: &Buffer<R>) {
         let new = &next.thread;
-        let row = |next: &Next| next.takes.is_none().then(|| partials.buffer.row_of(next.thread.path).seq);
+        let row = |next: &Next| next.takes.is_none().then(|| buffer.row_of(next.thread.path).seq);
         let same = |known: &Next| {
             let thread = &known.thread;
             thread.at == new.at
@@ -337,7 +342,13 @@ impl Matcher {
     }
 
     /// The row begins a match, perhaps.
-    fn begin<C: Conditions>(&mut self, partials: &Partials<C::Row>, time: i64, cx: &mut C) -> Result<bool, C::Error> {
+    fn begin<C: Conditions>(
+        &mut self,
+        buffer: &Buffer<C::Row>,
+        partials: &Partials,
+        time: i64,
+        cx: &mut C,
+    ) -> Result<bool, C::Error> {
         let from = self.next.len();
         let parent = Thread {
             start: partials.rows,
@@ -355,8 +366,8 @@ impl Matcher {
             let Entry { target: Target::Take(position), variable, .. } = self.automaton.start.entries[at] else {
                 continue;
             };
-            if self.takes(variable as usize, cx, Path::new(&partials.buffer, NONE))?
-                && self.child(&parent, position, time, from, partials)
+            if self.takes(variable as usize, cx, Path::new(buffer, NONE))?
+                && self.child(&parent, position, time, from, buffer)
             {
                 break;
             }
@@ -396,24 +407,25 @@ impl Matcher {
     }
 
     /// Makes true what was noted.
-    fn apply<C: Conditions>(&mut self, partials: &mut Partials<C::Row>, time: i64, id: u64, cx: &mut C) {
+    fn apply<C: Conditions>(&mut self, buffer: &mut Buffer<C::Row>, partials: &mut Partials, time: i64, cx: &mut C) {
         let (mut row, mut last) = (NONE, (NONE, NONE, 0));
         for next in &mut self.next {
             let path = next.thread.path;
             let Some(variable) = next.takes else {
-                partials.buffer.keep(path);
+                buffer.keep(path);
                 continue;
             };
             if row == NONE {
-                row = partials.buffer.row(partials.rows, time, id, cx.store());
+                row = buffer.row(partials.rows, time, cx.id());
+                cx.store(&mut buffer.rows[row as usize].data);
             }
             if (path, variable) == (last.1, last.2) && last.0 != NONE {
-                partials.buffer.keep(last.0);
+                buffer.keep(last.0);
             } else {
-                last = (partials.buffer.step(row, variable, path), path, variable);
+                last = (buffer.step(row, variable, path), path, variable);
             }
             next.thread.path = last.0;
         }
-        partials.replace(self.next.drain(..).map(|next| next.thread));
+        partials.replace(buffer, self.next.drain(..).map(|next| next.thread));
     }
 }

@@ -1,9 +1,9 @@
 //! Row patterns: which rows of a key, in order, are a match.
 //!
 //! Owns the text of patterns ([`parse`]), their automaton ([`Automaton`]) and the partial matches of a key
-//! ([`Partials`]), which a [`Matcher`] takes from row to row. Pure: what a row is and whether it may be a variable is
-//! said by [`Conditions`]; it never reads a clock, an expression or a store. Invariant: what is reported is what a
-//! search through the whole sequence of the key's rows would find.
+//! ([`Partials`]), which a [`Matcher`] takes from row to row; the rows of all keys are in one [`Buffer`]. Pure: what a
+//! row is and whether it may be a variable is said by [`Conditions`]; it never reads a clock, an expression or a store.
+//! Invariant: what is reported is what a search through the whole sequence of the key's rows would find.
 //!
 //! # What a match is
 //!
@@ -50,11 +50,12 @@ mod report;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 pub use ast::{Link, LinkKind, Node, Pattern, Tail, Variable};
 pub use automaton::Automaton;
 pub use buffer::{Buffer, Path, Row};
-pub use codec::RowCodec;
+pub use codec::{Numbers, RowCodec};
 pub use matcher::Matcher;
 pub use parse::parse;
 pub use partials::{Emission, EmissionKind, Partials};

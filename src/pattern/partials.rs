@@ -4,11 +4,13 @@
 //! has been found stands among them as long as one before it could still be preferred to it.
 
 use super::buffer::{Buffer, NONE, Path};
+use super::threads::Threads;
 
 /// What a partial match is doing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// It waits for what comes after its position.
+    #[default]
     Waiting,
     /// It is a match, at this event time.
     Accepted(i64),
@@ -17,7 +19,7 @@ pub(crate) enum Phase {
 }
 
 /// A partial match.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Thread {
     /// Number of its first row.
     pub(crate) start: u64,
@@ -40,21 +42,17 @@ pub(crate) struct Thread {
     pub(crate) spent: u32,
 }
 
-/// What is known of a key.
-#[derive(Clone, Debug)]
-pub struct Partials<R> {
-    pub(crate) threads: Vec<Thread>,
-    pub(crate) buffer: Buffer<R>,
+/// What is known of a key. Its rows are in a [`Buffer`]: who drops it must have called [`Partials::clear`].
+///
+/// In the order of use: what a key with one partial match needs lies together.
+#[derive(Clone, Debug, Default)]
+#[repr(C)]
+pub struct Partials {
     /// Number of the next row.
     pub(crate) rows: u64,
     /// Matches so far.
     pub(crate) matches: u64,
-}
-
-impl<R> Default for Partials<R> {
-    fn default() -> Partials<R> {
-        Partials { threads: Vec::new(), buffer: Buffer::default(), rows: 0, matches: 0 }
-    }
+    pub(crate) threads: Threads,
 }
 
 /// What has become of a partial match.
@@ -66,7 +64,7 @@ pub enum EmissionKind {
     TimedOut,
 }
 
-/// A match or a partial one that timed out. Its rows are kept until [`Partials::release`].
+/// A match or a partial one that timed out. Its rows are kept until [`Emission::release`].
 #[derive(Clone, Copy, Debug)]
 pub struct Emission {
     /// Which of both.
@@ -76,10 +74,23 @@ pub struct Emission {
     pub(crate) path: u32,
 }
 
-impl<R> Partials<R> {
-    /// Whether nothing is waiting and nothing is stored.
+impl Emission {
+    /// The rows of the match.
+    pub fn path<'a, R>(&self, buffer: &'a Buffer<R>) -> Path<'a, R> {
+        Path::new(buffer, self.path)
+    }
+
+    /// It has been dealt with; its rows may go.
+    pub fn release<R: Default>(&self, buffer: &mut Buffer<R>) {
+        buffer.release(self.path);
+    }
+}
+
+impl Partials {
+    /// Whether nothing is waiting.
+    #[inline]
     pub fn is_idle(&self) -> bool {
-        self.threads.is_empty() && self.buffer.live_steps == 0
+        self.threads.is_empty()
     }
 
     /// Number of partial matches.
@@ -92,44 +103,52 @@ impl<R> Partials<R> {
         self.threads.is_empty()
     }
 
-    /// The rows of a match.
-    pub fn path(&self, emission: &Emission) -> Path<'_, R> {
-        Path::new(&self.buffer, emission.path)
+    /// The earliest time of a match, or of a partial one that timed out, that is found and has to wait; `i64::MAX`: none.
+    #[inline]
+    pub fn held(&self) -> i64 {
+        let times = self.threads.iter().filter_map(|thread| match thread.phase {
+            Phase::Waiting => None,
+            Phase::Accepted(time) | Phase::TimedOut(time) => Some(time),
+        });
+        times.min().unwrap_or(i64::MAX)
     }
 
-    /// The stored rows.
-    pub fn buffer(&self) -> &Buffer<R> {
-        &self.buffer
-    }
-
-    /// Memory beside its own size, without what rows hold, bytes.
+    /// Memory beside its own size, without what is stored, bytes.
     pub fn heap_bytes(&self) -> usize {
-        self.threads.capacity() * size_of::<Thread>()
-            + self.buffer.rows.capacity() * size_of::<super::Row<R>>()
-            + self.buffer.steps.capacity() * size_of::<super::buffer::Step>()
-    }
-}
-
-impl<R: Default> Partials<R> {
-    /// A match has been dealt with; its rows may go.
-    pub fn release(&mut self, emission: &Emission) {
-        self.buffer.release(emission.path);
+        self.threads.heap_bytes()
     }
 
-    pub(crate) fn last_time(&self, thread: &Thread) -> i64 {
-        if thread.path == NONE { i64::MIN } else { self.buffer.row_of(thread.path).time }
+    /// Number of the last step of the first partial match, to be asked for.
+    #[inline(always)]
+    pub fn first_step(&self) -> Option<u32> {
+        Some(self.threads.first()?.path)
+    }
+
+    /// As if no row had ever come.
+    #[inline]
+    pub fn clear<R: Default>(&mut self, buffer: &mut Buffer<R>) {
+        self.threads.iter().for_each(|thread| buffer.release(thread.path));
+        self.threads.clear();
+        (self.rows, self.matches) = (0, 0);
+    }
+
+    #[inline]
+    pub(crate) fn last_time<R>(buffer: &Buffer<R>, thread: &Thread) -> i64 {
+        if thread.path == NONE { i64::MIN } else { buffer.row_of(thread.path).time }
     }
 
     /// Others take the place of all partial matches.
-    pub(crate) fn replace(&mut self, threads: impl Iterator<Item = Thread>) {
-        self.threads.iter().for_each(|thread| self.buffer.release(thread.path));
-        self.threads.clear();
-        self.threads.extend(threads);
+    pub(crate) fn replace<R: Default>(
+        &mut self,
+        buffer: &mut Buffer<R>,
+        threads: impl ExactSizeIterator<Item = Thread>,
+    ) {
+        self.threads.iter().for_each(|thread| buffer.release(thread.path));
+        self.threads.fill(threads);
     }
 
     /// Removes some partial matches.
-    pub(crate) fn drop_threads(&mut self, gone: impl Fn(&Thread) -> bool) {
-        let buffer = &mut self.buffer;
+    pub(crate) fn drop_threads<R: Default>(&mut self, buffer: &mut Buffer<R>, gone: impl Fn(&Thread) -> bool) {
         self.threads.retain(|thread| {
             let gone = gone(thread);
             if gone {

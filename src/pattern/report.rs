@@ -1,13 +1,18 @@
 //! What is decided is reported, and says which rows may begin the next match.
 
-use super::buffer::Path;
+use super::buffer::{Buffer, Path};
 use super::matcher::Matcher;
 use super::partials::{Emission, EmissionKind, Partials, Phase, Thread};
 use super::settings::Skip;
 
 impl Matcher {
     /// Reports what is decided.
-    pub(super) fn resolve<R: Default>(&mut self, partials: &mut Partials<R>, out: &mut Vec<Emission>) {
+    pub(super) fn resolve<R: Default>(
+        &mut self,
+        buffer: &mut Buffer<R>,
+        partials: &mut Partials,
+        out: &mut Vec<Emission>,
+    ) {
         let mut at = 0;
         while let Some(thread) = partials.threads.get(at).copied() {
             let kind = match thread.phase {
@@ -32,20 +37,20 @@ impl Matcher {
                 out.push(emission);
                 continue;
             }
-            if self.settings.skip == Skip::None && repeated(partials, out, &emission) {
-                partials.buffer.release(thread.path);
+            if self.settings.skip == Skip::None && repeated(buffer, out, &emission) {
+                buffer.release(thread.path);
                 continue;
             }
             partials.matches += 1;
             out.push(emission);
-            let next = self.goes_on(partials, &thread);
-            partials.drop_threads(|thread| thread.start < next);
+            let next = self.goes_on(buffer, &thread);
+            partials.drop_threads(buffer, |thread| thread.start < next);
         }
     }
 
     /// The row that may begin the next match after this one.
-    fn goes_on<R: Default>(&self, partials: &Partials<R>, thread: &Thread) -> u64 {
-        let mut path = Path::new(&partials.buffer, thread.path).backwards();
+    fn goes_on<R: Default>(&self, buffer: &Buffer<R>, thread: &Thread) -> u64 {
+        let mut path = Path::new(buffer, thread.path).backwards();
         let found = match self.settings.skip {
             Skip::None | Skip::ToNext => return 0,
             Skip::PastLast => path.next().map(|(_, row)| row.seq + 1),
@@ -57,8 +62,7 @@ impl Matcher {
 }
 
 /// Whether the same rows as the same variables have just been reported.
-fn repeated<R>(partials: &Partials<R>, out: &[Emission], new: &Emission) -> bool {
-    let rows =
-        |emission: &Emission| Path::new(&partials.buffer, emission.path).backwards().map(|(v, row)| (v, row.seq));
+fn repeated<R>(buffer: &Buffer<R>, out: &[Emission], new: &Emission) -> bool {
+    let rows = |emission: &Emission| emission.path(buffer).backwards().map(|(v, row)| (v, row.seq));
     out.iter().any(|known| known.kind != EmissionKind::TimedOut && rows(known).eq(rows(new)))
 }

@@ -71,8 +71,11 @@ pub trait Conditions {
         Ok(false)
     }
 
-    /// The row, to be kept.
-    fn store(&mut self) -> Self::Row;
+    /// What the row is identified by, the same after a replay. Asked for only if the row is kept.
+    fn id(&self) -> u64;
+
+    /// Writes what is kept of the row over what was kept of another one.
+    fn store(&mut self, row: &mut Self::Row);
 }
 
 /// Why a row was not taken.

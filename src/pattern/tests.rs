@@ -35,7 +35,11 @@ impl Conditions for Cx<'_> {
         Ok((self.until)(variable, self.rows, self.row, &steps(path)))
     }
 
-    fn store(&mut self) {}
+    fn id(&self) -> u64 {
+        self.row as u64
+    }
+
+    fn store(&mut self, _: &mut ()) {}
 }
 
 /// The row is the variable's letter: bit `n` of its value says that it is letter `n`.
@@ -70,38 +74,44 @@ fn settings(variables: usize, skip: Skip) -> Settings {
 /// rows of `early`.
 fn online(automaton: &Automaton, settings: &Settings, cx: Cx<'_>, stored: usize, early: u64) -> Vec<Found> {
     let mut matcher = Matcher::new(automaton.clone(), settings.clone());
-    let (mut partials, mut out, mut found) = (Partials::default(), Vec::new(), Vec::new());
-    let mut report = |partials: &mut Partials<()>, out: &mut Vec<Emission>| {
+    let (mut buffer, mut partials, mut numbers) = (Buffer::default(), Partials::default(), Numbers::default());
+    let (mut out, mut found) = (Vec::new(), Vec::new());
+    let mut report = |buffer: &mut Buffer<()>, out: &mut Vec<Emission>| {
         for emission in out.drain(..) {
-            found.push((steps(partials.path(&emission)), emission.time));
-            partials.release(&emission);
+            found.push((steps(emission.path(buffer)), emission.time));
+            emission.release(buffer);
         }
     };
     for (row, sample) in cx.rows.iter().enumerate() {
         if row == stored {
             let mut bytes = Vec::new();
-            partials.write(&mut bytes);
+            partials.write(&buffer, &mut numbers, &mut bytes);
+            let stored = (buffer.rows(), buffer.steps());
+            partials.clear(&mut buffer);
+            assert_eq!((buffer.rows(), buffer.steps()), (0, 0));
+            assert!(bytes.len() < 2 || Partials::read(&mut &bytes[..bytes.len() - 1], &mut buffer).is_none());
             let mut from = bytes.as_slice();
-            partials = Partials::read(&mut from).unwrap();
+            partials = Partials::read(&mut from, &mut buffer).unwrap();
             assert!(from.is_empty() && partials.fits(automaton));
+            assert_eq!((buffer.rows(), buffer.steps()), stored);
         }
         if early >> (row % 64) & 1 == 1 {
-            matcher.expire(&mut partials, sample.time, &mut out);
-            report(&mut partials, &mut out);
+            matcher.expire(&mut buffer, &mut partials, sample.time, &mut out);
+            report(&mut buffer, &mut out);
         }
-        matcher.expire(&mut partials, sample.time, &mut out);
+        matcher.expire(&mut buffer, &mut partials, sample.time, &mut out);
         let mut cx = Cx { row, ..cx };
-        if partials.is_idle() && !matcher.begins(&mut cx).unwrap() {
+        if out.is_empty() && partials.is_idle() && !matcher.begins(&buffer, &mut cx).unwrap() {
             continue;
         }
-        matcher.row(&mut partials, sample.time, row as u64, &mut cx, &mut out).unwrap();
-        report(&mut partials, &mut out);
+        matcher.row(&mut buffer, &mut partials, sample.time, &mut cx, &mut out).unwrap();
+        report(&mut buffer, &mut out);
     }
-    matcher.expire(&mut partials, i64::MAX, &mut out);
-    report(&mut partials, &mut out);
+    matcher.expire(&mut buffer, &mut partials, i64::MAX, &mut out);
+    report(&mut buffer, &mut out);
     if settings.within != i64::MAX {
         assert!(partials.is_idle(), "rows are left over: {partials:?}");
-        assert!(partials.buffer().rows() == 0 && partials.buffer().steps() == 0);
+        assert!(buffer.rows() == 0 && buffer.steps() == 0);
     }
     found
 }
@@ -228,12 +238,13 @@ fn patterns_with_gaps_stops_and_conditions_that_look_back() {
 }
 
 /// Feeds letters, a second each, to a matcher with these settings.
-fn feed(pattern: &str, letters: &str, change: impl Fn(&mut Settings)) -> (Vec<Found>, Matcher, Partials<()>) {
+fn feed(pattern: &str, letters: &str, change: impl Fn(&mut Settings)) -> (Vec<Found>, Matcher, Partials, Buffer<()>) {
     let pattern = parse(pattern).unwrap();
     let mut settings = settings(pattern.variables.len(), Skip::PastLast);
     change(&mut settings);
     let mut matcher = Matcher::new(Automaton::new(&pattern, settings.skip == Skip::None).unwrap(), settings);
-    let (mut partials, mut out, mut found) = (Partials::default(), Vec::new(), Vec::new());
+    let (mut buffer, mut partials) = (Buffer::default(), Partials::default());
+    let (mut out, mut found) = (Vec::new(), Vec::new());
     let rows: Vec<Sample> = letters
         .chars()
         .enumerate()
@@ -244,14 +255,14 @@ fn feed(pattern: &str, letters: &str, change: impl Fn(&mut Settings)) -> (Vec<Fo
         .collect();
     for row in 0..rows.len() {
         let mut cx = Cx { rows: &rows, row, condition: letter, until: fourth_letter };
-        matcher.expire(&mut partials, rows[row].time, &mut out);
-        let _ = matcher.row(&mut partials, rows[row].time, row as u64, &mut cx, &mut out);
+        matcher.expire(&mut buffer, &mut partials, rows[row].time, &mut out);
+        let _ = matcher.row(&mut buffer, &mut partials, rows[row].time, &mut cx, &mut out);
         for emission in out.drain(..) {
-            found.push((steps(partials.path(&emission)), emission.time));
-            partials.release(&emission);
+            found.push((steps(emission.path(&buffer)), emission.time));
+            emission.release(&mut buffer);
         }
     }
-    (found, matcher, partials)
+    (found, matcher, partials, buffer)
 }
 
 #[test]
@@ -277,22 +288,23 @@ fn too_many_partial_matches_are_dropped_as_said_and_counted() {
         })
     };
     let starts = |found: &[Found]| found.iter().map(|(steps, _)| steps[0].1).collect::<Vec<_>>();
-    let (found, matcher, _) = with(Overflow::DropOldest, "aaaab");
+    let (found, matcher, ..) = with(Overflow::DropOldest, "aaaab");
     assert_eq!((starts(&found), matcher.dropped()), (vec![2, 3], 2));
-    let (found, matcher, _) = with(Overflow::DropNewest, "aaaab");
+    let (found, matcher, ..) = with(Overflow::DropNewest, "aaaab");
     assert_eq!((starts(&found), matcher.dropped()), (vec![0, 1], 2));
     // A row that fails changes nothing.
-    let (found, matcher, _) = with(Overflow::Error, "aaaab");
+    let (found, matcher, ..) = with(Overflow::Error, "aaaab");
     assert_eq!((starts(&found), matcher.dropped()), (vec![0, 1], 0));
 }
 
 #[test]
 fn rows_are_stored_once_and_go_with_the_last_that_needs_them() {
-    let (found, _, partials) = feed("(a ->)+ b", &"a".repeat(50), |settings| settings.within = 100);
+    let (found, _, partials, buffer) = feed("(a ->)+ b", &"a".repeat(50), |settings| settings.within = 100);
     assert_eq!((found.len(), partials.len()), (0, 50));
-    assert_eq!((partials.buffer().rows(), partials.buffer().steps()), (50, 50 * 51 / 2));
-    let (found, _, partials) = feed("(a ->)+ b", &("a".repeat(50) + "b"), |settings| settings.within = 100);
+    assert_eq!((buffer.rows(), buffer.steps()), (50, 50 * 51 / 2));
+    let (found, _, partials, buffer) = feed("(a ->)+ b", &("a".repeat(50) + "b"), |settings| settings.within = 100);
     assert_eq!((found.len(), partials.is_idle()), (1, true));
+    assert_eq!((buffer.rows(), buffer.steps()), (0, 0));
 }
 
 #[test]
@@ -311,14 +323,14 @@ fn a_match_has_the_same_id_after_a_replay_and_another_one_with_other_rows() {
     let id = |pattern: &str, letters: &str| {
         let pattern = parse(pattern).unwrap();
         let mut matcher = Matcher::new(Automaton::new(&pattern, false).unwrap(), settings(2, Skip::PastLast));
-        let (mut partials, mut out) = (Partials::default(), Vec::new());
+        let (mut buffer, mut partials, mut out) = (Buffer::default(), Partials::default(), Vec::new());
         let rows: Vec<Sample> =
             letters.chars().enumerate().map(|(t, c)| Sample { time: t as i64, value: 1 << (c as i64 - 97) }).collect();
         for row in 0..rows.len() {
             let mut cx = Cx { rows: &rows, row, condition: letter, until: fourth_letter };
-            matcher.row(&mut partials, rows[row].time, row as u64, &mut cx, &mut out).unwrap();
+            matcher.row(&mut buffer, &mut partials, rows[row].time, &mut cx, &mut out).unwrap();
         }
-        partials.path(&out[0]).id()
+        out[0].path(&buffer).id()
     };
     assert_eq!(id("a -> b", "acb"), id("a -> b", "acb"));
     assert_ne!(id("a -> b", "acb"), id("a -> b", "ab"));

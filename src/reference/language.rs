@@ -125,7 +125,8 @@ pub(super) fn time() -> Topic {
              its end less a microsecond, a match the time of its last row, an absence its deadline, a joined row the later side.",
             "How far time is (the watermark) is the least of what the sources promise: each that no later row lies more than \
              `disorder` (\"0s\") behind its newest. Windows close, timers fire and absences are certain when it has passed them, \
-             in order, before the tuple that moved it; a row that is further back than a bolt allows leaves on `.late`.",
+             in order, before the tuple that moved it; a row that is further back than a bolt allows leaves on `.late`. \
+             A match that is found and has to wait holds time back for what stands behind its bolt, so that it is not late there.",
             "A source that says nothing holds time back, until it has been silent for its `idle`. From then on it holds nobody \
              back, and while no other source does, time goes on with the clock, `idle` behind: with `idle = \"10s\"` a minute of \
              silence is noticed 70 seconds after the last row. Where records have the time of their arrival it goes on at once. \
@@ -134,7 +135,7 @@ pub(super) fn time() -> Topic {
              silence would prove does not happen. A drain (SIGTERM) or a crash ends nothing: open windows, matches and timers \
              are there at the next start, and what has closed stays closed.",
             "A bolt takes rows as they arrive, and a late one is judged at the time its key has come to. `order = \"time\"` \
-             (aggregate) takes them by time, each as soon as no earlier one can come. Finite sources (`file`) are read in step by \
+             (aggregate, pattern, rules, join) takes them by time, each as soon as no earlier one can come. Finite sources (`file`) are read in step by \
              time, so that a replay is repeatable either way. In tests all of it runs on a virtual clock.",
         ])
         .example(
@@ -451,6 +452,17 @@ pub(super) fn aggregates() -> Topic {
             "`lag(x)`, `lag(x, n)`, `lag(x, n, default)`: of the n-th previous row of the key, whatever the windows.",
             "NULLs do not count, except for count(*), first, last and lag. Of no rows, count is 0 and everything else NULL.",
             "A late row is answered with its own window: the rows up to its own event time.",
+            "With a data directory, windows by time of a key with many rows lie on disk: memory holds the newest thousand rows \
+             of the key (fewer with little `state_memory`) and those where its windows end, which are read back a chunk at \
+             a time; rows up to `lateness` behind the longest window stay too. `count`, `sum`, `avg`, `share`, `bool_and`, \
+             `bool_or`, `stddev`, `variance`, `first`, `last`, `covar`, `corr` and `regr` need no more than that. `min`, \
+             `max`, `min_by`, `max_by`, and `first` and `last` with a filter keep the values that may become the answer; \
+             `count(distinct x)`, `mode` and `top_k` each value once; `approx_percentile` and `approx_count_distinct` \
+             counts; percentiles, `median`, `integral`, `increase` and `nth_value` each value; `array_agg` and \
+             `string_agg` up to their bound. A bolt with any of these, or with `covar`, `corr` or `regr`, reads all rows of \
+             a key once when the key comes back into memory.",
+            "A late row costs the rows after it; where a bolt has `min_by`, `max_by`, `integral`, `increase`, `ewma`, a list or \
+             `approx_count_distinct`, all rows of its windows.",
             "These windows are looked at at every row, and a bolt may have many of them. A window that closes (`tumbling`, \
              `hopping`, `session`) stands alone in its bolt and gives one row when it is over: see `aggregate`.",
         ])

@@ -176,15 +176,51 @@ pub struct ChunkHead {
     pub newest: i64,
 }
 
+/// Whether a chunk can be read: it is durable, and its segment was not dropped.
+pub fn is_readable(space: &Space, pointer: Pointer) -> bool {
+    let end = u64::from(pointer.at) + u64::from(pointer.length);
+    space.segment_bytes(pointer.segment).is_some_and(|known| end <= known)
+}
+
 /// Reads a chunk; none if its segment was dropped because nothing in it was needed any more.
 ///
 /// # Errors
 /// It cannot be read, or is not what was written.
 pub fn read(space: &Space, pointer: Pointer) -> Result<Option<Chunk>, StoreError> {
-    if pointer == Pointer::NONE {
-        return Ok(None);
+    let mut bytes = Vec::new();
+    Ok(match read_into(space, pointer, pointer.length as usize, &mut bytes)? {
+        true => Some(Chunk { payload: bytes.split_off(HEAD), ..head(&bytes) }),
+        false => None,
+    })
+}
+
+/// Reads what stands before the items of a chunk, which are left out; none if its segment was dropped. What is wrong with
+/// the chunk is found when all of it is read.
+///
+/// # Errors
+/// It cannot be read.
+pub fn read_head(space: &Space, pointer: Pointer) -> Result<Option<Chunk>, StoreError> {
+    let mut bytes = Vec::new();
+    Ok(read_into(space, pointer, HEAD, &mut bytes)?.then(|| head(&bytes)))
+}
+
+/// Reads the items of a chunk into memory that is used again; `false` if its segment was dropped.
+///
+/// # Errors
+/// It cannot be read, or is not what was written.
+pub fn read_items(space: &Space, pointer: Pointer, into: &mut Vec<u8>) -> Result<bool, StoreError> {
+    let found = read_into(space, pointer, pointer.length as usize, into)?;
+    if found {
+        into.drain(..HEAD);
     }
-    let Some(known) = space.segment_bytes(pointer.segment) else { return Ok(None) };
+    Ok(found)
+}
+
+fn read_into(space: &Space, pointer: Pointer, length: usize, bytes: &mut Vec<u8>) -> Result<bool, StoreError> {
+    if pointer == Pointer::NONE {
+        return Ok(false);
+    }
+    let Some(known) = space.segment_bytes(pointer.segment) else { return Ok(false) };
     let damaged = |why: &str| StoreError::Damaged {
         what: format!("segment {:010}, byte {}", pointer.segment, pointer.at),
         why: why.to_owned(),
@@ -192,14 +228,24 @@ pub fn read(space: &Space, pointer: Pointer) -> Result<Option<Chunk>, StoreError
     if u64::from(pointer.at) + u64::from(pointer.length) > known || (pointer.length as usize) < HEAD {
         return Err(damaged("a chunk lies outside of what is committed"));
     }
-    let mut bytes = vec![0; pointer.length as usize];
-    if !space.backend().segment_read(pointer.segment, u64::from(pointer.at), &mut bytes)? {
+    bytes.clear();
+    bytes.resize(length, 0);
+    if !space.backend().segment_read(pointer.segment, u64::from(pointer.at), bytes)? {
+        if space.segment_bytes(pointer.segment).is_none() {
+            // It was dropped just now.
+            return Ok(false);
+        }
         return Err(damaged("the file is missing or too short"));
     }
     let crc = u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
-    if crc != crc32fast::hash(&bytes[4..]) {
+    if length == pointer.length as usize && crc != crc32fast::hash(&bytes[4..]) {
         return Err(damaged("the checksum of a chunk is wrong"));
     }
+    Ok(true)
+}
+
+/// What stands at the beginning of a chunk.
+fn head(bytes: &[u8]) -> Chunk {
     let mut head = &bytes[4..HEAD];
     let mut word = || {
         let (word, rest) = head.split_first_chunk::<4>()?;
@@ -210,5 +256,5 @@ pub fn read(space: &Space, pointer: Pointer) -> Result<Option<Chunk>, StoreError
     let newest = (u64::from(next()) | u64::from(next()) << 32) as i64;
     let previous = Pointer { segment: next(), at: next(), length: next() };
     let (items, replaced) = (next(), next());
-    Ok(Some(Chunk { previous, items, replaced, newest, payload: bytes.split_off(HEAD) }))
+    Chunk { previous, items, replaced, newest, payload: Vec::new() }
 }

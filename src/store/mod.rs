@@ -51,7 +51,7 @@ pub use rocks::Rocks;
 pub use slab::{Slab, Words, prefetch, prefetch_value};
 pub use space::Space;
 pub use timers::{Timers, timer_parts};
-pub use trail::Trail;
+pub use trail::{Chunked, ListRead, Trail};
 
 /// A handle of a task, as the runtime sees it.
 pub trait State {

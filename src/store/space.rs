@@ -13,7 +13,7 @@ use super::records::{damaged, known_format, last_epoch, put, read, read_all};
 use super::spare::Spares;
 use serde::{Serialize, de::DeserializeOwned};
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, mpsc};
 
 /// The store of one topology, as its tasks share it.
@@ -26,6 +26,8 @@ pub struct Space {
     growing: Mutex<HashSet<u32>>,
     opened: EpochFacts,
     next_segment: AtomicU32,
+    /// No tuple was expected before this time when segments were last dropped.
+    frontier: AtomicI64,
     /// The last durable epoch.
     durable: AtomicU64,
     /// Bytes of changes that are not durable yet, roughly.
@@ -82,6 +84,7 @@ impl Space {
             next_segment: AtomicU32::new(segments.keys().copied().max().max(last_segment).map_or(0, |id| id + 1)),
             segments: RwLock::new(segments),
             growing: Mutex::default(),
+            frontier: AtomicI64::new(opened.frontier),
             durable: AtomicU64::new(opened.epoch),
             opened,
             undurable: AtomicU64::new(0),
@@ -444,11 +447,18 @@ impl Space {
         self.segments.read().unwrap_or_else(PoisonError::into_inner).get(&id).map(|facts| facts.bytes)
     }
 
+    /// No tuple was expected before this time when segments were last dropped.
+    pub fn frontier(&self) -> i64 {
+        self.frontier.load(Ordering::Relaxed)
+    }
+
     /// Removes from the catalogue, in a batch, the complete segments that nothing can read when no tuple comes before
     /// `frontier`; their numbers, for [`Backend::segment_remove`] once the batch is durable.
     pub fn retire_segments(&self, batch: &mut Batch, frontier: i64) -> Vec<u32> {
         let mut segments = self.segments.write().unwrap_or_else(PoisonError::into_inner);
         let growing = self.growing.lock().unwrap_or_else(PoisonError::into_inner);
+        // The lock is the partner: who finds a segment gone sees the time that it went for.
+        self.frontier.store(frontier, Ordering::Relaxed);
         let past = |facts: &SegmentFacts| facts.newest.saturating_add(facts.keep) < frontier;
         let gone = segments.iter().filter(|(id, facts)| past(facts) && !growing.contains(id));
         let ids: Vec<u32> = gone.map(|(id, _)| *id).collect();

@@ -6,6 +6,10 @@
 //! a chunk holds of them is passed over when it is read. Items that left the list at its older end need no word: whoever
 //! reads a list stops at what is too old.
 //!
+//! The items of a list are numbered as they come, so that a chunk has a place in it whatever leaves at the older end
+//! ([`Chunked`]). Whoever keeps a list in memory may leave the items of older chunks on disk ([`Trail::pass`]): those are
+//! not merged any more, since that would look them up.
+//!
 //! The bytes of fresh items are made when an item is inserted, since it is near then: looked up again at the end of an
 //! epoch, each is a miss of the cache, and asking for chains of them ahead of time still cost as much as all the rest of
 //! an entry. Only merging, and an item that came late, look items up again.
@@ -32,7 +36,7 @@ const CHUNK_ITEMS: u32 = 256;
 const LONG: u32 = 128;
 
 /// Bytes that lie in the trail itself, so that it takes two lines, and those of them that lie in the first.
-const SHORT: usize = 79;
+const SHORT: usize = 71;
 const LINE: usize = 24;
 
 /// Bytes of items, in place as long as they are few.
@@ -92,17 +96,45 @@ impl Bytes {
     }
 }
 
+/// So many levels of items that are too old are kept before they are forgotten.
+const OLD: usize = 3;
+
+/// A chunk as a part of its list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Chunked {
+    /// Where it is.
+    pub pointer: Pointer,
+    /// Items of it that are in the list, the older ones of those that it holds.
+    pub items: u32,
+    /// Number of the item after its newest.
+    pub upto: u64,
+    /// A time that none of its items is newer than.
+    pub newest: i64,
+}
+
+impl Chunked {
+    /// Number of its oldest item.
+    pub fn from(&self) -> u64 {
+        self.upto - u64::from(self.items)
+    }
+}
+
 /// A chunk of the list.
 #[derive(Clone, Copy, Debug)]
 struct Level {
-    pointer: Pointer,
-    /// Items of it that are in the list, the older ones of those that it holds.
-    items: u32,
+    chunk: Chunked,
     /// Items that it holds.
     held: u32,
+    /// Whether its items may have left memory.
+    passed: bool,
 }
 
 impl Level {
+    /// Items of the chunk before its newer end that do not count.
+    fn passed_over(&self) -> u32 {
+        self.held - self.chunk.items
+    }
+
     /// Its size, roughly: chunks of the same class are of one size.
     fn class(items: u32) -> u32 {
         items.max(1).ilog2() / 4
@@ -117,6 +149,8 @@ impl Level {
 pub struct Trail {
     /// Chunks, oldest first.
     levels: Vec<Level>,
+    /// Number of the oldest item that is in one of them, or fresh.
+    base: u64,
     /// Number of the newest items that no chunk has.
     fresh: u32,
     /// What it takes beside its own size, as it was noted last.
@@ -163,11 +197,12 @@ impl Trail {
         while let Some(top) = self.levels.last_mut()
             && again > 0
         {
-            if top.items > again {
-                top.items -= again;
+            if top.chunk.items > again {
+                top.chunk.items -= again;
+                top.chunk.upto -= u64::from(again);
                 break;
             }
-            again -= top.items;
+            again -= top.chunk.items;
             self.levels.pop();
         }
     }
@@ -180,6 +215,7 @@ impl Trail {
             let (written, _) = items(self.fresh, &mut bytes);
             if written < self.fresh {
                 // Nothing older is left in the list.
+                self.base = self.total() - u64::from(written);
                 self.levels.clear();
                 self.fresh = written;
             }
@@ -190,11 +226,11 @@ impl Trail {
     }
 
     /// Appends what the store keeps of the list: `[newest chunk | items of it that do not count u32 | fresh items u32 |
-    /// fresh items]`; `newest` is the time of its newest item.
-    pub fn encode(&mut self, life: &mut ListsOf<'_>, newest: i64, out: &mut Vec<u8>, items: &mut Writer<'_>) {
+    /// fresh items]`; `times` are that of its newest item, and the one before which none is looked at any more.
+    pub fn encode(&mut self, life: &mut ListsOf<'_>, times: (i64, i64), out: &mut Vec<u8>, items: &mut Writer<'_>) {
         self.renew(items);
         if self.fresh > INLINE {
-            self.spill(life, newest, items);
+            self.spill(life, times, items);
         }
         self.head().write(out);
         self.passed_over().write(out);
@@ -216,11 +252,49 @@ impl Trail {
     }
 
     fn head(&self) -> Pointer {
-        self.levels.last().map_or(Pointer::NONE, |level| level.pointer)
+        self.levels.last().map_or(Pointer::NONE, |level| level.chunk.pointer)
     }
 
     fn passed_over(&self) -> u32 {
-        self.levels.last().map_or(0, |level| level.held - level.items)
+        self.levels.last().map_or(0, Level::passed_over)
+    }
+
+    /// Number of the item after the newest.
+    #[inline]
+    pub fn total(&self) -> u64 {
+        self.chunked() + u64::from(self.fresh)
+    }
+
+    /// Number of the item after the newest that is in a chunk.
+    fn chunked(&self) -> u64 {
+        self.levels.last().map_or(self.base, |level| level.chunk.upto)
+    }
+
+    /// The first chunk with items from number `from` on.
+    pub fn chunk_at(&self, from: u64) -> Option<Chunked> {
+        let at = self.levels.partition_point(|level| level.chunk.upto <= from);
+        Some(self.levels.get(at)?.chunk)
+    }
+
+    /// The items of chunks before item `number` may leave memory from now on: they are merged no more.
+    pub fn pass(&mut self, number: u64) {
+        for level in self.levels.iter_mut().rev().skip_while(|level| level.chunk.upto > number) {
+            if std::mem::replace(&mut level.passed, true) {
+                break;
+            }
+        }
+    }
+
+    /// Forgets chunks whose items are all older than `bound`, when there are enough of them.
+    fn retire(&mut self, bound: i64) {
+        if self.levels.get(OLD).is_none_or(|level| level.chunk.newest >= bound) {
+            return;
+        }
+        let old = self.levels.partition_point(|level| level.chunk.newest < bound);
+        if 2 * old >= self.levels.len() {
+            self.base = self.levels[old - 1].chunk.upto;
+            self.levels.drain(..old);
+        }
     }
 
     /// Whether there are so many fresh items that they should become a chunk before the epoch ends.
@@ -259,11 +333,12 @@ impl Trail {
         let (mut count, mut rest) = (self.fresh, self.levels.len());
         loop {
             let class = Level::class(count);
-            let same = self.levels[..rest].iter().rev().take_while(|level| Level::class(level.items) <= class).count();
+            let is_same = |level: &&Level| Level::class(level.chunk.items) <= class && !level.passed;
+            let same = self.levels[..rest].iter().rev().take_while(is_same).count();
             if same + 1 < TIER {
                 return (count, rest);
             }
-            let merged = count + self.levels[rest - same..rest].iter().map(|level| level.items).sum::<u32>();
+            let merged = count + self.levels[rest - same..rest].iter().map(|level| level.chunk.items).sum::<u32>();
             if merged > CHUNK_ITEMS {
                 return (count, rest);
             }
@@ -272,11 +347,13 @@ impl Trail {
     }
 
     /// Fresh items become a chunk, together with chunks of its size if there are enough; `newest` is the time of the
-    /// newest.
-    pub fn spill(&mut self, life: &mut ListsOf<'_>, newest: i64, items: &mut Writer<'_>) {
+    /// newest, and none that is older than `bound` is looked at any more.
+    pub fn spill(&mut self, life: &mut ListsOf<'_>, (newest, bound): (i64, i64), items: &mut Writer<'_>) {
         self.renew(items);
+        self.retire(bound);
         let (count, rest) = self.merged();
-        let Trail { levels, bytes, fresh, .. } = self;
+        let upto = self.total();
+        let Trail { levels, bytes, fresh, base, .. } = self;
         let mut written = *fresh;
         levels.truncate(rest);
         let pointer = life.lists.append_with(life.space, |out| {
@@ -286,28 +363,30 @@ impl Trail {
                 (written, _) = items(count, out);
                 if written < count {
                     levels.clear();
+                    *base = upto - u64::from(written);
                 }
             }
-            let previous = levels.last().map_or(Pointer::NONE, |level| level.pointer);
-            let replaced = levels.last().map_or(0, |level| level.held - level.items);
+            let previous = levels.last().map_or(Pointer::NONE, |level| level.chunk.pointer);
+            let replaced = levels.last().map_or(0, Level::passed_over);
             ChunkHead { previous, items: written, replaced, newest }
         });
-        self.levels.push(Level { pointer, items: written, held: written });
+        let chunk = Chunked { pointer, items: written, upto, newest };
+        self.levels.push(Level { chunk, held: written, passed: false });
         self.fresh = 0;
         self.bytes.clear();
     }
 
     /// Reads a list that was written, as far back as `bound`: `block` reads so many items from the front of some bytes.
-    /// The items, oldest first, perhaps with some that are older than the bound.
+    /// Of a list that is longer than `most` items, only about as many of the newest are read.
     ///
     /// # Errors
     /// A chunk cannot be read or is not what was written.
     pub fn decode<T>(
         from: &mut &[u8],
         space: &Space,
-        bound: i64,
+        (bound, most): (i64, usize),
         block: &mut Block<'_, T>,
-    ) -> Result<(Trail, Vec<T>), StoreError> {
+    ) -> Result<ListRead<T>, StoreError> {
         let damaged = || StoreError::Damaged { what: "a list of a key".to_owned(), why: "it is cut".to_owned() };
         let mut pointer = Pointer::read(from).ok_or_else(damaged)?;
         let mut passed_over = u32::read(from).ok_or_else(damaged)?;
@@ -316,18 +395,52 @@ impl Trail {
         let mut blocks = vec![block(fresh, from).ok_or_else(damaged)?];
         let mut bytes = Bytes::default();
         bytes.push(&before[..before.len() - from.len()]);
-        let mut levels = Vec::new();
-        while let Some(chunk) = lists::read(space, pointer)? {
-            if chunk.newest < bound {
+        let (mut levels, mut away, mut read) = (Vec::new(), 0, fresh as usize);
+        let mut is_whole = true;
+        while pointer != Pointer::NONE {
+            let is_near = read <= most;
+            let found = if is_near { lists::read(space, pointer)? } else { lists::read_head(space, pointer)? };
+            let Some(lists::Chunk { previous, items, replaced, newest, payload }) = found else {
+                is_whole = false;
+                break;
+            };
+            if newest < bound {
                 break;
             }
-            let mut items = block(chunk.items, &mut &chunk.payload[..]).ok_or_else(damaged)?;
-            items.truncate((chunk.items - passed_over.min(chunk.items)) as usize);
-            levels.push(Level { pointer, items: items.len() as u32, held: chunk.items });
-            blocks.push(items);
-            (pointer, passed_over) = (chunk.previous, chunk.replaced);
+            let held = items;
+            let items = held - passed_over.min(held);
+            let chunk = Chunked { pointer, items, upto: 0, newest };
+            if is_near {
+                let mut rows = block(held, &mut &payload[..]).ok_or_else(damaged)?;
+                rows.truncate(items as usize);
+                read += rows.len();
+                blocks.push(rows);
+            } else {
+                away += 1;
+            }
+            levels.push(Level { chunk, held, passed: !is_near });
+            (pointer, passed_over) = (previous, replaced);
         }
         levels.reverse();
-        Ok((Trail { fresh, levels, stale: false, weighed: 0, bytes }, blocks.into_iter().rev().flatten().collect()))
+        let mut upto = 0;
+        for level in &mut levels {
+            upto += u64::from(level.chunk.items);
+            level.chunk.upto = upto;
+        }
+        let away = levels[..away].iter().map(|level| level.chunk).collect();
+        let trail = Trail { fresh, levels, base: 0, stale: false, weighed: 0, bytes };
+        Ok(ListRead { trail, items: blocks.into_iter().rev().flatten().collect(), away, is_whole })
     }
+}
+
+/// A list that was read.
+pub struct ListRead<T> {
+    /// Its trail.
+    pub trail: Trail,
+    /// Items, oldest first, perhaps with some that are older than the bound.
+    pub items: Vec<T>,
+    /// The chunks before them that were not read, oldest first.
+    pub away: Vec<Chunked>,
+    /// Whether all older items are known to be too old; else they were dropped from the store.
+    pub is_whole: bool,
 }

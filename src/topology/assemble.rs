@@ -174,6 +174,7 @@ impl Assembly<'_> {
         let mut program = Program::new(targets, nodes, built, routers, own, words.max(4096));
         program.dispatches = dispatches;
         program.letters = letters;
+        program.find_holders();
         let mut pipeline = Pipeline::new(self.pipeline, layout, inputs, program, order, self.parts.clock.clone());
         pipeline.sample = self.parts.sample;
         pipeline.space = self.parts.space.clone();

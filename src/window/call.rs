@@ -20,6 +20,7 @@ pub struct Row<'a> {
 }
 
 /// A call, planned.
+#[derive(Clone)]
 pub struct Call {
     pub spec: CallSpec,
     pub method: Method,

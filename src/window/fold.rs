@@ -16,7 +16,30 @@ pub struct Fold {
     seen: HashSet<Box<[u8]>>,
 }
 
+/// What a fold knows of its rows, to go on from.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Mark {
+    words: [u64; 6],
+    best: Option<u64>,
+}
+
 impl Fold {
+    /// What it knows of its rows so far; none if that is more than a mark can hold, or does not outlive them.
+    pub fn mark(&self) -> Option<Mark> {
+        let lasting = match self.method {
+            Method::Gather => false,
+            Method::Choice => self.spec.ty != DataType::Text,
+            _ => true,
+        };
+        (lasting && !self.spec.distinct).then_some(Mark { words: self.words, best: self.best })
+    }
+
+    /// Goes on from there, as if it had taken the rows of then and no others.
+    pub fn go_on(&mut self, mark: &Mark) {
+        (self.words, self.best) = (mark.words, mark.best);
+        self.seen.clear();
+    }
+
     /// No rows yet. Window, flags and argument of the call are of no matter.
     pub fn new(spec: CallSpec) -> Fold {
         let method = Method::of(&spec);
@@ -80,6 +103,24 @@ fn identity(value: u64, ty: DataType) -> Box<[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fold_goes_on_from_its_mark() {
+        let values = [2.5, -1.0, 1e300, 7.0].map(|x: f64| Some(x.to_bits()));
+        for function in [F::Count, F::Sum, F::Avg, F::Min, F::Max, F::StddevSamp] {
+            let new = || Fold::new(CallSpec { argument: Some(0), ..CallSpec::new(function, DataType::Double) });
+            let (mut whole, mut other) = (new(), new());
+            values[..2].iter().for_each(|value| whole.add(*value));
+            let mark = whole.mark().unwrap();
+            other.add(values[3]);
+            other.go_on(&mark);
+            values[2..].iter().for_each(|value| [&mut whole, &mut other].into_iter().for_each(|fold| fold.add(*value)));
+            assert_eq!(whole.result(), other.result());
+        }
+        let text = Fold::new(CallSpec { argument: Some(0), ..CallSpec::new(F::Max, DataType::Text) });
+        let distinct = Fold::new(CallSpec { distinct: true, ..CallSpec::new(F::Count, DataType::Bigint) });
+        assert!(text.mark().is_none() && distinct.mark().is_none());
+    }
 
     fn fold(function: F, distinct: bool, ty: DataType, values: &[Option<u64>]) -> Result<Option<u64>, Overflow> {
         let mut fold = Fold::new(CallSpec { distinct, argument: Some(0), ..CallSpec::new(function, ty) });

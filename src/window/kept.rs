@@ -5,10 +5,12 @@
 //! Rows by time are a list in segments ([`Trail`]), so that a key with many rows costs as much as its new ones; rows by
 //! arrival are as few as the windows say and are written whole.
 
+use super::recent::{Recent, rows_in_memory};
 use super::{NEWEST, Rolling};
-use crate::store::{Approach, Codec, Content, Index, ListsOf, Slab, Space, StoreError, Trail};
+use crate::store::{Approach, Codec, Content, Index, ListRead, ListsOf, Slab, Space, StoreError, Trail};
+use std::sync::Arc;
 
-/// The lists of a key, as steps towards them name them.
+/// The lists of a key, as steps towards them name them: that of rows by time, then those by arrival.
 const TIMED: u8 = 0;
 const ARRIVED: u8 = 1;
 
@@ -17,10 +19,20 @@ fn damaged() -> StoreError {
 }
 
 impl Rolling {
-    /// The same windows, whose content can be written.
-    pub fn durable(mut self) -> Rolling {
-        self.trails = self.timed.is_some().then(Slab::new);
+    /// The same windows, whose content can be written to a store.
+    pub fn durable(mut self, space: Arc<Space>) -> Rolling {
+        if let Some(track) = &mut self.timed {
+            self.rows_in_memory = rows_in_memory(space.budget_bytes(), track.row_bytes());
+            track.lie_in(space);
+            self.trails = Some(Slab::new());
+        }
         self
+    }
+
+    /// The time of the newest row of a key, and the one before which no row is needed.
+    fn times(&self, entry: u32) -> (i64, i64) {
+        let newest = self.newest(entry);
+        (newest, newest.saturating_sub(self.keep()))
     }
 
     /// Whether a key has so many rows that are in no chunk that some should be written now.
@@ -31,20 +43,23 @@ impl Rolling {
 
     /// Writes the rows of a key that are in no chunk.
     pub fn spill(&mut self, entry: u32, life: &mut ListsOf<'_>) {
+        let times = self.times(entry);
         if let (Some(track), Some(trails)) = (&self.timed, &mut self.trails) {
             let state = self.state.get(entry);
-            let newest = state[NEWEST] as i64;
-            trails.get_mut(entry).spill(life, newest, &mut |count, out| track.write_rows(state, count, out));
+            trails.get_mut(entry).spill(life, times, &mut |count, out| track.write_rows(state, count, out));
         }
+        self.settle(entry, life.space);
     }
 
-    /// The first step towards the rows by arrival.
-    fn approach_arrived(&self, entry: u32) -> Approach {
+    /// The first step towards the rows by arrival, from one list of them on.
+    fn approach_arrived(&self, entry: u32, from: u8) -> Approach {
         let state = self.state.get(entry);
-        match self.arrived.as_ref().and_then(|track| track.rows_from(state, track.arrived(state))) {
-            Some((item, left)) => Approach::Item { list: ARRIVED, item, left },
-            None => Approach::Near,
+        for (list, (_, track)) in (ARRIVED..).zip(&self.arrived).skip(usize::from(from - ARRIVED)) {
+            if let Some((item, left)) = track.rows_from(state, track.arrived(state)) {
+                return Approach::Item { list, item, left };
+            }
         }
+        Approach::Near
     }
 
     /// How long after its time a row may be read, microseconds.
@@ -55,15 +70,16 @@ impl Rolling {
 
 impl Content for Rolling {
     fn encode(&mut self, entry: u32, life: &mut ListsOf<'_>, out: &mut Vec<u8>) {
+        let times = self.times(entry);
         let state = self.state.get(entry);
         state[NEWEST].write(out);
         if let (Some(track), Some(trails)) = (&self.timed, &mut self.trails) {
             let trail = trails.get_mut(entry);
-            trail.encode(life, state[NEWEST] as i64, out, &mut |count, out| track.write_rows(state, count, out));
+            trail.encode(life, times, out, &mut |count, out| track.write_rows(state, count, out));
             trail.weigh(&mut self.trail_bytes);
             track.write_results(state, out);
         }
-        if let Some(track) = &self.arrived {
+        for (_, track) in &self.arrived {
             let rows = track.arrived(state);
             rows.write(out);
             track.write_rows(state, rows, out);
@@ -74,6 +90,7 @@ impl Content for Rolling {
         }
         self.runs.iter().for_each(|run| run.write(state, entry, out));
         self.latest.iter().for_each(|latest| latest.write(entry, out));
+        self.settle(entry, life.space);
     }
 
     fn decode(&mut self, entry: u32, mut bytes: &[u8], space: &Space) -> Result<(), StoreError> {
@@ -82,17 +99,36 @@ impl Content for Rolling {
         let state = self.state.get_mut(entry);
         if let (Some(track), Some(trails)) = (&mut self.timed, &mut self.trails) {
             let bound = newest.saturating_sub(track.keep().unwrap_or(0));
-            let (trail, rows) = Trail::decode(from, space, bound, &mut |count, from| track.read_rows(count, from))?;
-            track.restore(state, entry, &rows, from)?;
+            let mut block = |count: u32, from: &mut &[u8]| track.read_rows(count, from);
+            let start = *from;
+            // What is kept beside running results is made again from all rows.
+            let most = if track.is_plain() { 2 * self.rows_in_memory as usize } else { usize::MAX };
+            let mut read = Trail::decode(from, space, (bound, most), &mut block)?;
+            // Rows that were dropped from the store may be missing in windows that no tuple was expected in any more.
+            let is_whole = read.is_whole || newest >= space.frontier();
+            if !is_whole && !read.away.is_empty() {
+                *from = start;
+                read = Trail::decode(from, space, (bound, usize::MAX), &mut block)?;
+            }
+            let ListRead { trail, items, away, .. } = read;
+            if let Some(last) = away.last() {
+                state[NEWEST] = newest as u64;
+                let first = track.restore_long(state, newest, (&away, &items), from)?;
+                let mut recent = Recent::new(last.upto, first);
+                recent.open(track.opened());
+                self.recent.insert(entry, recent);
+            } else {
+                track.restore(state, entry, (&items, is_whole), from)?;
+            }
             let place = trails.get_mut(entry);
             place.clear(&mut self.trail_bytes);
             *place = trail;
             place.weigh(&mut self.trail_bytes);
         }
-        if let Some(track) = &mut self.arrived {
+        for (_, track) in &mut self.arrived {
             let count = u32::read(from).ok_or_else(damaged)?;
             let rows = track.read_rows(count, from).ok_or_else(damaged)?;
-            track.restore(state, entry, &rows, from)?;
+            track.restore(state, entry, (&rows, true), from)?;
         }
         if let Some(whole) = &mut self.whole {
             whole.read_back(state, entry, from).ok_or_else(damaged)?;
@@ -116,7 +152,7 @@ impl Content for Rolling {
     }
 
     fn approach(&self, entry: u32, at: Approach) -> Approach {
-        let (timed, arrived) = (self.timed.as_ref().zip(self.trails.as_ref()), self.arrived.as_ref());
+        let timed = self.timed.as_ref().zip(self.trails.as_ref());
         match at {
             Approach::Far => {
                 self.prefetch_state(entry);
@@ -132,20 +168,21 @@ impl Content for Rolling {
                 let state = self.state.get(entry);
                 let by_time = timed.map(|(track, trails)| track.rows_from(state, trails.get(entry).rows_wanted()));
                 by_time.flatten().map_or_else(
-                    || self.approach_arrived(entry),
+                    || self.approach_arrived(entry, ARRIVED),
                     |(item, left)| Approach::Item { list: TIMED, item, left },
                 )
             }
             Approach::Item { list: TIMED, item, left } => {
                 match timed.and_then(|(track, _)| track.row_before(self.state.get(entry), item, left)) {
                     Some((item, left)) => Approach::Item { list: TIMED, item, left },
-                    None => self.approach_arrived(entry),
+                    None => self.approach_arrived(entry, ARRIVED),
                 }
             }
             Approach::Item { list, item, left } => {
-                match arrived.and_then(|track| track.row_before(self.state.get(entry), item, left)) {
+                let arrived = self.arrived.get(usize::from(list - ARRIVED));
+                match arrived.and_then(|(_, track)| track.row_before(self.state.get(entry), item, left)) {
                     Some((item, left)) => Approach::Item { list, item, left },
-                    None => Approach::Near,
+                    None => self.approach_arrived(entry, list + 1),
                 }
             }
             Approach::Near => Approach::Near,
@@ -154,13 +191,12 @@ impl Content for Rolling {
 
     fn used_bytes(&self, entries: usize) -> usize {
         let (bytes, _) = self.bytes();
-        let rows = [&self.timed, &self.arrived].map(|track| track.as_ref().map_or(0, |track| track.used_bytes()));
+        let tracks = self.timed.iter().chain(self.arrived.iter().map(|(_, track)| track));
         let trail = if self.trails.is_some() { size_of::<Trail>() } else { 0 };
         Index::bytes_of(entries)
             + entries * (bytes + trail + 8)
             + self.trail_bytes
-            + rows[0]
-            + rows[1]
+            + tracks.map(|track| track.used_bytes()).sum::<usize>()
             + self.latest.iter().map(|latest| latest.used_bytes()).sum::<usize>()
     }
 }

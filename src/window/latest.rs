@@ -2,10 +2,12 @@
 //!
 //! A row takes the place of the one that had its value, unless that is newer. Results are those of the rows that are
 //! there: what can be taken back is, and least, greatest, oldest and newest stand in ordered maps, so that a row costs
-//! the logarithm of the number of values. Memory: a row for each value, until the key expires.
+//! the logarithm of the number of values; what gathers values (percentiles, lists) is computed afresh at each row. Memory:
+//! a row for each value, until the key expires.
 
 use super::accumulate::{self, Method};
 use super::call::{Call, Row};
+use super::gather::{Asked, Gather, Item, Way};
 use super::ordered::{Given, Texts, Values, equal_word, sortable};
 use super::{CallSpec, Length, Overflow, ValueSpec};
 use crate::expr::AggregateFunction as F;
@@ -63,6 +65,8 @@ enum Results {
     /// What comes first is the answer, or what comes last: how often it is there, its word (not of a text that is its own
     /// place), whether it is NULL.
     Ordered(BTreeMap<Place, (u32, u64, bool)>),
+    /// The answer is made from the rows.
+    Afresh,
 }
 
 impl LatestWindow {
@@ -74,6 +78,12 @@ impl LatestWindow {
             if let (true, Some(argument)) = (call.has_value(), call.spec.argument) {
                 call.value = kept.iter().position(|(known, _)| *known == argument).unwrap_or_else(|| {
                     kept.push((argument, call.spec.ty == DataType::Text));
+                    kept.len() - 1
+                });
+            }
+            if let Some(second) = call.spec.second {
+                call.second = kept.iter().position(|(known, _)| *known == second.argument).unwrap_or_else(|| {
+                    kept.push((second.argument, false));
                     kept.len() - 1
                 });
             }
@@ -149,6 +159,9 @@ impl LatestWindow {
         let old = old.filter(|old| old.flags & call.mask == 0);
         let new = (newest && row.flags & call.mask == 0).then(|| LatestWindow::counted(call, call.word(row)));
         let result = &key.results[index];
+        if matches!(result, Results::Afresh) {
+            return self.afresh(call, key, old.map(|old| old.number), new.map(|_| row), arena);
+        }
         if let Results::Ordered(map) = result {
             return Ok(self.first(call, map, old, new, key, row, arena));
         }
@@ -167,12 +180,31 @@ impl LatestWindow {
                 add = new.filter(|word| !stays(call.current(*word)));
                 gone.into_iter().for_each(|old| call.method.change(&mut words, old.word, call.spec.ty, -1));
             }
-            Results::Ordered(_) => {}
+            Results::Ordered(_) | Results::Afresh => {}
         }
         if call.method.is_worn(&words) {
             words = self.renewed(call, key, old.map(|old| old.number));
         }
         accumulate::result(&call.spec, call.method, &words, add)
+    }
+
+    /// What a call gathers of the rows but one, and of the current one, if it counts.
+    fn afresh(
+        &self,
+        call: &Call,
+        key: &Key,
+        without: Option<u64>,
+        row: Option<Row<'_>>,
+        arena: &Arena,
+    ) -> Result<Option<u64>, Overflow> {
+        let stays = |kept: &&Kept| Some(kept.number) != without && kept.flags & call.mask == 0;
+        let item = |kept: &Kept| (kept.time, kept.number, call.item(kept.time, &kept.words, &self.texts));
+        let mut rows: Vec<(i64, u64, Item<'_>)> = key.rows.values().filter(stays).map(item).collect();
+        rows.extend(row.map(|row| (row.time, key.next, call.item_of(row))));
+        rows.sort_unstable_by_key(|(time, number, _)| (*time, *number));
+        let mut gather = Gather::new(&call.spec, Way::Arrives);
+        rows.into_iter().for_each(|(_, _, item)| gather.add(item));
+        gather.result(Asked { call: &call.spec, arena }, None)
     }
 
     /// Results made anew from the rows but one.
@@ -267,13 +299,13 @@ impl LatestWindow {
             let (call, key) = (&self.calls[index], self.keys.get(entry));
             let worn = match &key.results[index] {
                 Results::Words(words) | Results::Distinct(words, _) => call.method.is_worn(words),
-                Results::Ordered(_) => false,
+                Results::Ordered(_) | Results::Afresh => false,
             };
             if worn {
                 let anew = self.renewed(call, key, None);
                 match &mut self.keys.get_mut(entry).results[index] {
                     Results::Words(words) | Results::Distinct(words, _) => *words = anew,
-                    Results::Ordered(_) => {}
+                    Results::Ordered(_) | Results::Afresh => {}
                 }
             }
         }
@@ -341,6 +373,7 @@ impl LatestWindow {
 impl Results {
     fn new(call: &Call) -> Results {
         match (call.method, call.spec.distinct) {
+            (Method::Gather, _) => Results::Afresh,
             (Method::Choice, _) => Results::Ordered(BTreeMap::new()),
             (_, true) => Results::Distinct([0; 6], Values::new(call.spec.ty)),
             _ => Results::Words([0; 6]),
@@ -353,6 +386,7 @@ impl Results {
         let given = call.given(word, texts);
         let sign = if into { 1 } else { -1 };
         match self {
+            Results::Afresh => {}
             Results::Words(words) => call.method.change(words, word, call.spec.ty, sign),
             Results::Distinct(words, values) => {
                 if if into { values.add(given) } else { values.remove(given) } {

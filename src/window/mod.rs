@@ -20,6 +20,7 @@ mod grid;
 mod kept;
 mod latest;
 mod ordered;
+mod recent;
 mod rolling;
 mod run;
 #[cfg(test)]
@@ -27,7 +28,7 @@ mod tests;
 mod track;
 mod whole;
 
-pub use fold::Fold;
+pub use fold::{Fold, Mark};
 pub use grid::{Grid, PaneTime, Unit};
 pub use rolling::Rolling;
 

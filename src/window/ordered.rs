@@ -1,12 +1,12 @@
 //! What running results keep beside words: texts, queues of candidates, counts of values.
 
 use super::gather::Gather;
+use super::track::Queue;
 use crate::expr::AggregateFunction as F;
 use crate::store::Codec;
 use crate::tuple::{DataType, TextWord};
 use hashbrown::HashMap;
 use std::cmp::Ordering;
-use std::collections::VecDeque;
 
 type Fixed = foldhash::fast::FixedState;
 
@@ -29,7 +29,8 @@ impl Texts {
         self.own(self.get(number).into())
     }
 
-    fn own(&mut self, text: Box<str>) -> u64 {
+    /// Keeps a text.
+    pub fn own(&mut self, text: Box<str>) -> u64 {
         match self.free.pop() {
             Some(number) => {
                 self.texts[number as usize] = text;
@@ -222,8 +223,8 @@ impl Values {
 
 /// What a call keeps for a key beside its words.
 pub enum Side {
-    /// Rows that are or may become the answer, oldest first, and their values.
-    Queue(VecDeque<(u32, u64)>),
+    /// Rows that are or may become the answer.
+    Queue(Queue),
     /// The values of a `distinct` call.
     Values(Values),
     /// What a larger function has gathered.
@@ -233,7 +234,7 @@ pub enum Side {
 impl Side {
     /// An empty one for a call.
     pub fn new(distinct: bool, ty: DataType) -> Side {
-        if distinct { Side::Values(Values::new(ty)) } else { Side::Queue(VecDeque::new()) }
+        if distinct { Side::Values(Values::new(ty)) } else { Side::Queue(Queue::default()) }
     }
 
     /// Appends the counts of values; a queue follows from the rows.

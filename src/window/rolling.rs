@@ -3,17 +3,22 @@
 use super::call::Row;
 use super::gather::Way;
 use super::latest::LatestWindow;
+use super::recent::{self, Recent};
 use super::run::RunWindow;
 use super::track::{Order, Track};
 use super::whole::Whole;
 use super::{CallSpec, Length, NEWEST, Overflow, ValueSpec, WindowSpec};
 use crate::store::{Slab, Trail, Words, prefetch};
 use crate::tuple::Arena;
+use hashbrown::HashMap;
+
+type Fixed = foldhash::fast::FixedState;
 
 #[derive(Clone, Copy, Debug)]
 enum Place {
     Timed(usize),
-    Arrived(usize),
+    /// Which one, and which call of it.
+    Arrived(usize, usize),
     Whole(usize),
     /// Which one, and which call of it.
     Run(usize, usize),
@@ -27,7 +32,8 @@ enum Place {
 pub struct Rolling {
     pub(super) state: Words,
     pub(super) timed: Option<Track>,
-    pub(super) arrived: Option<Track>,
+    /// Rows in order of arrival: those that have none of some flags.
+    pub(super) arrived: Vec<(u64, Track)>,
     pub(super) whole: Option<Whole>,
     pub(super) runs: Vec<RunWindow>,
     pub(super) latest: Vec<LatestWindow>,
@@ -35,6 +41,10 @@ pub struct Rolling {
     pub(super) trails: Option<Slab<Trail>>,
     /// What those take beside their own size, bytes.
     pub(super) trail_bytes: usize,
+    /// The keys of which only some rows are in memory.
+    pub(super) recent: HashMap<u32, Recent, Fixed>,
+    /// How many of the newest rows of a key are, at least; one or more.
+    pub(super) rows_in_memory: u64,
     /// The bytes of a row.
     row: Vec<u8>,
     calls: Vec<Place>,
@@ -47,13 +57,13 @@ impl Rolling {
     pub fn new(windows: &[WindowSpec], calls: &[CallSpec], values: &[Vec<ValueSpec>], lateness: i64) -> Rolling {
         let mut places = vec![Place::Whole(0); calls.len()];
         let longest = windows.iter().filter_map(|w| if let Length::Time(l) = w.length { Some(l) } else { None }).max();
-        let of = |wanted: &dyn Fn(Length) -> Option<i64>| {
+        let of = |wanted: &dyn Fn(Length, &CallSpec) -> Option<i64>| {
             let mut lengths: Vec<(i64, bool)> = Vec::new();
             let mut specs = Vec::new();
             let mut numbers = Vec::new();
             for (number, call) in calls.iter().enumerate() {
                 let window = windows[call.window];
-                let Some(length) = wanted(window.length) else { continue };
+                let Some(length) = wanted(window.length, call) else { continue };
                 let key = (length, window.exclude_current);
                 let at = lengths.iter().position(|known| *known == key).unwrap_or_else(|| {
                     lengths.push(key);
@@ -66,21 +76,33 @@ impl Rolling {
         };
         let keep = longest.unwrap_or(0).saturating_add(lateness);
         let mut next = NEWEST + 1;
-        let mut track = |order: Order, (lengths, specs, numbers): (Vec<(i64, bool)>, Vec<CallSpec>, Vec<usize>)| {
-            if specs.is_empty() {
-                return None;
-            }
-            let (track, at) = Track::new(next, order, &lengths, &specs);
+        let by_time = |length, _: &CallSpec| if let Length::Time(length) = length { Some(length) } else { None };
+        let (lengths, specs, numbers) = of(&by_time);
+        let timed = (!specs.is_empty()).then(|| {
+            let (track, at) = Track::new(next, Order::Time(keep), &lengths, &specs);
             next = track.end();
-            for (number, at) in numbers.into_iter().zip(at) {
-                places[number] = if order == Order::Arrival { Place::Arrived(at) } else { Place::Timed(at) };
-            }
-            Some(track)
-        };
-        let timed = track(Order::Time(keep), of(&|l| if let Length::Time(l) = l { Some(l) } else { None }));
-        let rows = |l| if let Length::Rows(n) = l { Some(i64::try_from(n).unwrap_or(i64::MAX)) } else { None };
-        let arrived = track(Order::Arrival, of(&rows));
-        let (_, specs, numbers) = of(&|l| (l == Length::All).then_some(0));
+            numbers.into_iter().zip(at).for_each(|(number, at)| places[number] = Place::Timed(at));
+            track
+        });
+        // By arrival, rows of one input are not among those of others.
+        let is_by_rows = |call: &&CallSpec| matches!(windows[call.window].length, Length::Rows(_));
+        let mut inputs: Vec<Option<u8>> = calls.iter().filter(is_by_rows).map(|call| call.foreign).collect();
+        inputs.sort_unstable();
+        inputs.dedup();
+        let mut arrived = Vec::with_capacity(inputs.len());
+        for input in inputs {
+            let (lengths, specs, numbers) = of(&|length, call| match length {
+                Length::Rows(rows) if call.foreign == input => Some(i64::try_from(rows).unwrap_or(i64::MAX)),
+                _ => None,
+            });
+            let (track, at) = Track::new(next, Order::Arrival, &lengths, &specs);
+            let track = if input.is_some() { track.of_one_input() } else { track };
+            next = track.end();
+            let track_at = arrived.len();
+            numbers.into_iter().zip(at).for_each(|(number, at)| places[number] = Place::Arrived(track_at, at));
+            arrived.push((input.map_or(0, |flag| 1 << flag), track));
+        }
+        let (_, specs, numbers) = of(&|length, _| (length == Length::All).then_some(0));
         let exclude: Vec<bool> = numbers.iter().map(|n| windows[calls[*n].window].exclude_current).collect();
         for (at, number) in numbers.into_iter().enumerate() {
             places[number] = Place::Whole(at);
@@ -116,6 +138,8 @@ impl Rolling {
             latest,
             trails: None,
             trail_bytes: 0,
+            recent: HashMap::default(),
+            rows_in_memory: recent::ROWS,
             row: Vec::new(),
             calls: places,
             lateness,
@@ -125,16 +149,16 @@ impl Rolling {
     /// Bytes of state for a key, and for each row that is kept in windows of time and of rows; what `distinct`, least
     /// and greatest values and texts take comes on top.
     pub fn bytes(&self) -> (usize, [Option<usize>; 2]) {
-        (self.state.stride() * 8, [&self.timed, &self.arrived].map(|track| track.as_ref().map(Track::row_bytes)))
+        let arrived = self.arrived.iter().map(|(_, track)| track.row_bytes()).max();
+        (self.state.stride() * 8, [self.timed.as_ref().map(Track::row_bytes), arrived])
     }
 
     /// Makes the state of a key empty: for a new entry, an expired one, and one that was freed.
     pub fn reset(&mut self, entry: u32) {
         self.state.reach(entry);
         let state = self.state.get_mut(entry);
-        for track in self.timed.iter_mut().chain(&mut self.arrived) {
-            track.reset(state, entry);
-        }
+        self.timed.iter_mut().for_each(|track| track.reset(state, entry));
+        self.arrived.iter_mut().for_each(|(_, track)| track.reset(state, entry));
         if let Some(whole) = &mut self.whole {
             whole.reset(state, entry);
         }
@@ -145,6 +169,9 @@ impl Rolling {
             trails.reach(entry);
             let trail = trails.get_mut(entry);
             trail.clear(&mut self.trail_bytes);
+            if !self.recent.is_empty() {
+                self.recent.remove(&entry);
+            }
         }
     }
 
@@ -170,7 +197,8 @@ impl Rolling {
     pub fn prefetch_rows(&self, entry: u32) {
         if self.state.has(entry) {
             let state = self.state.get(entry);
-            self.timed.iter().chain(&self.arrived).for_each(|track| track.prefetch_rows(state));
+            self.timed.iter().for_each(|track| track.prefetch_rows(state));
+            self.arrived.iter().for_each(|(_, track)| track.prefetch_rows(state));
             if let Some(trails) = self.trails.as_ref().filter(|trails| trails.has(entry)) {
                 trails.get(entry).prefetch_more();
             }
@@ -182,7 +210,8 @@ impl Rolling {
     pub fn prefetch_next(&self, entry: u32, time: i64) {
         if self.state.has(entry) {
             let state = self.state.get(entry);
-            self.timed.iter().chain(&self.arrived).for_each(|track| track.prefetch_next(state, time));
+            self.timed.iter().for_each(|track| track.prefetch_next(state, time));
+            self.arrived.iter().for_each(|(_, track)| track.prefetch_next(state, time));
         }
     }
 
@@ -199,9 +228,8 @@ impl Rolling {
         if let Some(track) = &mut self.timed {
             track.begin(state, entry, time);
         }
-        if let Some(track) = &mut self.arrived {
-            track.begin(state, entry, time);
-        }
+        self.arrived.iter_mut().for_each(|(_, track)| track.begin(state, entry, time));
+        self.note_opened(entry);
     }
 
     /// The answer of a call for the current row, which must hold the call's argument and flags by now. Text lives in
@@ -221,11 +249,10 @@ impl Rolling {
     ) -> Result<Option<u64>, Overflow> {
         let row = Row { time, arguments, flags };
         let state = self.state.get(entry);
-        match (self.calls[call], &self.timed, &self.arrived, &self.whole) {
-            (Place::Timed(at), Some(track), _, _) | (Place::Arrived(at), _, Some(track), _) => {
-                track.read(at, state, entry, row, arena)
-            }
-            (Place::Whole(at), _, _, Some(whole)) => whole.read(at, state, entry, row, arena),
+        match (self.calls[call], &self.timed, &self.whole) {
+            (Place::Timed(at), Some(track), _) => track.read(at, state, entry, row, arena),
+            (Place::Arrived(of, at), ..) => self.arrived[of].1.read(at, state, entry, row, arena),
+            (Place::Whole(at), _, Some(whole)) => whole.read(at, state, entry, row, arena),
             (Place::Run(of, at), ..) => self.runs[of].read(at, state, entry, row, arena),
             (Place::Latest(of, at), ..) => self.latest[of].read(at, entry, row, arena),
             _ => Ok(None),
@@ -236,8 +263,9 @@ impl Rolling {
     #[inline]
     pub fn rows(&self, call: usize, entry: u32) -> u32 {
         let state = self.state.get(entry);
-        match (self.calls[call], &self.timed, &self.arrived) {
-            (Place::Timed(at), Some(track), _) | (Place::Arrived(at), _, Some(track)) => track.rows(at, state),
+        match (self.calls[call], &self.timed) {
+            (Place::Timed(at), Some(track)) => track.rows(at, state),
+            (Place::Arrived(of, at), _) => self.arrived[of].1.rows(at, state),
             _ => 0,
         }
     }
@@ -247,8 +275,9 @@ impl Rolling {
     pub fn commit(&mut self, entry: u32, time: i64, arguments: &[u64], flags: u64) {
         let row = Row { time, arguments, flags };
         let state = self.state.get_mut(entry);
+        let mut late = None;
         if let Some(track) = &mut self.timed {
-            let after = track.commit(state, entry, row);
+            let (cell, after) = track.commit(state, entry, row);
             if let Some(trails) = &mut self.trails {
                 let (newest, bytes) = (state[NEWEST] as i64, &mut self.row);
                 trails.get_mut(entry).insert(after, |first| {
@@ -256,9 +285,12 @@ impl Rolling {
                     track.write_newest(state, if first { 0 } else { newest }, bytes);
                     bytes
                 });
+                if after > 0 && !self.recent.is_empty() {
+                    late = Some((trails.get(entry).total() - 1 - u64::from(after), cell));
+                }
             }
         }
-        if let Some(track) = &mut self.arrived {
+        for (_, track) in self.arrived.iter_mut().filter(|(foreign, _)| flags & foreign == 0) {
             track.commit(state, entry, row);
         }
         if let Some(whole) = &mut self.whole {
@@ -267,12 +299,18 @@ impl Rolling {
         self.runs.iter_mut().for_each(|run| run.commit(state, entry, row));
         self.latest.iter_mut().for_each(|latest| latest.commit(entry, row));
         state[NEWEST] = time.max(state[NEWEST] as i64) as u64;
+        if let Some((number, cell)) = late {
+            self.shift(entry, number, cell);
+        }
+        self.note_opened(entry);
     }
 
     /// Leaves no trace of the current row.
     #[cold]
     pub fn abort(&mut self, entry: u32) {
         let state = self.state.get_mut(entry);
-        self.timed.iter_mut().chain(&mut self.arrived).for_each(|track| track.abort(state, entry));
+        self.timed.iter_mut().for_each(|track| track.abort(state, entry));
+        self.arrived.iter_mut().for_each(|(_, track)| track.abort(state, entry));
+        self.note_opened(entry);
     }
 }

@@ -4,24 +4,34 @@
 //! window, results]`, in a track by arrival with the number of rows after the links. A row is `[time, next | before <<
 //! 32, flags if any matter, arguments]`; what `before` says of the head is of no account.
 //!
+//! Rows in the middle of a long list may be on disk only ([`away`]).
+//!
 //! Invariant: but for the time between `begin` and `commit` or `abort`, the windows stand at the newest row of the key,
 //! and the results are those of the rows in them. A row that is older than the newest moves the windows back to its
-//! time and forward again, which costs as many rows as lie between; only calls with a queue of candidates (least,
-//! greatest) make their windows anew.
+//! time and forward again, which costs as many rows as lie between; only calls that gather rows in their order (lists,
+//! integrals, values of the least or greatest other) make their windows anew.
 
 use super::accumulate::Method;
-use super::call::{Call, Row, compare};
-use super::gather::Way;
-use super::ordered::{Side, Texts, preferred};
+use super::call::{Call, Row};
+use super::gather::{Gather, Way};
+use super::ordered::{Side, Texts};
 use super::{CallSpec, Length, NEWEST};
 use crate::expr::AggregateFunction as F;
 use crate::store::{Slab, Words, prefetch};
 use crate::tuple::{DataType, TextWord};
 use std::ops::Range;
 
+mod away;
 mod kept;
 mod late;
+mod queue;
 mod read;
+mod results;
+
+use away::BLOCK;
+pub use away::Opened;
+use queue::Newest;
+pub use queue::Queue;
 
 const TIME: usize = 0;
 const CHAIN: usize = 1;
@@ -29,6 +39,9 @@ const FLAGS: usize = 2;
 
 /// No row.
 const NIL: u32 = 0;
+
+/// A window of more rows is emptied at once when all of them leave.
+const MANY: u32 = 32;
 
 /// How far the windows of a track reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,6 +105,15 @@ pub struct Track {
     texts: Texts,
     /// The row that the current one comes after.
     end: u32,
+    /// By arrival: whether a row makes the windows ready for the next one, which may be one that does not come here.
+    of_one_input: bool,
+    /// Whether windows were moved for the current row.
+    moved: bool,
+    /// Whether one of them was emptied at once.
+    emptied: bool,
+    /// How much older than the newest of its key a row may be.
+    lateness: i64,
+    away: away::Away,
 }
 
 impl Track {
@@ -147,7 +169,7 @@ impl Track {
             order,
             most_rows: windows.iter().map(|(length, exclude)| *length as u64 + u64::from(*exclude)).max().unwrap_or(0),
             windows: ready,
-            rewinds: calls.iter().all(|call| call.side.is_none() || call.spec.distinct),
+            rewinds: calls.iter().all(|call| call.method != Method::Gather || Gather::is_unordered(&call.spec)),
             calls,
             arguments,
             has_texts: kept.iter().any(|(_, text)| *text),
@@ -163,8 +185,23 @@ impl Track {
             side_count,
             texts: Texts::default(),
             end: NIL,
+            of_one_input: false,
+            moved: false,
+            emptied: false,
+            lateness: match order {
+                Order::Time(keep) => keep - windows.iter().map(|(length, _)| *length).max().unwrap_or(keep).min(keep),
+                Order::Arrival => 0,
+            },
+            away: away::Away::default(),
         };
         (track, places)
+    }
+
+    /// The same by arrival, for rows of one of several inputs: windows stand as the next row finds them, whatever others
+    /// come before it.
+    pub fn of_one_input(mut self) -> Track {
+        self.of_one_input = true;
+        self
     }
 
     /// The place after its words in the state of a key.
@@ -181,13 +218,14 @@ impl Track {
     pub fn reset(&mut self, state: &mut [u64], entry: u32) {
         let (mut cell, tail) = self.ends(state);
         while cell != NIL {
-            let next = if cell == tail { NIL } else { low(self.cells.get(cell)[CHAIN]) };
-            self.release(cell);
+            let next = if cell == tail { NIL } else { low(self.chain(cell)) };
+            self.free_cell(cell);
             cell = next;
         }
         state[self.links..self.results.end].fill(0);
         if self.side_count > 0 {
             self.sides.reach(entry);
+            self.free_queues(entry);
             // New ones: a map or queue that has grown gives its memory back.
             let mut sides: Vec<(usize, Side)> = Vec::with_capacity(self.side_count);
             sides.extend(self.calls.iter().filter_map(|c| Some((c.side?, c.new_side(Way::Slides)))));
@@ -223,7 +261,8 @@ impl Track {
             let (first, rows) = (low(*word), high(*word));
             if first != NIL && rows > 1 {
                 let words = self.cells.get(first);
-                if self.order == Order::Arrival || (words[TIME] as i64) < time.saturating_sub(window.length) {
+                let leaves = self.order == Order::Arrival || (words[TIME] as i64) < time.saturating_sub(window.length);
+                if leaves && low(words[CHAIN]) < BLOCK {
                     prefetch(self.cells.get(low(words[CHAIN])));
                 }
             }
@@ -239,75 +278,52 @@ impl Track {
     #[inline]
     pub fn begin(&mut self, state: &mut [u64], entry: u32, time: i64) {
         self.end = high(state[self.links]);
+        (self.moved, self.emptied) = (false, false);
         if self.order != Order::Arrival && time < state[NEWEST] as i64 {
             return self.go_back(state, entry, time);
         }
-        self.advance(state, entry, time);
+        if !self.of_one_input {
+            self.advance(state, entry, time);
+        }
     }
 
     /// Takes out of the windows what has left them at `time`, the newest.
     #[inline(always)]
     fn advance(&mut self, state: &mut [u64], entry: u32, time: i64) {
         for index in 0..self.windows.len() {
-            let window = &self.windows[index];
-            let place = self.first_window + index;
+            let (length, place) = (self.windows[index].length, self.first_window + index);
             let (mut cell, mut rows) = (low(state[place]), high(state[place]));
+            let before = rows;
+            let bound = time.saturating_sub(length);
+            if rows > MANY && self.order != Order::Arrival && (state[NEWEST] as i64) < bound {
+                (self.moved, self.emptied) = (true, true);
+                self.empty(state, entry, index);
+                continue;
+            }
             let mut worn = false;
             while rows > 0 {
                 let words = self.cells.get(cell);
                 let stays = match self.order {
-                    Order::Time(_) => words[TIME] as i64 >= time.saturating_sub(window.length),
-                    Order::Arrival => i64::from(rows) <= window.length,
+                    Order::Time(_) => words[TIME] as i64 >= bound,
+                    Order::Arrival => i64::from(rows) <= length,
                 };
                 if stays {
                     break;
                 }
-                for call in &self.calls[window.calls.clone()] {
-                    if self.flags(words) & call.mask == 0 {
-                        let side = call.side.map(|side| &mut self.sides.get_mut(entry)[side]);
-                        worn |= take_back(call, state, side, cell, words, &self.texts);
+                let next = low(words[CHAIN]);
+                worn |= self.take_oldest(state, entry, index, cell);
+                (cell, rows) = (next, rows - 1);
+                if cell >= BLOCK && rows > 0 {
+                    match self.fetch(state, cell) {
+                        Some((first, _)) => cell = first,
+                        None => return self.lose_and_remake(state, entry, cell, time),
                     }
                 }
-                cell = low(words[CHAIN]);
-                rows -= 1;
             }
+            self.moved |= rows < before;
             state[place] = pair(if rows == 0 { NIL } else { cell }, rows);
             if worn {
-                self.renew(state, entry, index);
-            }
-        }
-    }
-
-    /// Adds a row to the results of a window.
-    #[inline(always)]
-    fn take_in(&mut self, state: &mut [u64], entry: u32, window: usize, cell: u32) {
-        let words = self.cells.get(cell);
-        for call in &self.calls[self.windows[window].calls.clone()] {
-            if self.flags(words) & call.mask != 0 {
-                continue;
-            }
-            let value = words[call.value];
-            let results = &mut state[call.at..];
-            match call.side.map(|side| &mut self.sides.get_mut(entry)[side]) {
-                None => call.method.change(results, value, call.spec.ty, 1),
-                Some(Side::Values(values)) => {
-                    if values.add(call.given(value, &self.texts)) {
-                        call.method.change(results, value, call.spec.ty, 1);
-                    }
-                }
-                Some(Side::Gather(gather)) => gather.add(call.item(words[TIME] as i64, words, &self.texts)),
-                Some(Side::Queue(queue)) => {
-                    if matches!(call.spec.function, F::Min | F::Max) {
-                        let new = call.given(value, &self.texts);
-                        while let Some((_, old)) = queue.back() {
-                            if preferred(call.spec.function, compare(call.given(*old, &self.texts), new)) {
-                                break;
-                            }
-                            queue.pop_back();
-                        }
-                    }
-                    queue.push_back((cell, value));
-                }
+                self.renew(state, entry, index, time);
             }
         }
     }
@@ -319,13 +335,13 @@ impl Track {
             let place = self.first_window + index;
             let (first, rows) = (low(state[place]), high(state[place]));
             state[place] = pair(if rows == 0 { cell } else { first }, rows + 1);
-            self.take_in(state, entry, index, cell);
+            self.take_in(state, entry, index, (cell, rows));
         }
     }
 
-    /// Puts the current row in its place; how many newer rows come after it.
+    /// Puts the current row in its place: its number, and how many newer rows come after it.
     #[inline]
-    pub fn commit(&mut self, state: &mut [u64], entry: u32, row: Row<'_>) -> u32 {
+    pub fn commit(&mut self, state: &mut [u64], entry: u32, row: Row<'_>) -> (u32, u32) {
         let mut after = 0;
         let cell = self.allocate(row);
         let (end, (head, tail)) = (self.end, self.ends(state));
@@ -351,8 +367,11 @@ impl Track {
             after = self.count_after(cell, tail);
             self.go_forward(state, entry, cell);
         }
+        if self.of_one_input {
+            self.advance(state, entry, row.time);
+        }
         self.trim(state, row.time);
-        after
+        (cell, after)
     }
 
     /// Frees the rows that no window will hold again.
@@ -362,7 +381,7 @@ impl Track {
         match self.order {
             Order::Time(keep) => {
                 let bound = time.max(state[NEWEST] as i64).saturating_sub(keep);
-                while head != tail && (self.cells.get(head)[TIME] as i64) < bound {
+                while head != tail && self.time(head) < bound {
                     head = self.drop_head(head);
                 }
             }
@@ -380,15 +399,17 @@ impl Track {
 
     #[inline(always)]
     fn drop_head(&mut self, head: u32) -> u32 {
-        let next = low(self.cells.get(head)[CHAIN]);
-        self.release(head);
+        let next = low(self.chain(head));
+        self.free_cell(head);
         next
     }
 
+    /// The number of a row that is not there yet.
     #[inline(always)]
-    fn allocate(&mut self, row: Row<'_>) -> u32 {
-        let cell = if self.free == NIL {
-            assert!(self.used < u32::MAX, "a task keeps at most 2^32 - 2 rows in windows");
+    fn number(&mut self) -> u32 {
+        self.live += 1;
+        if self.free == NIL {
+            assert!(self.used < BLOCK - 1, "a task keeps at most 2^31 - 2 rows in the memory of windows");
             self.used += 1;
             self.cells.reach(self.used);
             self.used
@@ -396,8 +417,12 @@ impl Track {
             let cell = self.free;
             self.free = low(self.cells.get(cell)[CHAIN]);
             cell
-        };
-        self.live += 1;
+        }
+    }
+
+    #[inline(always)]
+    fn allocate(&mut self, row: Row<'_>) -> u32 {
+        let cell = self.number();
         let words = self.cells.get_mut(cell);
         words[TIME] = row.time as u64;
         if self.arguments > FLAGS {
@@ -412,7 +437,7 @@ impl Track {
 
     #[inline(always)]
     fn release(&mut self, cell: u32) {
-        let words = self.cells.get_mut(cell);
+        let words = self.cells.get(cell);
         if self.has_texts {
             for ((_, text), word) in self.kept.iter().zip(&words[self.arguments..]) {
                 if *text {
@@ -420,62 +445,14 @@ impl Track {
                 }
             }
         }
-        words[CHAIN] = u64::from(self.free);
+        self.give_back(cell);
+    }
+
+    /// Frees the number of a row that has no texts.
+    #[inline(always)]
+    fn give_back(&mut self, cell: u32) {
+        self.cells.get_mut(cell)[CHAIN] = u64::from(self.free);
         self.free = cell;
         self.live -= 1;
     }
-
-    /// Makes the worn results of a window anew from its rows.
-    #[cold]
-    #[inline(never)]
-    fn renew(&mut self, state: &mut [u64], entry: u32, window: usize) {
-        let first = low(state[self.first_window + window]);
-        for call in &self.calls[self.windows[window].calls.clone()] {
-            let results = &mut state[call.at..];
-            if !call.method.is_worn(results) {
-                continue;
-            }
-            let n = call.method.count(results);
-            results[..call.method.words()].fill(0);
-            let values = call.side.map(|side| &self.sides.get(entry)[side]);
-            if let Some(Side::Values(values)) = values {
-                values.words().for_each(|word| call.method.change(results, word, call.spec.ty, 1));
-            }
-            let mut cell = first;
-            while cell != NIL && call.method.count(results) < n {
-                let words = self.cells.get(cell);
-                if self.flags(words) & call.mask == 0 {
-                    call.method.change(results, words[call.value], call.spec.ty, 1);
-                }
-                cell = low(words[CHAIN]);
-            }
-            call.method.renewed(results);
-        }
-    }
-}
-
-/// Takes a row out of a call's result; whether the result must be made anew.
-#[inline(always)]
-fn take_back(call: &Call, state: &mut [u64], side: Option<&mut Side>, cell: u32, words: &[u64], texts: &Texts) -> bool {
-    let value = words[call.value];
-    let gone = match side {
-        None => true,
-        Some(Side::Values(values)) => values.remove(call.given(value, texts)),
-        Some(Side::Gather(gather)) => {
-            gather.remove_first(call.item(words[TIME] as i64, words, texts));
-            false
-        }
-        Some(Side::Queue(queue)) => {
-            if queue.front().is_some_and(|front| front.0 == cell) {
-                queue.pop_front();
-            }
-            false
-        }
-    };
-    if !gone {
-        return false;
-    }
-    let results = &mut state[call.at..];
-    call.method.change(results, value, call.spec.ty, -1);
-    call.method.is_worn(results)
 }

@@ -7,6 +7,7 @@ mod barriers;
 mod drain;
 mod errors;
 mod groupings;
+mod holds;
 mod kinds;
 mod order;
 mod plans;
@@ -111,7 +112,7 @@ impl Rig {
             }
             let all: Vec<Progress> = (0..count).map(|n| self.step(n)).collect();
             let again: Vec<Progress> = (0..count).map(|n| self.step(n)).collect();
-            if all.iter().chain(&again).all(|p| !matches!(p, Progress::Some | Progress::Time)) {
+            if all.iter().chain(&again).all(|p| *p != Progress::Some) {
                 return again.iter().all(|p| *p == Progress::Ended);
             }
         }

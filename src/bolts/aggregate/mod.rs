@@ -14,7 +14,7 @@ mod tests;
 mod windows;
 mod work;
 
-use super::in_order::InOrder;
+use super::in_order::{InOrder, ORDER, ordered};
 use super::{FOREVER, columns};
 use crate::component::{
     Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ColumnSource, ComponentError, InputStream, Inputs, Key, Keyed,
@@ -56,10 +56,7 @@ const OPTIONS: &[OptionSpec] = &[
         "at",
         "of several inputs the one for each row of which a row leaves; aggregates look at the others as well: count(s.*), last(s.x)",
     ),
-    OptionSpec::optional(
-        "order",
-        "\"time\": rows are taken by event time, at equal times in the order of `from`, each when no earlier one can come; else as they arrive",
-    ),
+    ORDER,
 ];
 
 impl BoltFactory for Aggregate {
@@ -77,8 +74,8 @@ impl BoltFactory for Aggregate {
             "With a window that closes, a row leaves for each window of each key that had rows, when the watermark has passed its end: the key, `window_start`, `window_end` (the first microsecond after it), then `add`, in which columns of the input stand inside of aggregates. Its event time is `window_end` less a microsecond. Windows of one length begin at its multiples since 1970 UTC, weeks on Monday, days and months where `zone` says; sessions end `session` after their last row; a window of rows has the times of its oldest and newest row, and leaves unfilled only at the end of the input.".to_owned(),
             "With `lateness` a window that has closed leaves again with every late row, and `revision` counts from 0. With `emit_every` the windows that have changed leave before they close, at its multiples since 1970, and `closed` is false. With `empty = true` a window of a known key leaves also without rows.".to_owned(),
             "A window that closes costs, for each key, the running results of each window or pane with rows in it; a row changes one of them. Hopping windows share panes (as long as `every` and the length have in common): a row costs one pane, and a window at most three merges for each of its new panes, however many windows overlap.".to_owned(),
-            "`run` holds the rows since a value, or one of a list, last changed: consecutive readings, the same place. `latest` holds the newest row of each value: what is true now, by event time; it keeps a row for each value until the key's `ttl`, and takes the aggregates that rows can be taken out of (not percentiles, lists, min_by and the like).".to_owned(),
-            "With `at` the bolt takes its inputs apart: a row leaves for each row of that input, with its columns; `last(s.x)`, `count(s.*)` look at the rows of input `s`, `count(*)` at those of all. Windows go by time then. `order = \"time\"` keeps rows until the watermark has passed them (of the first input: has reached them), so that no row of another input comes too late; with `at`, rows of one time are taken in the order of `from`, else in that of their arrival.".to_owned(),
+            "`run` holds the rows since a value, or one of a list, last changed: consecutive readings, the same place. `latest` holds the newest row of each value: what is true now, by event time; it keeps a row for each value until the key's `ttl`, and percentiles, lists, min_by and the like are computed from all of them at every row.".to_owned(),
+            "With `at` the bolt takes its inputs apart: a row leaves for each row of that input, with its columns; `last(s.x)`, `count(s.*)` look at the rows of input `s`, `count(*)` at those of all. Windows go by time, or by rows: the last 20 of the input that an aggregate looks at; `lag(s.x)` is x of the last row of input `s`. `order = \"time\"` keeps rows until the watermark has passed them (of the first input: has reached them), so that no row of another input comes too late; with `at`, rows of one time are taken in the order of `from`, else in that of their arrival.".to_owned(),
             "Rows that are too late leave on `.late`, with all columns of the input and `lateness`: for a rolling window, older than the newest row of the key by more than `lateness` and the `disorder` of the source; for a window that closes, when all windows of the row have closed more than `lateness` ago.".to_owned(),
         ]
     }
@@ -144,9 +141,7 @@ fill = "null"
     }
 
     fn check(&self, check: &BoltCheck<'_>) -> Option<Box<dyn BoltPlan>> {
-        let ordered = check.options.choice("order", &["time"]).is_some();
-        let types = |input: &InputStream| input.columns.iter().map(|column| column.ty).collect();
-        let ordered = ordered.then(|| check.inputs.iter().map(types).collect());
+        let ordered = ordered(check);
         match windows::declared(check) {
             Some(AllDeclared { own: Declared::Open(own), named, values }) => {
                 Some(Box::new(InOrder::plan(plan(check, own, &named, values)?, ordered)))
@@ -174,12 +169,13 @@ fn plan(check: &BoltCheck<'_>, own: WindowSpec, named: &[(&Key, WindowSpec)], va
     let disorder = check.inputs.iter().map(|input| input.disorder).max().unwrap_or(0);
     let lateness = options.duration("lateness").unwrap_or(0).saturating_add(disorder);
     let (names, entries) = added?;
-    let windows = windows::choose(options, &names, &entries.calls, own, named)?;
+    let mut windows = windows::choose(options, &names, &entries.calls, own, named)?;
     let ttl = windows::ttl(check, &names, &entries.calls, &windows, lateness)?;
     let kept: Vec<usize> =
         kept?.into_iter().filter(|at| !names.iter().any(|(name, _)| input.columns[*at].is(name))).collect();
     let mut added = Added::new(scope_columns.len(), kept.len(), &names, entries, values);
     added.of_inputs(check.inputs, at);
+    several::choose(&added, &mut windows);
     several::check(check, &added, &windows, &names)?;
     let several = check.inputs.len() > 1;
     let mut main: Vec<OutputColumn> = kept.iter().map(|at| passed(&input.columns, *at)).collect();
@@ -388,6 +384,9 @@ impl BoltPlan for Plan {
         let mut lines: Vec<String> = Vec::new();
         for (at, window) in self.windows.iter().enumerate() {
             let of = self.of_call.iter().zip(&self.added.entries.calls).filter(|(window, _)| **window == at);
+            if of.clone().next().is_none() {
+                continue;
+            }
             let lag = of.clone().all(|(_, call)| call.function == AggregateFunction::Lag);
             let length = match window.length {
                 Length::Time(micros) => text(micros),

@@ -1,11 +1,12 @@
 //! Aggregates over several inputs: `at`, and which rows a call looks at.
 
 use super::Added;
+use super::program::call_stream;
 use super::windows::Chosen;
 use crate::component::{BoltCheck, Node};
-use crate::expr::{AggregateCall, AggregateFunction};
+use crate::expr::AggregateCall;
 use crate::problem::{Problem, nearest};
-use crate::window::Length;
+use crate::window::{Length, WindowSpec};
 
 /// The input for each row of which a row leaves; none if there are problems, which have been recorded.
 pub fn at(check: &BoltCheck<'_>) -> Option<usize> {
@@ -28,6 +29,20 @@ pub fn at(check: &BoltCheck<'_>) -> Option<usize> {
     found
 }
 
+/// Windows by rows of another input than that of `at` hold so many rows of it, since the current row is none of them.
+pub fn choose(added: &Added, windows: &mut Chosen) {
+    for (call, at) in added.entries.calls.iter().zip(&mut windows.of_call) {
+        let of_other = call_stream(added, call).is_some_and(|input| input != added.at);
+        if of_other && matches!(windows.specs[*at].length, Length::Rows(_)) {
+            let spec = WindowSpec { exclude_current: true, ..windows.specs[*at] };
+            *at = windows.specs.iter().position(|known| *known == spec).unwrap_or_else(|| {
+                windows.specs.push(spec);
+                windows.specs.len() - 1
+            });
+        }
+    }
+}
+
 /// Whether each part looks at rows of one input only, and what leaves at those of `at`; none if there are problems, which
 /// have been recorded.
 pub fn check(check: &BoltCheck<'_>, added: &Added, windows: &Chosen, names: &[(&str, &Node)]) -> Option<()> {
@@ -46,7 +61,7 @@ pub fn check(check: &BoltCheck<'_>, added: &Added, windows: &Chosen, names: &[(&
         let columns: Vec<usize> = parts.flat_map(|expr| expr.columns().iter().copied()).collect();
         let inputs: Vec<usize> = columns.iter().filter_map(|column| added.input_of(*column)).collect();
         let first = inputs.first().copied().unwrap_or(added.at);
-        let by_time = matches!(windows.specs[*window].length, Length::Time(_) | Length::All);
+        let by_value = matches!(windows.specs[*window].length, Length::Run(_) | Length::Latest(_));
         if inputs.iter().any(|input| *input != first) {
             let problem =
                 Problem::error(format!("an aggregate of `{}` looks at two inputs at once", options.component));
@@ -55,10 +70,10 @@ pub fn check(check: &BoltCheck<'_>, added: &Added, windows: &Chosen, names: &[(&
             let name = &check.inputs[first].name;
             let problem = Problem::error(format!("an aggregate over `{name}` uses an added column"));
             report(problem.hint(format!("added columns are there for rows of `{at}` only")), call);
-        } else if call.function == AggregateFunction::Lag || !by_time {
-            let problem = Problem::error(format!("`{}` counts rows of several inputs", options.component));
-            let hint = "with `at`, windows go by time, such as `over '10m'`; compute this in a bolt before";
-            report(problem.label("previous rows of which input?").hint(hint), call);
+        } else if by_value {
+            let problem = Problem::error(format!("`{}` looks at values of rows of several inputs", options.component));
+            let hint = "with `at`, windows go by time or by rows, such as `over '10m'`; compute this in a bolt before";
+            report(problem.label("of which input?").hint(hint), call);
         }
     }
     for (expr, (name, node)) in added.entries.expressions.iter().zip(names) {

@@ -109,7 +109,10 @@ impl Task {
         let no_arguments: Vec<u64> = program.arguments.iter().map(empty).collect();
         let rolling = rolling(&program, plan);
         let life = build.life("windows", &plan.fingerprint, plan.ttl, rolling.keep())?;
-        let rolling = if life.is_some() { rolling.durable() } else { rolling };
+        let rolling = match &life {
+            Some(life) => rolling.durable(life.space().clone()),
+            None => rolling,
+        };
         Ok(Task {
             by_word,
             index: Index::new(by_word),

@@ -412,13 +412,6 @@ pub fn choose(
                 }
             },
         };
-        if matches!(spec.length, Length::Latest(_)) && call.function.is_gathered() {
-            let problem = Problem::error(format!("`{}` has a window of the newest rows", options.component));
-            let problem = problem.at(names[call.entry].1.inside(call.range.clone())).label("cannot look at it");
-            let hint = "count, sum, avg, stddev, variance, min, max, first, last, bool_and, bool_or and share can";
-            options.problem(problem.hint(hint));
-            good = false;
-        }
         let at = chosen.specs.iter().position(|known| *known == spec).unwrap_or_else(|| {
             chosen.specs.push(spec);
             chosen.specs.len() - 1

@@ -13,6 +13,7 @@ mod task;
 mod tests;
 
 use super::columns;
+use super::in_order::{InOrder, ORDER, ordered};
 use super::ttl;
 use crate::component::{
     BoltCheck, BoltFactory, BoltPlan, InputStream, Inputs, Keyed, NestedOptions, OptionSpec, Options,
@@ -49,6 +50,7 @@ const OPTIONS: &[OptionSpec] = &[
         "ttl",
         "with match = \"latest\": how old the right row may be, where `within` does not say it; or \"never\"",
     ),
+    ORDER,
 ];
 
 const WITHIN: &[OptionSpec] = &[
@@ -70,7 +72,7 @@ impl BoltFactory for Join {
             "`from = [left, right]`; `key` names columns of the same types in both, by stream where their names differ: key = { impressions = \"id\", clicks = \"impression\" }. A NULL in a key joins nothing: the row leaves on `.errors`.".to_owned(),
             "The time of a joined row is that of the later one of both. A row that finds no partner leaves on `.unmatched_left` or `.unmatched_right` when none can come any more (the left one at its time and `after`, the right one at its time and `before`), which is its time then. When all sources have ended they all leave; a stop or a restart ends nothing.".to_owned(),
             "A row that comes when time has passed it has missed partners: it leaves on `.late`, which has `stream`, the columns of both streams and `lateness`.".to_owned(),
-            "With match = \"latest\" a left row sees the right rows that have come before it, and leaves at once.".to_owned(),
+            "With match = \"latest\" a left row sees the right rows that have come before it, and leaves at once. With `order = \"time\"` it waits until no earlier row can come, and then sees all right rows of before its time; those of its very time are taken after it, as the right stream stands second in `from`.".to_owned(),
         ]
     }
 
@@ -149,6 +151,7 @@ expect = [
         let matching = optional(options, "match", || options.choice("match", &["each", "first", "latest"]));
         let outer = optional(options, "outer", || options.choice("outer", &["left", "right", "full"]));
         let within = within(options);
+        let ordered = ordered(check);
         let kept = columns::keep_apart(options, check.inputs);
         let (matching, outer) = (matching?.unwrap_or("each"), outer?);
         let outer = [matches!(outer, Some("left" | "full")), matches!(outer, Some("right" | "full"))];
@@ -172,7 +175,8 @@ expect = [
         let main = main_columns(options, &kept, &column, &names, &entries)?;
         let (late_columns, late) = plan::late_columns(&inputs);
         let outputs = plan::outputs(main, late_columns, &inputs, how);
-        Some(Box::new(Plan { outputs, inputs, how, outer, kept, names, entries, late }))
+        let plan = Plan { outputs, inputs, how, outer, kept, names, entries, late };
+        Some(Box::new(InOrder::plan(plan, ordered)))
     }
 }
 

@@ -5,6 +5,7 @@ use super::stored::Stored;
 use crate::expr::EvalError;
 use crate::pattern::{Conditions, Path};
 use crate::tuple::{Arena, DataType, Frame, Slot};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// A variable, ready to run.
 pub struct Variable {
@@ -58,7 +59,15 @@ impl Conditions for Cx<'_> {
         until.test(rows, self.frame, self.arena).map_err(|error| (at, error))
     }
 
-    fn store(&mut self) -> Stored {
-        Stored::new(self.frame, self.fields, self.buffer)
+    fn id(&self) -> u64 {
+        let mut bytes = [0; 20];
+        bytes[..4].copy_from_slice(&self.frame.split().to_le_bytes());
+        bytes[4..12].copy_from_slice(&self.frame.position().to_le_bytes());
+        bytes[12..].copy_from_slice(&self.frame.path().to_le_bytes());
+        xxh3_64(&bytes)
+    }
+
+    fn store(&mut self, row: &mut Stored) {
+        row.replace(self.frame, self.fields, self.buffer);
     }
 }

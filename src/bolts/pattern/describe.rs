@@ -63,6 +63,6 @@ impl Plan {
 /// Lines of the automaton that are shown.
 const LINES_MAX: usize = 24;
 
-const PARTIAL_BYTES: usize = 88;
+const PARTIAL_BYTES: usize = 72;
 const ROW_BYTES: usize = 48;
-const STEP_BYTES: usize = 16;
+const STEP_BYTES: usize = 24;

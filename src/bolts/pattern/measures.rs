@@ -60,12 +60,8 @@ impl Measures {
             EmissionKind::Match(number) => (0, number),
             EmissionKind::TimedOut => (1, 0),
         };
-        let id = path.id();
-        let paths: Vec<Path<'_, Stored>> = match self.all_rows {
-            true => path.heads().collect(),
-            false => vec![path],
-        };
-        for (ordinal, path) in paths.into_iter().rev().enumerate() {
+        let (id, all_rows) = (path.id(), self.all_rows);
+        let mut leaves = |ordinal: usize, path: Path<'_, Stored>| {
             let words = rest.1.len();
             rest.0.push(match self.row(path, id, number, variables, frame, arena) {
                 Err((entry, error)) => {
@@ -76,6 +72,12 @@ impl Measures {
                     Waiting::Row { port, time: emission.time, path: extended(id, ordinal as u64), words }
                 }
             });
+        };
+        if all_rows {
+            let paths: Vec<Path<'_, Stored>> = path.heads().collect();
+            paths.into_iter().rev().enumerate().for_each(|(ordinal, path)| leaves(ordinal, path));
+        } else {
+            leaves(0, path);
         }
     }
 

@@ -4,13 +4,18 @@
 //! engine's business ([`crate::pattern`]). A key's partial matches and its timers are durable; a key without partial
 //! matches takes nothing, unless a condition looks at its previous rows.
 
+mod call;
+mod cells;
 mod conditions;
 mod define;
 mod describe;
 mod exprs;
+mod holding;
 mod keep;
+mod keys;
 mod live;
 mod measures;
+mod notes;
 mod plan;
 mod scope;
 mod state;
@@ -19,6 +24,7 @@ mod task;
 #[cfg(test)]
 mod tests;
 
+use super::in_order::{InOrder, ORDER, ordered};
 use super::{FOREVER, ttl};
 use crate::component::{
     Bolt, BoltBuild, BoltCheck, BoltFactory, BoltPlan, ComponentError, Inputs, Keyed, NestedOptions, OptionSpec,
@@ -52,7 +58,10 @@ const OPTIONS: &[OptionSpec] = &[
     OptionSpec::optional("keep", "columns of the rows: `x.*`, `x.c` of the last row of x; the key by default"),
     OptionSpec::optional("add", "new columns: add.NAME = \"expression over the rows of the match\""),
     OptionSpec::optional("having", "condition on the output row"),
-    OptionSpec::optional("max_partial", "most partial matches of a key; 1000 by default"),
+    OptionSpec::optional(
+        "max_partial",
+        "most partial matches of a key; 1000 by default; stated, it is bound enough where a match has so many rows at most",
+    ),
     OptionSpec::optional(
         "overflow",
         "what happens beyond: \"drop oldest\" (the default), \"drop newest\" or \"error\"; what is dropped is counted",
@@ -62,6 +71,7 @@ const OPTIONS: &[OptionSpec] = &[
         "ttl",
         "with `prev` or `match_number()`: how long a key is remembered after its last row; \"30d\" by default",
     ),
+    ORDER,
 ];
 
 impl BoltFactory for Pattern {
@@ -75,7 +85,8 @@ impl BoltFactory for Pattern {
 
     fn notes(&self) -> Vec<String> {
         let mut notes = vec![
-            "A row leaves for each match: `keep`, then `add`. Its time is that of the last row of the match; of an absence (`a -> !b` at the end) the end of `within`. A match that had to wait leaves later than its time. Time moves with the events of all keys, and with the clock where a feed with `idle` is silent.".to_owned(),
+            "A row leaves for each match: `keep`, then `add`. Its time is that of the last row of the match; of an absence (`a -> !b` at the end) the end of `within`. A match that had to wait leaves later than its time; what stands behind, such as a window that closes, waits for it. Time moves with the events of all keys, and with the clock where a feed with `idle` is silent.".to_owned(),
+            "Rows of a key are taken as they arrive: one that is earlier than the newest of its key counts as if it had the time of that. With `order = \"time\"` each waits until no earlier one can come (of the first input: until time has reached it), so that rows of several streams, or out of order, are taken by their times.".to_owned(),
             "In a condition a bare column is the row that is tested, `x.c` is the last row of x (the tested one, in the condition of x itself), `first(x.c, n)` and `last(x.c, n)` count from an end, `prev(c, n)` is the n-th row of the key before it in its stream, matched or not, and `avg(x.c)` and the other aggregates look at all rows of x so far, `count(*)` at all rows of the match.".to_owned(),
             "In `add` there are also `classifier()` (the variable of the row), `match_number()` (counted by key) and `match_id()` (the same after a replay). With `rows = \"all\"` every row sees the match up to itself.".to_owned(),
             "Partial matches whose time is over leave on `.timed_out` with `timed_out = true`; columns of variables without a row are NULL. At the end of all inputs, what waits for rows goes silently: nothing is absent because a file has ended.".to_owned(),
@@ -138,7 +149,8 @@ expect = [ { at = "40s", probes = { card = 7, amount = 900.0, probes = 2 } } ]
     }
 
     fn check(&self, check: &BoltCheck<'_>) -> Option<Box<dyn BoltPlan>> {
-        Some(Box::new(plan::plan(check)?))
+        let ordered = ordered(check);
+        Some(Box::new(InOrder::plan(plan::plan(check)?, ordered)))
     }
 }
 

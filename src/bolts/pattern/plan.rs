@@ -65,7 +65,7 @@ pub fn plan(check: &BoltCheck<'_>) -> Option<Plan> {
         }
     };
     let within = within?;
-    bounded(options, node, &pattern, within, &definitions)?;
+    bounded(options, node, &pattern, within, &definitions, partials_max?.is_some())?;
     let settings = Settings {
         within: within.unwrap_or(i64::MAX),
         gaps: definitions.iter().map(|definition| definition.gap).collect(),
@@ -197,6 +197,7 @@ fn bounded(
     pattern: &Pattern,
     within: Option<i64>,
     definitions: &[Definition],
+    capped: bool,
 ) -> Option<()> {
     if within.is_some() || !pattern.unbounded() {
         return Some(());
@@ -208,16 +209,21 @@ fn bounded(
     if gaps && pattern.root.rows_max().is_some() {
         return Some(());
     }
+    // So many partial matches of so many rows: the key's memory has a bound, and the key itself its time to live.
+    let few = pattern.root.rows_max().is_some() && !pattern.root.ends_absent();
+    if few && capped {
+        return Some(());
+    }
     let what = match pattern.waits() {
         true => "the pattern may wait for ever",
         false => "the pattern may take rows without end",
     };
     let problem = Problem::error(format!("{what}, so `{}` needs `within`", options.component)).at(node.span);
-    options.problem(
-        problem
-            .label("without a bound")
-            .hint("within = \"10m\": all rows of a match lie within ten minutes of its first"),
-    );
+    let mut hint = "within = \"10m\": all rows of a match lie within ten minutes of its first".to_owned();
+    if few {
+        hint.push_str("; or max_partial = 10: a key has so many partial matches, and the oldest go first");
+    }
+    options.problem(problem.label("without a bound").hint(hint));
     None
 }
 

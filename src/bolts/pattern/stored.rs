@@ -41,7 +41,23 @@ impl Stored {
     }
 
     /// Keeps other columns in its place, in the same memory if they are as long.
+    #[inline]
     pub fn replace(&mut self, frame: &Frame, fields: &Fields, buffer: &mut Vec<u8>) {
+        let nulls = fields.len().div_ceil(8);
+        if self.0.len() == nulls + 8 * fields.len() && fields.iter().all(|(_, ty)| *ty != DataType::Text) {
+            let (nulls, words) = self.0.split_at_mut(nulls);
+            nulls.fill(0);
+            for (at, ((slot, _), place)) in fields.iter().zip(words.chunks_exact_mut(8)).enumerate() {
+                let word = frame.get(*slot);
+                nulls[at / 8] |= u8::from(word.is_none()) << (at % 8);
+                place.copy_from_slice(&word.unwrap_or(0).to_le_bytes());
+            }
+            return;
+        }
+        self.replace_any(frame, fields, buffer);
+    }
+
+    fn replace_any(&mut self, frame: &Frame, fields: &Fields, buffer: &mut Vec<u8>) {
         encode(frame, fields, buffer);
         if self.0.len() == buffer.len() {
             self.0.copy_from_slice(buffer);
@@ -92,6 +108,31 @@ impl RowCodec for Stored {
 mod tests {
     use super::*;
     use crate::tuple::{Layout, Run};
+
+    #[test]
+    fn memory_is_used_again_and_holds_what_new_memory_would() {
+        let layout = Layout::new(11);
+        let mut run = Run::new(layout);
+        let (frame, arena) = run.push();
+        let slots = |ty| (0..10).map(|n| (layout.slot(n), ty)).collect::<Vec<_>>();
+        let (numbers, mut mixed, mut buffer) = (slots(DataType::Bigint), slots(DataType::Bigint), Vec::new());
+        mixed[3].1 = DataType::Text;
+        let mut stored = Stored::default();
+        for round in 0..6u64 {
+            for (n, (slot, _)) in numbers.iter().enumerate() {
+                if (n as u64 + round).is_multiple_of(3) {
+                    frame.set_null(*slot);
+                } else {
+                    frame.set(*slot, n as u64 * round);
+                }
+            }
+            stored.replace(frame, &numbers, &mut buffer);
+            assert_eq!(stored, Stored::new(frame, &numbers, &mut buffer));
+            frame.set(mixed[3].0, arena.store(&"x".repeat(round as usize % 2)).0);
+            stored.replace(frame, &mixed, &mut buffer);
+            assert_eq!(stored, Stored::new(frame, &mixed, &mut buffer));
+        }
+    }
 
     #[test]
     fn columns_come_back_as_they_were() {

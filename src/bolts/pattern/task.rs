@@ -10,7 +10,9 @@
 
 use super::super::{Share, failure_text};
 use super::conditions::{Cx, Variable};
+use super::holding::Holding;
 use super::keep::Source;
+use super::keys::{Keys, Place};
 use super::live::{LiveSet, Site};
 use super::measures::{LiveKept, Measures, Waiting};
 use super::plan::Plan;
@@ -18,13 +20,9 @@ use super::state::KeyState;
 use super::stored::Stored;
 use crate::component::{Bolt, BoltBuild, ComponentError, ERRORS, Flow, Sections, Step};
 use crate::pattern::{Emission, EmissionKind, Matcher, RowError};
-use crate::store::{KeyReader, KeyRef, Keyed, State, Timers};
-use crate::tuple::{Arena, DataType, Frame, Slot};
+use crate::store::{KeyReader, KeyRef, State, Timers};
+use crate::tuple::{Arena, DataType, Frame, Run, Slot};
 use serde_json::json;
-use xxhash_rust::xxh3::xxh3_64;
-
-/// Keys that are looked at with each row, to be freed.
-const SWEEP: usize = 2;
 
 /// Event time at which no row comes any more.
 const ENDED: i64 = i64::MAX;
@@ -45,9 +43,9 @@ pub struct Counts {
 /// One task.
 pub struct Task {
     name: String,
-    keys: Vec<KeyReader>,
-    states: Keyed<KeyState>,
+    keys: Keys,
     timers: Timers,
+    holding: Holding,
     matcher: Matcher,
     variables: Vec<Variable>,
     /// For each input the slots of the kept columns.
@@ -63,7 +61,9 @@ pub struct Task {
     tuple: (i64, u64, (u32, u64)),
     /// Words of the waiting rows.
     words: Vec<Option<u64>>,
+    /// A key that a timer is set for, one whose timer fires, and columns of a row.
     key: Vec<u8>,
+    due: Vec<u8>,
     buffer: Vec<u8>,
     counts: Counts,
     share: Share<Counts>,
@@ -74,7 +74,7 @@ impl Task {
     pub fn new(plan: &Plan, build: &BoltBuild<'_>) -> Result<Task, ComponentError> {
         let inputs: Vec<usize> = plan.variables.iter().map(|variable| variable.input).collect();
         let site = Site { needs: &plan.needs, kept: &plan.kept, types: &plan.types, inputs: &inputs, build };
-        let live = |set| LiveSet::new(set, None, &site);
+        let live = |set| LiveSet::new(set, None, true, &site);
         let variables = plan.variables.iter().zip(&plan.definitions).map(|(variable, definition)| Variable {
             name: variable.name.clone(),
             input: variable.input,
@@ -94,7 +94,7 @@ impl Task {
                 .columns
                 .added
                 .as_ref()
-                .map(|set| LiveSet::new(set, Some(&outputs[plan.columns.kept.len()..]), &site)),
+                .map(|set| LiveSet::new(set, Some(&outputs[plan.columns.kept.len()..]), plan.all_rows, &site)),
             names: plan.columns.names.clone(),
             outputs,
             all_rows: plan.all_rows,
@@ -102,17 +102,18 @@ impl Task {
         let slots = |(input, columns): (usize, &Vec<usize>)| {
             columns.iter().map(|column| (build.inputs[input][*column], plan.types[input][*column])).collect()
         };
-        let keys = if build.key.is_empty() {
+        let readers = if build.key.is_empty() {
             vec![KeyReader::new(&[]); build.inputs.len()]
         } else {
             build.key.iter().map(|key| KeyReader::new(key)).collect()
         };
         let timers = build.life("timers", &plan.fingerprint, i64::MAX, 0)?;
+        let held = build.life("held", &plan.fingerprint, i64::MAX, 0)?;
         Ok(Task {
             name: build.name.to_owned(),
-            keys,
-            states: Keyed::new(plan.ttl, build.life("matches", &plan.fingerprint, plan.ttl, 0)?),
+            keys: Keys::new(readers, plan.ttl, build.life("matches", &plan.fingerprint, plan.ttl, 0)?),
             timers: Timers::new(timers),
+            holding: Holding::new(Timers::new(held)),
             matcher: Matcher::new(plan.automaton.clone(), plan.settings.clone()),
             variables: variables.collect(),
             fields: plan.kept.columns.iter().enumerate().map(slots).collect(),
@@ -125,6 +126,7 @@ impl Task {
             tuple: (0, 0, (0, 0)),
             words: Vec::new(),
             key: Vec::new(),
+            due: Vec::new(),
             buffer: Vec::new(),
             counts: Counts::default(),
             share: plan.gather.join(build.task, build.tasks),
@@ -132,13 +134,15 @@ impl Task {
     }
 
     /// Turns what was reported into rows that wait; the first `by_time` stem from time, the others from the tuple.
-    fn collect(&mut self, key: KeyRef<'_>, now: i64, by_time: usize, frame: &mut Frame, arena: &Arena) {
-        if self.emissions.is_empty() {
-            return;
+    #[inline]
+    fn collect(&mut self, by_time: usize, frame: &mut Frame, arena: &Arena) {
+        if !self.emissions.is_empty() {
+            self.collect_all(by_time, frame, arena);
         }
-        let mut emissions = std::mem::take(&mut self.emissions);
-        let state = self.states.at_now(key, now, i64::MIN);
-        for (number, emission) in emissions.drain(..).enumerate() {
+    }
+
+    fn collect_all(&mut self, by_time: usize, frame: &mut Frame, arena: &Arena) {
+        for (number, emission) in self.emissions.drain(..).enumerate() {
             if number <= by_time {
                 self.waiting.push(Waiting::ByTime((number < by_time).then_some(emission.time)));
             }
@@ -146,41 +150,49 @@ impl Task {
                 EmissionKind::Match(_) => self.counts.matches += 1,
                 EmissionKind::TimedOut => self.counts.timed_out += 1,
             }
-            let path = state.partials.path(&emission);
+            let path = emission.path(self.keys.cells.buffer());
             let rows = &mut (&mut self.waiting, &mut self.words);
             self.measures.rows(&emission, path, &self.variables, frame, arena, rows);
-            state.partials.release(&emission);
+            emission.release(self.keys.cells.buffer_mut());
         }
-        self.emissions = emissions;
     }
 
     /// Sees to it that the key is woken when something is to be reported by time alone, or goes if nothing is known.
-    fn settle(&mut self, key: KeyRef<'_>, now: i64) {
-        let state = self.states.at_now(key, now, i64::MIN);
-        let alarm = self.matcher.alarm(&state.partials);
-        if alarm < state.timer {
-            if state.timer != i64::MAX {
-                self.timers.cancel(key, state.timer);
-            }
+    #[inline]
+    fn settle(&mut self, entry: u32) {
+        let (state, buffer) = self.keys.cells.parts(entry);
+        let alarm = self.matcher.alarm(buffer, &state.partials);
+        let idle = !self.lasting && state.partials.is_idle();
+        let before = state.timer;
+        let (held, waited) = (state.partials.held(), state.held);
+        if alarm < before {
             state.timer = alarm;
+            let key = self.keys.key(entry, &mut self.key);
+            if before != i64::MAX {
+                self.timers.cancel(key, before);
+            }
             self.timers.set(key, alarm);
         }
-        if !self.lasting && state.partials.is_idle() {
-            if state.timer != i64::MAX {
-                self.timers.cancel(key, state.timer);
+        if held != waited {
+            self.keys.cells.parts(entry).0.held = held;
+            self.holding.change(self.keys.key(entry, &mut self.key), waited, held);
+        }
+        if idle {
+            if before != i64::MAX {
+                self.timers.cancel(self.keys.key(entry, &mut self.key), before);
             }
-            self.states.remove(key);
+            self.keys.remove(entry);
         }
     }
 
     /// A row of a key that matters.
-    fn row(&mut self, input: usize, key: KeyRef<'_>, now: i64, frame: &mut Frame, step: &mut Step<'_>) {
-        let state = self.states.at_now(key, now, now);
+    fn row(&mut self, input: usize, entry: u32, now: i64, frame: &mut Frame, step: &mut Step<'_>) {
+        let (state, buffer) = self.keys.cells.parts(entry);
         let time = now.max(state.newest);
         state.newest = time;
-        self.matcher.expire(&mut state.partials, time, &mut self.emissions);
-        let by_time = self.emissions.len();
         let KeyState { partials, previous, .. } = state;
+        self.matcher.expire(buffer, partials, time, &mut self.emissions);
+        let by_time = self.emissions.len();
         let mut cx = Cx {
             variables: &mut self.variables,
             input,
@@ -190,8 +202,7 @@ impl Task {
             fields: &self.fields[input],
             buffer: &mut self.buffer,
         };
-        let id = row_id(cx.frame);
-        let taken = self.matcher.row(partials, time, id, &mut cx, &mut self.emissions);
+        let taken = self.matcher.row(buffer, partials, time, &mut cx, &mut self.emissions);
         match taken {
             Ok(()) => remember(previous, &self.previous, input, frame, &self.fields[input], &mut self.buffer),
             Err(RowError::Condition((variable, error))) => {
@@ -200,8 +211,9 @@ impl Task {
             }
             Err(RowError::Overflow) => self.waiting.push(too_many()),
         }
-        self.collect(key, now, by_time, frame, step.arena);
-        self.settle(key, now);
+        self.collect(by_time, frame, step.arena);
+        self.settle(entry);
+        self.holding.with(&self.waiting, &mut self.key);
     }
 
     fn leave(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<u8> {
@@ -212,6 +224,7 @@ impl Task {
             self.next += 1;
         }
         let Some(waiting) = self.waiting.get_mut(self.next) else {
+            self.holding.with(&[], &mut self.key);
             // What follows on other branches sees the tuple as it was.
             frame.set_time(time);
             frame.set_path(path);
@@ -243,15 +256,6 @@ fn too_many() -> Waiting {
     Waiting::Failed("too_many_partial_matches", "the key has `max_partial` partial matches already".to_owned())
 }
 
-/// What identifies a row: where it comes from.
-fn row_id(frame: &Frame) -> u64 {
-    let mut bytes = [0; 20];
-    bytes[..4].copy_from_slice(&frame.split().to_le_bytes());
-    bytes[4..12].copy_from_slice(&frame.position().to_le_bytes());
-    bytes[12..].copy_from_slice(&frame.path().to_le_bytes());
-    xxh3_64(&bytes)
-}
-
 /// Keeps a row as the newest of its input.
 fn remember(
     previous: &mut Vec<Vec<Stored>>,
@@ -276,18 +280,41 @@ fn remember(
 }
 
 impl Bolt for Task {
+    fn resolve(&mut self, input: usize, run: &Run) {
+        self.keys.resolve(input, run);
+    }
+
     #[inline]
     fn step(&mut self, input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
-        self.states.sweep(step.watermark, SWEEP);
         // What the watermark has passed is over, whether or not a timer has said so.
         let now = if step.watermark == ENDED { frame.time() } else { frame.time().max(step.watermark) };
-        let mut reader = std::mem::replace(&mut self.keys[input], KeyReader::new(&[]));
-        let flow = match reader.read(frame) {
-            None => step.error("null_key", "a column of the key is NULL"),
-            Some(key) => self.of_key(input, key, now, frame, step),
+        let Some(place) = self.keys.locate(input, step.index, frame) else {
+            return step.error("null_key", "a column of the key is NULL");
         };
-        self.keys[input] = reader;
-        flow
+        if !self.lasting {
+            let mut cx = Cx {
+                variables: &mut self.variables,
+                input,
+                frame,
+                arena: step.arena,
+                previous: &[],
+                fields: &[],
+                buffer: &mut self.buffer,
+            };
+            match self.matcher.begins(self.keys.cells.buffer(), &mut cx) {
+                Ok(true) => {}
+                Ok(false) if self.keys.knows(place, input, frame, now) => {}
+                Ok(false) => {
+                    self.keys.sweep(step.watermark, false);
+                    return Flow::Skip;
+                }
+                Err((variable, error)) => {
+                    let what = format!("define.{}", self.variables[variable].name);
+                    return step.error(error.reason, failure_text(&what, &error));
+                }
+            }
+        }
+        self.matters(place, input, now, frame, step)
     }
 
     fn next_row(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<u8> {
@@ -296,12 +323,12 @@ impl Bolt for Task {
 
     fn fire(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<Flow> {
         self.clear(frame);
-        let mut bytes = std::mem::take(&mut self.key);
+        let mut bytes = std::mem::take(&mut self.due);
         let due = self.timers.due(step.watermark, &mut bytes);
         if let Some(deadline) = due {
             self.wake(KeyRef::new(&bytes), deadline, frame, step);
         }
-        self.key = bytes;
+        self.due = bytes;
         let earliest = self.timers.earliest();
         if earliest != i64::MAX {
             step.wake_after(earliest);
@@ -314,14 +341,19 @@ impl Bolt for Task {
         self.timers.earliest()
     }
 
+    fn holds_back(&self) -> Option<i64> {
+        Some(self.holding.earliest())
+    }
+
     fn states(&mut self, each: &mut dyn FnMut(&mut dyn State)) {
-        each(&mut self.states);
+        each(&mut self.keys);
         each(&mut self.timers);
+        each(self.holding.state());
     }
 
     fn finish(&mut self, sections: &mut Sections) -> Result<(), ComponentError> {
         self.counts.dropped = self.matcher.dropped();
-        self.counts.keys = self.states.len() as u64;
+        self.counts.keys = self.keys.len() as u64;
         let Some(parts) = self.share.put(self.counts) else { return Ok(()) };
         let sum = |of: fn(&Counts) -> u64| parts.iter().map(of).sum::<u64>();
         let (matches, timed_out) = (sum(|c| c.matches), sum(|c| c.timed_out));
@@ -340,31 +372,12 @@ impl Bolt for Task {
 }
 
 impl Task {
-    #[inline]
-    fn of_key(&mut self, input: usize, key: KeyRef<'_>, now: i64, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
-        let mut cx = Cx {
-            variables: &mut self.variables,
-            input,
-            frame,
-            arena: step.arena,
-            previous: &[],
-            fields: &[],
-            buffer: &mut self.buffer,
-        };
-        let passes_by = match self.lasting {
-            true => Ok(false),
-            false => self.matcher.begins(&mut cx).map(|begins| !begins && self.states.get(key, now).is_none()),
-        };
-        match passes_by {
-            Ok(true) => return Flow::Skip,
-            Ok(false) => {}
-            Err((variable, error)) => {
-                let what = format!("define.{}", self.variables[variable].name);
-                return step.error(error.reason, failure_text(&what, &error));
-            }
-        }
+    /// A row that may begin a match, or whose key is known.
+    fn matters(&mut self, place: Place, input: usize, now: i64, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
+        let (entry, fresh) = self.keys.touch(place, input, frame, now);
         self.clear(frame);
-        self.row(input, key, now, frame, step);
+        self.row(input, entry, now, frame, step);
+        self.keys.sweep(step.watermark, fresh);
         let earliest = self.timers.earliest();
         if earliest != i64::MAX {
             step.wake_after(earliest);
@@ -382,19 +395,18 @@ impl Task {
     /// A timer of a key has fired.
     fn wake(&mut self, key: KeyRef<'_>, deadline: i64, frame: &mut Frame, step: &mut Step<'_>) {
         self.clear(frame);
-        if self.states.get(key, deadline).is_none() {
-            return;
-        }
-        let state = self.states.at_now(key, deadline, i64::MIN);
+        let Some(entry) = self.keys.entry(key, deadline) else { return };
+        let (state, buffer) = self.keys.cells.parts(entry);
         if state.timer == deadline {
             state.timer = i64::MAX;
         }
         if step.watermark == ENDED {
-            self.matcher.finish(&mut state.partials, &mut self.emissions);
+            self.matcher.finish(buffer, &mut state.partials, &mut self.emissions);
         } else {
-            self.matcher.expire(&mut state.partials, deadline.saturating_add(1), &mut self.emissions);
+            self.matcher.expire(buffer, &mut state.partials, deadline.saturating_add(1), &mut self.emissions);
         }
-        self.collect(key, deadline, usize::MAX, frame, step.arena);
-        self.settle(key, deadline);
+        self.collect(usize::MAX, frame, step.arena);
+        self.settle(entry);
+        self.holding.with(&self.waiting, &mut self.key);
     }
 }

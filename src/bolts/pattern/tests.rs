@@ -1,3 +1,5 @@
+mod loops;
+
 use super::Pattern;
 use crate::bolts::rig::{Driver, Rig, Shelf, chain};
 use crate::store::MemoryStore;
@@ -246,6 +248,19 @@ fn partial_matches_whose_time_is_over_leave_on_a_stream_of_their_own() {
 }
 
 #[test]
+fn a_stated_cap_is_bound_enough_where_a_match_has_so_many_rows() {
+    let toml = "key = 'symbol'\npattern = 'a -> b'\nmax_partial = 1\nskip = 'to next'\ndefine.a = 'close < 10'
+        define.b = 'close = 10'\nadd.a = 'a.close'";
+    let mut driver = bars().driver(&Pattern, toml);
+    assert_eq!(closes(&mut driver, 0, &[1.0, 2.0]), [""; 0]);
+    assert_eq!(
+        closes(&mut driver, 1_000_000, &[10.0]),
+        ["1000000 main: x 2"],
+        "the oldest has gone, no time is too long"
+    );
+}
+
+#[test]
 fn too_many_partial_matches_are_counted_or_fail_the_row() {
     let toml = |overflow: &str| {
         format!(
@@ -317,6 +332,8 @@ fn wrong_patterns_are_problems_with_words() {
         ("pattern = 'a -> a'\nwithin = '1h'", "`b` is defined and not used"),
         ("pattern = 'a -> b'", "may wait for ever"),
         ("pattern = 'a b+'", "may take rows without end"),
+        ("pattern = 'a b+'\nmax_partial = 5", "may take rows without end"),
+        ("pattern = 'a -> !b'\nmax_partial = 5", "may wait for ever"),
         ("pattern = 'a* b??'\nwithin = '1h'", "may also match nothing"),
         ("pattern = 'a*? b??'\nwithin = '1h'", "never matches"),
         ("pattern = 'a b'\nskip = 'to last c'", "no step of the pattern"),
@@ -371,4 +388,48 @@ fn it_says_when_it_fires_and_what_it_costs() {
     {
         assert!(words.contains(said), "{said} is missing in {words}");
     }
+}
+
+#[test]
+fn what_waits_for_its_time_is_not_forgotten_when_its_key_comes_again_much_later() {
+    let toml = "key = 'symbol'\npattern = 'a -> !b'\nwithin = '10s'\ndefine.a = 'close = 1'\ndefine.b = 'close = 2'";
+    let mut driver = bars().driver(&Pattern, toml);
+    let row =
+        |driver: &mut Driver, second: i64| driver.come_late(0, second * SECOND, &[text("x"), Value::Double(1.0)]).len();
+    // The source's disorder is large: time stays where it is, and no timer fires.
+    driver.watermark = 0;
+    assert_eq!(row(&mut driver, 0), 0);
+    assert_eq!(row(&mut driver, 100), 1, "the first absence is certain");
+    assert_eq!(driver.advance(50 * SECOND).len(), 0, "and reported once");
+    assert_eq!(driver.advance(111 * SECOND).len(), 1);
+}
+
+#[test]
+fn a_match_that_waits_holds_time_back_over_a_restart_too() {
+    let toml = "key = 'symbol'\npattern = 'a b+'\nwithin = '10s'\ndefine.a = 'close = 1'\ndefine.b = 'close = 2'";
+    let backend = Arc::new(MemoryStore::new());
+    let shelf = Shelf::open(&backend, 1 << 20);
+    let mut driver = bars().on(&shelf).driver(&Pattern, toml);
+    assert_eq!(driver.holds_back(), Some(i64::MAX));
+    let come = |driver: &mut Driver, key: &str, second: i64, close: f64| {
+        driver.come_late(0, second * SECOND, &[text(key), Value::Double(close)]).len()
+    };
+    assert_eq!([come(&mut driver, "x", 1, 1.0), come(&mut driver, "x", 2, 2.0)], [0, 0]);
+    assert_eq!(driver.holds_back(), Some(2 * SECOND));
+    assert_eq!([come(&mut driver, "y", 3, 1.0), come(&mut driver, "y", 4, 2.0)], [0, 0]);
+    // The loop goes on: the longer match is preferred.
+    assert_eq!(come(&mut driver, "x", 5, 2.0), 0);
+    assert_eq!(driver.holds_back(), Some(4 * SECOND));
+    shelf.commit(&mut driver, 5 * SECOND);
+    let shelf = Shelf::open(&backend, 1 << 20);
+    let mut driver = bars().on(&shelf).driver(&Pattern, toml);
+    assert_eq!(driver.holds_back(), Some(4 * SECOND));
+    // A row that ends the loop lets its match out, with the time of its last row.
+    assert_eq!(come(&mut driver, "y", 6, 3.0), 1);
+    assert_eq!(driver.holds_back(), Some(5 * SECOND));
+    assert_eq!(driver.advance(20 * SECOND).len(), 1);
+    assert_eq!(driver.holds_back(), Some(i64::MAX));
+    shelf.commit(&mut driver, 20 * SECOND);
+    let shelf = Shelf::open(&backend, 1 << 20);
+    assert_eq!(bars().on(&shelf).driver(&Pattern, toml).holds_back(), Some(i64::MAX));
 }

@@ -18,6 +18,7 @@ mod tests;
 mod waiting;
 
 use super::columns::{self, CommonColumn};
+use super::in_order::{InOrder, ORDER, ordered};
 use super::kept_row::KeptRow;
 use super::{Gather, ttl};
 use crate::component::{
@@ -47,6 +48,7 @@ const OPTIONS: &[OptionSpec] = &[
     OptionSpec::required("keep", "columns of the rows: names that every input has, or `stream.*`"),
     OptionSpec::required("rules", "the rules: rules.NAME = { from, when, for, score, reason, mode }"),
     OptionSpec::optional("ttl", "with `for`: how long a key is remembered after its last row; \"30d\" by default"),
+    ORDER,
 ];
 
 impl BoltFactory for Rules {
@@ -127,6 +129,7 @@ expect = [ { at = "25s", hits = { rule = "velocity", score = 0.9, reason = "6 pa
 
     fn check(&self, check: &BoltCheck<'_>) -> Option<Box<dyn BoltPlan>> {
         let options = &check.options;
+        let ordered = ordered(check);
         let fill = options.node("fill").and_then(|node| node.as_text()) == Some("null");
         let kept = columns::keep_common(options, check.inputs, fill);
         let ttl = ttl(options).unwrap_or(TTL);
@@ -149,7 +152,7 @@ expect = [ { at = "25s", hits = { rule = "velocity", score = 0.9, reason = "6 pa
             options.problem(problem.hint(format!("give the other `{name}` a name of its own in a `select` before")));
             return None;
         }
-        Some(Box::new(Plan {
+        let plan = Plan {
             outputs: outputs(&kept, check.inputs.len()),
             kept,
             rules,
@@ -157,7 +160,8 @@ expect = [ { at = "25s", hits = { rule = "velocity", score = 0.9, reason = "6 pa
             ttl,
             inputs: check.inputs.iter().map(named).collect(),
             gather: Gather::default(),
-        }))
+        };
+        Some(Box::new(InOrder::plan(plan, ordered)))
     }
 }
 

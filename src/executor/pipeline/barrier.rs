@@ -96,9 +96,7 @@ impl Pipeline {
             Source::Split(split) => Some(split.closed(input)),
             Source::Channel(_) => None,
         });
-        let watermark = self.reached();
-        let tasks = self.program.tasks.iter().filter(|task| task.stateful);
-        let times = tasks.map(|task| task.time(watermark)).collect();
+        let times = self.program.times(self.reached()).collect();
         space.close(Closed { epoch, pipeline: self.id, splits: splits.collect(), times });
     }
 

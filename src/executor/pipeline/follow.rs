@@ -67,6 +67,13 @@ impl Pipeline {
             }
             targets = input.targets.clone();
             self.decide(due);
+            self.let_go(due);
+            if self.suspended.is_some() {
+                if careful {
+                    self.begin_pause(n);
+                }
+                return;
+            }
             self.rejects_behind(n);
             if in_step {
                 self.foretell(n);
@@ -121,6 +128,14 @@ impl Pipeline {
         }
     }
 
+    /// Timers fire that were kept waiting by rows that have left.
+    #[inline(always)]
+    fn let_go(&mut self, due: u64) {
+        if self.program.lift() && self.watermark > self.program.deadline {
+            self.fire(due);
+        }
+    }
+
     pub(super) fn resume(&mut self, at: Suspended) {
         let mut around = Around {
             arena: &self.arena,
@@ -150,16 +165,22 @@ impl Pipeline {
         }
         self.decide(due);
         if let Suspended::Tuple(n) = at {
-            self.rejects_behind(n);
-            if self.order == Order::Time {
-                self.foretell(n);
+            self.let_go(due);
+            if self.suspended.is_none() {
+                self.rejects_behind(n);
+                if self.order == Order::Time {
+                    self.foretell(n);
+                }
             }
             if self.is_careful(n) {
                 self.begin_pause(n);
             }
         }
-        if at == Suspended::Timer && self.watermark > self.program.deadline {
-            self.fire(due);
+        if at == Suspended::Timer {
+            self.program.lift();
+            if self.watermark > self.program.deadline {
+                self.fire(due);
+            }
         }
     }
 
@@ -172,6 +193,7 @@ impl Pipeline {
             return;
         }
         let first: Vec<Reject> = split.rejects.drain(..count).collect();
+        self.worked = true;
         let time = self.inputs[n].time_of_reject(self.clock.wall_micros());
         for reject in first {
             let Source::Split(split) = &mut self.inputs[n].source else { return };

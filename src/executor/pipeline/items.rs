@@ -21,8 +21,7 @@ impl Pipeline {
         }
     }
 
-    /// Takes the control items that stand behind the tuples of channels; whether there were any that say more than how
-    /// far time is.
+    /// Takes the control items that stand behind the tuples of channels; whether there were any.
     pub(super) fn take_items(&mut self) -> bool {
         let mut taken = false;
         for n in 0..self.inputs.len() {
@@ -41,8 +40,6 @@ impl Pipeline {
                     input.idle = matches!(channel.item, Some(Item::Idle(_)));
                     channel.item = None;
                     self.move_time(None);
-                    self.time_passed = true;
-                    continue;
                 }
                 Some(Item::End(complete)) => {
                     channel.item = None;

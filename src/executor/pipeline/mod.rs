@@ -47,8 +47,6 @@ pub enum Order {
 pub enum Progress {
     /// Something was done.
     Some,
-    /// Nothing was done but to hear or say how far time is: an epoch need not end for it.
-    Time,
     /// Nothing could be done; the next tuple is due at this time (nanoseconds), if that is known.
     None(Option<u64>),
     /// All inputs have come to their end and all is handed on.
@@ -99,10 +97,8 @@ pub struct Pipeline {
     before_end: Option<i64>,
     turn: usize,
     suspended: Option<Suspended>,
-    /// Whether a timer has fired since this was asked.
-    has_fired: bool,
-    /// Whether it was heard how far time is since this was asked.
-    time_passed: bool,
+    /// Whether something was done since this was asked that an epoch must end for: a tuple, a reject or a timer.
+    worked: bool,
     /// Deadline of the timer that fired last.
     fired: i64,
     until_sample: u32,
@@ -156,8 +152,7 @@ impl Pipeline {
             before_end: None,
             turn: 0,
             suspended: None,
-            has_fired: false,
-            time_passed: false,
+            worked: false,
             fired: i64::MIN,
             until_sample: 0,
             barrier: 0,
@@ -194,6 +189,7 @@ impl Pipeline {
             return Ok(if moved { Progress::Some } else { Progress::Ended });
         }
         if let Some(at) = self.suspended.take() {
+            self.worked = true;
             self.resume(at);
             self.flush();
             return Ok(Progress::Some);
@@ -222,24 +218,22 @@ impl Pipeline {
             let start = self.inputs[input].next;
             self.follow_run(input);
             tuples = self.inputs[input].next - start;
-            moved = true;
+            self.worked = true;
         }
-        let ending = self.ending;
         self.hand_on();
-        moved |= self.ending != ending;
-        let mut time = self.flush();
-        time |= std::mem::take(&mut self.time_passed);
+        moved |= self.flush();
         moved |= self.hand_over(tuples);
-        // What timers have changed at the end belongs into an epoch like all else.
-        moved |= std::mem::take(&mut self.has_fired);
+        moved |= self.worked;
         if !moved && self.ending == Ending::Announced && !self.program.senders.iter().any(|s| s.pending()) {
             return Ok(Progress::Ended);
         }
-        Ok(match (moved, time) {
-            (true, _) => Progress::Some,
-            (false, true) => Progress::Time,
-            (false, false) => Progress::None(due),
-        })
+        Ok(if moved { Progress::Some } else { Progress::None(due) })
+    }
+
+    /// Whether something was done since this was last asked that an epoch must end for: not that time, barriers or the
+    /// end of the input were handed on, or that changes were.
+    pub fn take_worked(&mut self) -> bool {
+        std::mem::take(&mut self.worked)
     }
 
     /// Memory that texts made on the way take.

@@ -6,11 +6,12 @@
 use super::{Order, Pipeline};
 use crate::component::ComponentError;
 use crate::executor::at::At;
-use crate::executor::input::{Asked, Input, Source};
+use crate::executor::input::{Asked, Input, SILENT_STEP, Source};
+use std::os::fd::RawFd;
+use std::time::Duration;
 
 impl Pipeline {
-    /// Asks the inputs that have nothing left and may be read; whether any gave more than how far time is, and when the
-    /// next is due.
+    /// Asks the inputs that have nothing left and may be read; whether any gave something, and when the next is due.
     pub(super) fn ask(&mut self, now: u64) -> Result<(bool, Option<u64>), ComponentError> {
         let (mut moved, mut due) = (false, None::<u64>);
         for n in 0..self.inputs.len() {
@@ -30,11 +31,8 @@ impl Pipeline {
             self.polling = None;
             match asked? {
                 Asked::Something => {
+                    moved = true;
                     let input = &self.inputs[n];
-                    match input.has_only_time() {
-                        true => self.time_passed = true,
-                        false => moved = true,
-                    }
                     // In step, those before the first tuple have their place just before it.
                     let in_step = self.order == Order::Time && input.has_tuples() && input.is_untold();
                     if !input.withholds() && !in_step {
@@ -49,6 +47,25 @@ impl Pipeline {
             }
         }
         Ok((moved, due))
+    }
+
+    /// What the thread may wait for until its splits are to be asked again, and for how long at most; none: they are asked
+    /// now and then.
+    pub fn wait_on(&mut self, sockets: &mut Vec<RawFd>) -> Option<Duration> {
+        // What is not asked now would end every sleep with what it has to say.
+        let held = self.hold || self.pause.is_some() || self.suspended.is_some() || self.aligning.is_some();
+        let full = self.program.senders.iter().any(|sender| sender.pending());
+        let mut limit = Duration::MAX;
+        for input in self.inputs.iter_mut().filter(|input| input.is_split() && !input.ended) {
+            if held || full || input.aligned || input.has_tuples() {
+                return None;
+            }
+            sockets.push(input.wait_on()?);
+            if input.moves_silently() {
+                limit = SILENT_STEP;
+            }
+        }
+        Some(limit)
     }
 
     /// A run has arrived: keys are looked up where there are look-ups to overlap, and with inputs in step the first

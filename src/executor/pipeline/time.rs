@@ -50,6 +50,7 @@ impl Pipeline {
 
     pub(super) fn fire(&mut self, due: u64) {
         loop {
+            self.program.lift();
             self.scratch.clear();
             let (frame, _) = self.scratch.push();
             frame.set_due(due);
@@ -71,7 +72,7 @@ impl Pipeline {
                 let now = self.clock.nanos();
                 self.timers.record(now, now.saturating_sub(due));
             }
-            self.has_fired |= !matches!(fired, Fired::None);
+            self.worked |= !matches!(fired, Fired::None);
             match fired {
                 Fired::None => break,
                 Fired::NoRow => {}

@@ -80,11 +80,17 @@ impl Program {
         self.at = at;
         let (time, path) = (frame.time(), frame.path());
         let owner = &mut self.tasks[task as usize];
-        let mut step = step(around, owner.floor, &mut self.failure, &mut owner.deadline);
+        let held = self.holds.of(task);
+        let mut step = step(around, (owner.floor, held), &mut self.failure, &mut owner.deadline);
         let row = owner.bolt.next_row(frame, &mut step);
-        self.deadline = self.deadline.min(owner.deadline);
+        if owner.deadline < held {
+            self.deadline = self.deadline.min(owner.deadline);
+        }
         match row {
             None => {
+                if self.holds.by(task) {
+                    self.hold(task);
+                }
                 frame.set_time(time);
                 frame.set_path(path);
                 0..0

@@ -7,7 +7,9 @@
 //!
 //! Never reads an input, never flushes a channel, never waits.
 
+mod holds;
 mod leave;
+mod timers;
 
 use super::at::At;
 use super::channel::Sender;
@@ -15,11 +17,12 @@ use super::dispatch::Dispatch;
 use super::letters::Letters;
 use super::meter::TaskMeter;
 use super::route::{Choice, Destination, Router};
-use crate::component::{Bolt, ComponentError, Flow, Step};
+use crate::component::{Bolt, ComponentError, Step};
 use crate::expr::{Compiled, EvalError};
-use crate::store::TaskTime;
 use crate::tuple::{Arena, Frame, Slot};
+use holds::Holds;
 use std::ops::Range;
+pub use timers::Fired;
 
 /// Where a tuple of a stream goes.
 pub enum Target {
@@ -78,13 +81,6 @@ pub struct Task {
     pub meter: TaskMeter,
 }
 
-impl Task {
-    /// How far time is in it, where its pipeline is at `watermark`.
-    pub fn time(&self, watermark: i64) -> TaskTime {
-        TaskTime { component: self.name.to_string(), task: self.number, watermark: watermark.max(self.floor) }
-    }
-}
-
 /// Slots of the columns of an `errors` stream.
 #[derive(Clone, Debug)]
 pub struct ErrorSlots {
@@ -119,17 +115,6 @@ pub enum Followed {
     Suspended,
 }
 
-/// What asking for a timer that is due came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fired {
-    /// None is due.
-    None,
-    /// A task was woken and made no row.
-    NoRow,
-    /// A row was made, and has been followed so far.
-    Row(Followed),
-}
-
 /// What is around a tuple while it is followed.
 pub struct Around<'a> {
     /// Memory for texts made on the way.
@@ -161,7 +146,7 @@ pub struct Program {
     pub senders: Vec<Sender>,
     /// Words that may wait in one sender before a task with many rows is suspended.
     pub pending_words_max: usize,
-    /// The earliest deadline of all tasks.
+    /// The earliest deadline of all tasks, but of those that must wait for others.
     pub deadline: i64,
     /// Sinks that the current tuple reached.
     pub reached: Vec<u16>,
@@ -176,6 +161,7 @@ pub struct Program {
     /// Split and position of the tuple that is followed, or was last.
     pub origin: (u32, u64),
     stack: Vec<Level>,
+    holds: Holds,
     failure: Option<(&'static str, String)>,
 }
 
@@ -190,6 +176,7 @@ impl Program {
         pending_words_max: usize,
     ) -> Program {
         let deadline = tasks.iter().map(|task| task.deadline).min().unwrap_or(i64::MAX);
+        let holds = Holds::new(tasks.len());
         Program {
             targets,
             nodes,
@@ -206,6 +193,7 @@ impl Program {
             at: At::NONE,
             origin: (u32::MAX, 0),
             stack: Vec::new(),
+            holds,
             failure: None,
         }
     }
@@ -241,35 +229,6 @@ impl Program {
     /// Whether a channel has so much waiting that no more rows should be made.
     pub fn congested(&self) -> bool {
         self.senders.iter().any(|s| s.pending_words() > self.pending_words_max)
-    }
-
-    /// Fires the earliest timer whose deadline the watermark has passed into `frame` and takes its row along.
-    pub fn fire(&mut self, frame: &mut Frame, around: &Around<'_>) -> Fired {
-        if self.deadline >= around.watermark {
-            return Fired::None;
-        }
-        let first = self.tasks.iter().enumerate().min_by_key(|(n, t)| (t.deadline, *n));
-        let Some((task, _)) = first else { return Fired::None };
-        self.at = At { task: task as u16, node: u16::MAX };
-        self.origin = (frame.split(), frame.position());
-        let owner = &mut self.tasks[task];
-        owner.deadline = i64::MAX;
-        let mut step = step(around, owner.floor, &mut self.failure, &mut owner.deadline);
-        step.watermark = around.watermark.max(owner.floor);
-        let flow = owner.bolt.fire(frame, &mut step);
-        self.deadline = self.tasks.iter().map(|t| t.deadline).min().unwrap_or(i64::MAX);
-        match flow {
-            None | Some(Flow::Skip) => Fired::NoRow,
-            Some(flow) => {
-                self.tasks[task].meter.rows += 1;
-                if frame.split() == u32::MAX {
-                    // When the task was to be woken depends on what it has done before; what it tells of does not.
-                    frame.set_origin(u32::MAX, frame.time() as u64);
-                }
-                let targets = self.leave(task as u16, flow, frame, around);
-                Fired::Row(self.run::<false>(frame, targets, around))
-            }
-        }
     }
 
     /// Epoch `epoch` ends: tasks close it in program order.
@@ -432,17 +391,21 @@ impl Program {
         around: &Around<'_>,
     ) -> Targets {
         let owner = &mut self.tasks[task as usize];
-        let mut step = step(around, owner.floor, &mut self.failure, &mut owner.deadline);
+        let held = self.holds.of(task);
+        let mut step = step(around, (owner.floor, held), &mut self.failure, &mut owner.deadline);
         let flow = owner.bolt.step(input as usize, frame, &mut step);
-        if owner.deadline < self.deadline {
+        if owner.deadline < self.deadline && owner.deadline < held {
             self.deadline = owner.deadline;
         }
         if let Some(sink) = owner.sink {
             self.reached.push(sink);
         }
+        if self.holds.by(task) {
+            self.hold(task);
+        }
         if TIMED {
             let took = around.clock.nanos().saturating_sub(start);
-            let recorder = owner.meter.service.get_or_insert_with(Default::default);
+            let recorder = self.tasks[task as usize].meter.service.get_or_insert_with(Default::default);
             recorder.record(start + took, took);
         }
         self.leave(task, flow, frame, around)
@@ -482,9 +445,10 @@ impl Program {
 #[inline(always)]
 fn step<'a>(
     around: &Around<'a>,
-    floor: i64,
+    (floor, held): (i64, i64),
     failure: &'a mut Option<(&'static str, String)>,
     deadline: &'a mut i64,
 ) -> Step<'a> {
-    Step { index: around.index, watermark: around.promise.max(floor), arena: around.arena, failure, deadline }
+    let watermark = around.promise.min(held).max(floor);
+    Step { index: around.index, watermark, arena: around.arena, failure, deadline }
 }

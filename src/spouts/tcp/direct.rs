@@ -7,6 +7,7 @@ use crate::decoder::DecoderPlan;
 use crate::decoder::{Numbered, Taken, number_of};
 use crate::tuple::RUN_TUPLES;
 use std::collections::VecDeque;
+use std::os::fd::RawFd;
 
 /// A turn of the server ends when so much waits to be decoded.
 const WAITING_BYTES: usize = 256 * 1024;
@@ -120,7 +121,7 @@ impl Spout for Direct {
         }
         if self.batch.entries.is_empty() {
             if !self.pace.is_due(intake.now) {
-                return Ok(Polled::Nothing(self.pace.due()));
+                return Ok(Polled::Nothing(self.pace.due(self.server.wait_on().is_some())));
             }
             self.batch.bytes.clear();
             (self.batch.done, self.batch.now, self.batch.wall) = (0, intake.now, intake.wall);
@@ -128,7 +129,8 @@ impl Spout for Direct {
             self.pace.looked(intake.now, came);
             if self.batch.entries.is_empty() {
                 let over = !came && self.server.is_read();
-                return Ok(if over { Polled::End } else { Polled::Nothing(self.pace.due()) });
+                let due = || self.pace.due(self.server.wait_on().is_some());
+                return Ok(if over { Polled::End } else { Polled::Nothing(due()) });
             }
         }
         let rejects = intake.rejects.len();
@@ -137,6 +139,12 @@ impl Spout for Direct {
             true => Ok(Polled::Nothing(Some(intake.now))),
             false => Ok(Polled::Some),
         }
+    }
+
+    fn wait_on(&mut self) -> Option<RawFd> {
+        let socket = self.server.wait_on().filter(|_| self.batch.entries.is_empty())?;
+        self.pace.sleep();
+        Some(socket)
     }
 
     fn position(&self) -> u64 {

@@ -18,6 +18,7 @@ use crate::store::{Batch, Outlet, Prepare, StoreError};
 use crate::tuple::RUN_TUPLES;
 use std::collections::VecDeque;
 use std::io::Write as _;
+use std::os::fd::RawFd;
 use std::sync::mpsc;
 
 /// How often new lines are appended while older ones are to be read, nanoseconds.
@@ -306,6 +307,15 @@ impl Journaled {
         }
     }
 
+    /// What can be waited for, while nothing is to be done but to hear clients.
+    fn socket(&self) -> Option<RawFd> {
+        let writer = &self.appender.writer;
+        let kept = self.fsync == Fsync::Never || writer.synced_end() == writer.next_offset();
+        let owes = !self.appender.answers.is_empty() || !self.appender.faults.is_empty();
+        let held = self.again_ns.is_some() || self.stopping;
+        self.server.wait_on().filter(|_| self.tail && kept && !owes && !held)
+    }
+
     /// Whether, after the stop, all that came was read, kept and answered.
     fn is_over(&mut self, now: u64) -> bool {
         if !self.stopping {
@@ -339,9 +349,15 @@ impl Spout for Journaled {
         match polled {
             Polled::Nothing(None) if self.is_over(intake.now) => Ok(Polled::End),
             Polled::Nothing(None) if !self.appender.faults.is_empty() => Ok(Polled::Nothing(Some(intake.now))),
-            Polled::Nothing(None) => Ok(Polled::Nothing(self.pace.due())),
+            Polled::Nothing(None) => Ok(Polled::Nothing(self.pace.due(self.socket().is_some()))),
             polled => Ok(polled),
         }
+    }
+
+    fn wait_on(&mut self) -> Option<RawFd> {
+        let socket = self.socket()?;
+        self.pace.sleep();
+        Some(socket)
     }
 
     fn lag(&self, timed: bool) -> Option<i64> {

@@ -17,6 +17,7 @@ use mio::{Events, Interest, Poll, Token};
 use std::collections::VecDeque;
 use std::io::ErrorKind;
 use std::net::SocketAddr;
+use std::os::fd::{AsRawFd, RawFd};
 use std::time::Duration;
 
 /// Bytes that are read of a connection before the next has its turn.
@@ -239,6 +240,12 @@ impl Server {
             self.send_to(client.place, Some(client));
         }
         self.unsent = unsent;
+    }
+
+    /// What can be read from when a client has something to say, while all that was said has been read.
+    pub(super) fn wait_on(&self) -> Option<RawFd> {
+        let read = self.queue.is_empty() && !self.knocking && !self.starved && self.listener.is_some();
+        read.then(|| self.poll.as_raw_fd())
     }
 
     /// Whether answers wait for their clients.

@@ -83,8 +83,14 @@ impl Pace {
         self.due_ns = now + if recent { OFTEN_NS } else { SELDOM_NS };
     }
 
-    /// When to look again; none: at any time.
-    pub(super) fn due(&self) -> Option<u64> {
-        (!self.busy).then_some(self.due_ns)
+    /// When to look again; none: at any time, or when there is something, if that can be waited for.
+    pub(super) fn due(&self, waits: bool) -> Option<u64> {
+        let silent = self.due_ns.saturating_sub(self.heard_ns) > MOMENT_NS + OFTEN_NS;
+        (!self.busy && !(waits && silent)).then_some(self.due_ns)
+    }
+
+    /// The thread sleeps until there is something: it is looked at once when it is asked again.
+    pub(super) fn sleep(&mut self) {
+        self.due_ns = 0;
     }
 }

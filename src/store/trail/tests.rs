@@ -19,7 +19,7 @@ proptest! {
             if encoded {
                 let wanted = trail.rows_wanted();
                 let (mut asked, mut value) = (0, Vec::new());
-                trail.encode(&mut ListsOf { lists: &mut lists, space: &space }, 0, &mut value, &mut |count, out| {
+                trail.encode(&mut ListsOf { lists: &mut lists, space: &space }, (0, i64::MIN), &mut value, &mut |count, out| {
                     asked = count.max(asked);
                     out.extend_from_slice(&items[items.len() - count as usize..]);
                     (count, 0)
@@ -35,8 +35,17 @@ proptest! {
                     *from = rest;
                     Some(items.to_vec())
                 };
-                let (_, read) = Trail::decode(&mut &value[..], &space, i64::MIN, &mut block).unwrap();
-                prop_assert_eq!(&read, &items);
+                let read = Trail::decode(&mut &value[..], &space, (i64::MIN, usize::MAX), &mut block).unwrap();
+                prop_assert_eq!((&read.items, read.is_whole, read.away.len()), (&items, true, 0));
+                let part = Trail::decode(&mut &value[..], &space, (i64::MIN, 20), &mut block).unwrap();
+                let away = part.away.last().map_or(0, |chunk| chunk.upto as usize);
+                prop_assert_eq!(&part.items, &items[away..]);
+                prop_assert_eq!(part.trail.total(), items.len() as u64);
+                for chunk in part.away {
+                    let payload = lists::read(&space, chunk.pointer).unwrap().unwrap().payload;
+                    let place = chunk.from() as usize..chunk.upto as usize;
+                    prop_assert_eq!(&payload[..chunk.items as usize], &items[place]);
+                }
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! Owns what they keep of the rows they have been given ([`Gather`]), never a row's place in a window. A gather is told of
 //! rows that come ([`Gather::add`]) and, in a window that slides, of the oldest one that leaves
-//! ([`Gather::remove_first`]); those of panes and sessions are merged. A result is that of the rows, and of one more if
+//! ([`Gather::remove`]); those of panes and sessions are merged. A result is that of the rows, and of one more if
 //! the current row is to count. Cost, for each row, and memory:
 //!
 //! | functions | row | memory |
@@ -230,8 +230,14 @@ impl Gather {
         each!(self, it => it.add(item));
     }
 
-    /// The oldest row leaves; only of what slides.
-    pub fn remove_first(&mut self, item: Item<'_>) {
+    /// Whether rows may come to the gather of a call, and leave it, in any order.
+    pub fn is_unordered(call: &CallSpec) -> bool {
+        let gather = Gather::new(call, Way::Slides);
+        matches!(gather, Gather::Sorted(_) | Gather::Sketch(_) | Gather::Ranked(_) | Gather::Moments(_))
+    }
+
+    /// A row leaves, only of what slides: the oldest one, or any where rows have no order ([`Gather::is_unordered`]).
+    pub fn remove(&mut self, item: Item<'_>) {
         each!(self, it => it.remove_first(item));
     }
 

@@ -294,7 +294,7 @@ fn many_different_values_are_counted_within_a_few_percent_also_when_they_leave()
     for n in 0..60_000 {
         slides.add(item(n));
         if n >= 20_000 {
-            slides.remove_first(item(n - 20_000));
+            slides.remove(item(n - 20_000));
         }
         if n % 10_000 == 9_999 {
             near(&slides, 20_000.0f64.min(n as f64 + 1.0));

@@ -3,8 +3,8 @@
 //! Rows are written with the difference to the time before; running results as they are, so that what is read back is
 //! the same to the last bit. Windows, queues and counts of values follow from the rows, which are taken in again.
 
-use super::{CHAIN, FLAGS, NIL, Order, TIME, Track, high, low};
-use crate::store::{Codec, StoreError, prefetch};
+use super::{BLOCK, CHAIN, FLAGS, NIL, Order, TIME, Track, high, low, pair};
+use crate::store::{Chunked, Codec, StoreError, prefetch};
 use crate::tuple::Arena;
 use crate::window::NEWEST;
 use crate::window::call::Row;
@@ -34,7 +34,7 @@ impl Track {
 
     /// Memory that the rows of all keys take, bytes.
     pub fn used_bytes(&self) -> usize {
-        self.live * self.row_bytes()
+        self.live * self.row_bytes() + self.block_bytes()
     }
 
     /// The newest row of a key, as the first of `wanted` that will be looked at; none if none will be.
@@ -52,7 +52,7 @@ impl Track {
     /// free by now: then what is asked for is of no use.
     #[inline]
     pub fn row_before(&self, state: &[u64], cell: u32, left: u32) -> Option<(u32, u32)> {
-        let before = high(self.cells.get(cell)[CHAIN]);
+        let before = high(self.chain(cell));
         if left <= 1 || cell == low(state[self.links]) || before == NIL || before > self.used {
             return None;
         }
@@ -68,8 +68,12 @@ impl Track {
         }
         let (mut cell, mut rows) = (tail, 1);
         while rows < count && cell != head {
-            cell = high(self.cells.get(cell)[CHAIN]);
-            rows += 1;
+            let before = high(self.cells.get(cell)[CHAIN]);
+            debug_assert!(before < BLOCK, "what is written again is in memory");
+            if before >= BLOCK {
+                break;
+            }
+            (cell, rows) = (before, rows + 1);
         }
         let mut before = 0i64;
         out.reserve(rows as usize * (DIFFERENCE_BYTES + 8 * (self.kept.len() + 1)));
@@ -129,12 +133,18 @@ impl Track {
         (0..count).map(|_| row()).collect()
     }
 
+    /// Whether nothing is kept beside the running results and the rows.
+    pub fn is_plain(&self) -> bool {
+        self.side_count == 0
+    }
+
     /// Appends the running results of a key.
     pub fn write_results(&self, state: &[u64], out: &mut Vec<u8>) {
         state[self.results.clone()].iter().for_each(|word| word.write(out));
     }
 
-    /// Fills a key, which is empty, with rows that were written, and with the running results that follow them.
+    /// Fills a key, which is empty, with rows that were written, and with the running results that follow them if
+    /// these are all the rows that they are of; else they are made anew.
     ///
     /// # Errors
     /// The bytes are not what was written.
@@ -142,39 +152,94 @@ impl Track {
         &mut self,
         state: &mut [u64],
         entry: u32,
-        rows: &[KeptRow],
+        (rows, all): (&[KeptRow], bool),
         from: &mut &[u8],
     ) -> Result<(), StoreError> {
-        let mut arguments = vec![0; self.kept.iter().map(|(argument, _)| argument + 1).max().unwrap_or(0)];
-        let mut arena = Arena::new();
+        let mut again = Again::new(self);
         for row in rows {
-            arena.clear();
-            for ((argument, _), value) in self.kept.iter().zip(&row.values) {
-                arguments[*argument] = match value {
-                    KeptValue::Word(word) => *word,
-                    KeptValue::Text(bytes) => arena.store(&String::from_utf8_lossy(bytes)).0,
-                };
-            }
             self.begin(state, entry, row.time);
-            self.commit(state, entry, Row { time: row.time, arguments: &arguments, flags: row.flags });
+            self.commit(state, entry, again.row(self, row));
             state[NEWEST] = row.time.max(state[NEWEST] as i64) as u64;
         }
-        let damaged =
-            || StoreError::Damaged { what: "the windows of a key".to_owned(), why: "they are cut".to_owned() };
-        let mut written = Vec::with_capacity(self.results.len());
-        for _ in self.results.clone() {
-            written.push(u64::read(from).ok_or_else(damaged)?);
+        self.read_results(state, all, from)
+    }
+
+    /// Fills a key, which is empty and keeps nothing beside, with chunks and the rows after them, and with the running
+    /// results of all of them; the first of the rows.
+    ///
+    /// # Errors
+    /// The bytes are not what was written.
+    pub fn restore_long(
+        &mut self,
+        state: &mut [u64],
+        newest: i64,
+        (chunks, rows): (&[Chunked], &[KeptRow]),
+        from: &mut &[u8],
+    ) -> Result<u32, StoreError> {
+        let mut places = self.begin_with_blocks(state, chunks);
+        let (mut again, mut first) = (Again::new(self), NIL);
+        for row in rows {
+            let cell = self.allocate(again.row(self, row));
+            first = if first == NIL { cell } else { first };
+            self.append(state, cell, cell);
         }
-        for call in &self.calls {
-            let place = call.at..call.at + call.method.words();
-            let words = &written[place.start - self.results.start..place.end - self.results.start];
-            // Rows that nothing will ask for any more may have gone with their segment, and would never leave a result
-            // that they are in: then the rows that are left say what it is.
-            if call.method.count(words) == call.method.count(&state[place.clone()]) {
-                state[place].copy_from_slice(words);
+        let total = chunks.last().map_or(0, |chunk| chunk.upto) + rows.len() as u64;
+        for index in 0..self.windows.len() {
+            let bound = newest.saturating_sub(self.windows[index].length);
+            let mut at = chunks.partition_point(|chunk| chunk.newest < bound);
+            let mut number = chunks.get(at).map_or(total - rows.len() as u64, Chunked::from);
+            let mut cell = places.get(at).copied().unwrap_or(first);
+            loop {
+                if cell >= BLOCK {
+                    (cell, _) = self.fetch(state, cell).ok_or_else(damaged)?;
+                    at = at.max(chunks.partition_point(|chunk| chunk.upto <= number));
+                    places[at] = cell;
+                }
+                if self.time(cell) >= bound || cell == high(state[self.links]) {
+                    break;
+                }
+                (cell, number) = (low(self.chain(cell)), number + 1);
             }
+            state[self.first_window + index] = pair(cell, (total - number) as u32);
+        }
+        self.read_results(state, true, from)?;
+        Ok(first)
+    }
+
+    fn read_results(&self, state: &mut [u64], all: bool, from: &mut &[u8]) -> Result<(), StoreError> {
+        for word in &mut state[self.results.clone()] {
+            let read = u64::read(from).ok_or_else(damaged)?;
+            *word = if all { read } else { *word };
         }
         Ok(())
+    }
+}
+
+fn damaged() -> StoreError {
+    StoreError::Damaged { what: "the windows of a key".to_owned(), why: "they are cut".to_owned() }
+}
+
+/// Rows that were written, as they once came.
+struct Again {
+    arguments: Vec<u64>,
+    arena: Arena,
+}
+
+impl Again {
+    fn new(track: &Track) -> Again {
+        let arguments = track.kept.iter().map(|(argument, _)| argument + 1).max().unwrap_or(0);
+        Again { arguments: vec![0; arguments], arena: Arena::new() }
+    }
+
+    fn row(&mut self, track: &Track, row: &KeptRow) -> Row<'_> {
+        self.arena.clear();
+        for ((argument, _), value) in track.kept.iter().zip(&row.values) {
+            self.arguments[*argument] = match value {
+                KeptValue::Word(word) => *word,
+                KeptValue::Text(bytes) => self.arena.store(&String::from_utf8_lossy(bytes)).0,
+            };
+        }
+        Row { time: row.time, arguments: &self.arguments, flags: row.flags }
     }
 }
 
@@ -196,7 +261,13 @@ fn write_difference(time: i64, before: i64, out: &mut Vec<u8>) {
     out.extend_from_slice(&bytes[..length]);
 }
 
-fn read_difference(before: i64, from: &mut &[u8]) -> Option<i64> {
+/// A text that was written, taken from the front.
+pub(super) fn read_text(from: &mut &[u8]) -> Option<Box<str>> {
+    Some(String::from_utf8_lossy(&Vec::read(from)?).into())
+}
+
+/// A time that was written as a difference, taken from the front.
+pub(super) fn read_difference(before: i64, from: &mut &[u8]) -> Option<i64> {
     let (mut value, mut shift) = (0u64, 0);
     loop {
         let byte = u8::read(from)?;

@@ -58,27 +58,25 @@ impl Track {
     ) -> Option<u64> {
         let current_value = || (row.flags & call.null == 0).then(|| call.word(row));
         let last = call.spec.function == F::Last;
-        let queue = match side {
-            Some(Side::Queue(queue)) => Some(queue),
-            _ => None,
+        let row_of = |cell: u32| {
+            let words = self.cells.get(cell);
+            (words[call.value], self.flags(words) & call.null != 0)
         };
         let window = state[self.first_window + call.window];
-        let kept = match (queue, call.spec.function) {
-            (Some(queue), F::Last) => queue.back().map(|found| found.0),
-            (Some(queue), _) => queue.front().map(|found| found.0),
-            (None, _) if high(window) == 0 => None,
-            (None, F::Last) => Some(self.end),
-            (None, _) => Some(low(window)),
+        let kept = match (side, call.spec.function) {
+            (Some(Side::Queue(queue)), _) => queue.answer(call),
+            _ if high(window) == 0 => None,
+            (_, F::Last) => Some(row_of(self.end)),
+            _ => Some(row_of(low(window))),
         };
-        let Some(kept) = kept else { return if counts { current_value() } else { None } };
+        let Some((word, null)) = kept else { return if counts { current_value() } else { None } };
         if counts && last {
             return current_value();
         }
-        let words = self.cells.get(kept);
-        if self.flags(words) & call.null != 0 {
+        if null {
             return None;
         }
-        let value = call.given(words[call.value], &self.texts);
+        let value = call.given(word, &self.texts);
         if counts && matches!(call.spec.function, F::Min | F::Max) {
             let new = call.current(call.word(row));
             if preferred(call.spec.function, compare(new, value)) {

@@ -100,7 +100,8 @@ fn a_key_that_was_not_seen_for_the_ttl_starts_anew() {
 #[test]
 fn a_streak_that_begins_behind_time_fires_at_once_and_one_at_the_watermark_waits() {
     let mut all = AllStreaks::new(i64::MAX, None);
-    let mut row = |k: &[u8], watermark| match at(&mut all, key(k), 10, |_| {}).row(0, true, Hold::Micros(5), watermark) {
+    let mut row = |k: &[u8], watermark| match at(&mut all, key(k), 10, |_| {}).row(0, true, Hold::Micros(5), watermark)
+    {
         Verdict::FiresAt(time) => Some(time),
         _ => None,
     };
@@ -111,7 +112,8 @@ fn a_streak_that_begins_behind_time_fires_at_once_and_one_at_the_watermark_waits
 #[test]
 fn what_is_forgotten_after_a_silence_is_shown_before() {
     let mut all = AllStreaks::new(10, None);
-    let verdict = at(&mut all, key(b"k"), 0, |_| panic!("nothing is known yet")).row(1, true, Hold::Micros(5), i64::MIN);
+    let verdict =
+        at(&mut all, key(b"k"), 0, |_| panic!("nothing is known yet")).row(1, true, Hold::Micros(5), i64::MIN);
     assert!(matches!(verdict, Verdict::Waits(5, true, _)));
     let mut over = None;
     at(&mut all, key(b"k"), 11, |streaks| over = streaks.overdue(1, 11));
