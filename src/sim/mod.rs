@@ -5,13 +5,18 @@
 //! any two steps or inside a commit, or the store fails, or it is asked to stop; and the next life begins with what is
 //! durable, on another number of executors. Memory for state is nothing or little: entries leave it at every chance.
 //! Disks run full and have room again, writes and syncs fail, a service outside refuses and repeats (`ground`).
-//! At the end all is compared with an undisturbed run.
+//! At the end all is compared with an undisturbed run: state and rows exactly where one order of reading is possible
+//! (`topology::breaks`), rows of ledgers wherever the data alone decides them.
+//!
+//! Of three seeds one is about a topology that is written down (`cases`), the others draw one from parts (`drawn`):
+//! windows that close, patterns, timers, joins, and what stands between them. What the killed have left half done is
+//! counted (`found`).
 //!
 //! The promises, checked whenever a life begins: what is found is one whole epoch, never an older one than was told;
 //! each record before the positions of that epoch is counted once and no other; rows have ids of their own; the order
 //! per key is that of the split. At the end of a life without a fault the books balance. A topic has neither gaps nor
-//! repeats (`topic`), and what goes outside comes there once and in order, or at least once (`service`). A write that
-//! may be tried again ends no process.
+//! repeats (`topic`), dead letters are there once each with their records (`letters`), and what goes outside comes there
+//! once and in order, or at least once (`service`). A write that may be tried again ends no process.
 //!
 //! Owns the order of steps and the weather; the code that is driven is that which runs. Invariant: a seed gives the same
 //! simulation every time.
