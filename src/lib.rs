@@ -60,8 +60,8 @@
 //! 6. After a crash, or a plain restart with other parallelism, everything opens at the last durable epoch: splits at its
 //!    positions, keys as they are asked for. Nothing is restored at the start.
 //!
-//! What the disk refuses (a full one, a failed write) stays where it is and is tried again, by the committer or by the
-//! sink that owes its part of the epoch: nothing becomes durable meanwhile, so no further epoch is asked for, and splits
+//! What the disk refuses (a full one, a failed write) stays where it is and is tried again, by the committer, the sink or
+//! the tray of dead letters that owes its part of the epoch: nothing becomes durable meanwhile, so no further epoch is asked for, and splits
 //! are held when enough waits ([`commit::Coordinator`]). A sync that fails is never tried again: the topology ends, and
 //! the next start goes on from the last epoch. RocksDB watches a full disk itself and takes batches again some seconds
 //! after there is room; after other failures it stays closed, and the topology ends.

@@ -43,7 +43,7 @@ pub use join::Join;
 pub use log::Log;
 pub use null::Null;
 pub use parse::Parse;
-pub use pattern::Pattern;
+pub use pattern::{Pattern, partial_matches};
 pub use quality::Quality;
 pub use route::Route;
 pub use rules::Rules;

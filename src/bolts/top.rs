@@ -358,7 +358,8 @@ impl Task {
 impl Bolt for Task {
     fn step(&mut self, _input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
         let time = frame.time();
-        if self.left.is_some_and(|left| time <= left) {
+        // What the watermark has passed has left or is about to, whether or not a timer has said so.
+        if time < step.watermark || self.left.is_some_and(|left| time <= left) {
             return Flow::Port(1);
         }
         self.key.clear();

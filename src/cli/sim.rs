@@ -1,8 +1,8 @@
 //! `sferic sim`: leads simulations of the engine itself.
 
 use super::FAILED;
-use crate::sim::{self, Story};
-use std::num::NonZeroU64;
+use crate::sim::{self, Found, Story};
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -19,6 +19,9 @@ pub struct Arguments {
     /// This seed alone, and what it was like.
     #[arg(long, value_name = "S", conflicts_with_all = ["seeds", "from"])]
     seed: Option<u64>,
+    /// How many at a time; by default one for each core.
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
 }
 
 /// Failures printed with the lives before them.
@@ -37,7 +40,8 @@ pub fn run(arguments: &Arguments) -> ExitCode {
         None => (arguments.from, arguments.from.saturating_add(arguments.seeds.get())),
     };
     let (next, sum) = (AtomicU64::new(first), Mutex::new(Sum::default()));
-    let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+    let threads =
+        arguments.jobs.map_or_else(|| std::thread::available_parallelism().map_or(1, |n| n.get()), |n| n.get());
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
@@ -63,7 +67,7 @@ fn one(seed: u64, sum: &Mutex<Sum>, tell: bool) {
     let words = match led {
         Ok(Ok(story)) => {
             if tell {
-                super::print(&format!("{story:#?}\n"));
+                super::print(&format!("{}\n{story:#?}\n", sim::topology_of(seed)));
             }
             sum.stories.push(story);
             return;
@@ -71,6 +75,9 @@ fn one(seed: u64, sum: &Mutex<Sum>, tell: bool) {
         Ok(Err(failure)) => failure.to_string(),
         Err(_) => format!("seed {seed}: a panic, see above"),
     };
+    if tell {
+        super::print(&format!("{}\n", sim::topology_of(seed)));
+    }
     sum.failures += 1;
     let shown = if sum.failures <= SHOWN { &words } else { words.lines().next().unwrap_or_default() };
     super::print(&format!("{shown}\n  replay it with: sferic sim --seed {seed}\n"));
@@ -78,9 +85,12 @@ fn one(seed: u64, sum: &Mutex<Sum>, tell: bool) {
 
 fn summary(sum: &Sum) {
     let of = |count: fn(&Story) -> usize| sum.stories.iter().map(count).sum::<usize>();
+    let mut found = Found::default();
+    sum.stories.iter().for_each(|story| found += story.found);
     super::print(&format!(
         "{} simulations hold ({} entries compared exactly, the others by counts and invariants), {} fail\n\
-         {} processes killed, {} ended by a failing store, {} drained, {} held up by writes that were refused; {} epochs\n",
+         {} processes killed, {} ended by a failing store, {} drained, {} held up by writes that were refused; {} epochs, {} dead letters\n\
+         of those killed or ended {found}\n",
         sum.stories.len(),
         of(|story| story.compared),
         sum.failures,
@@ -89,5 +99,6 @@ fn summary(sum: &Sum) {
         of(|story| story.drained),
         of(|story| story.refused),
         sum.stories.iter().map(|story| story.epochs).sum::<u64>(),
+        of(|story| story.letters),
     ));
 }

@@ -7,7 +7,8 @@ use crate::log::{
 use crate::store::{Batch, Outlet, Prepare, Space, StoreError};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::io::ErrorKind;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What an epoch says of the topic.
 const NOTE: &str = "dead-letters";
@@ -56,6 +57,10 @@ pub struct Desk {
 struct Book {
     /// None before the first letter.
     writer: Option<Writer>,
+    /// Whether the topic was not there when it was to be written first: what an epoch knows of it is of one before.
+    anew: bool,
+    /// How many trays there are.
+    trays: usize,
     /// Ends of epochs that are not durable yet.
     waiting: VecDeque<(u64, u64)>,
     /// Letters by component and reason.
@@ -71,9 +76,14 @@ impl Desk {
         let desk = Desk { log, spec, space, replayed: Vec::new(), book: Mutex::default() };
         match desk.log.topic(&desk.spec.topic) {
             Err(LogError::NoTopic { .. }) => {}
-            _ => desk.book.lock().unwrap_or_else(PoisonError::into_inner).writer = Some(desk.writer(now)?),
+            _ => desk.book().writer = Some(desk.writer(false, now)?),
         }
         Ok(desk)
+    }
+
+    /// A panic elsewhere leaves the book whole: letters are counted once whatever becomes of them.
+    fn book(&self) -> MutexGuard<'_, Book> {
+        self.book.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Tuples of these splits are letters that are replayed.
@@ -88,14 +98,14 @@ impl Desk {
 
     /// Letters since the start by component and reason, and where the topic ends for its readers.
     pub fn told(&self) -> (Vec<(String, String, u64)>, u64) {
-        let book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
+        let book = self.book();
         let counts = book.counts.iter().map(|((component, reason), n)| (component.clone(), reason.clone(), *n));
         (counts.collect(), book.writer.as_ref().map_or(0, Writer::visible_end))
     }
 
-    fn writer(&self, now: i64) -> Result<Writer, LogError> {
+    /// The writer of the topic, cut back to what the last epoch says of it; `anew`: nothing of this one.
+    fn writer(&self, anew: bool, now: i64) -> Result<Writer, LogError> {
         let options = TopicOptions { partitions: 1, segment_bytes: SEGMENT_BYTES, retention: self.spec.retention };
-        let anew = matches!(self.log.topic(&self.spec.topic), Err(LogError::NoTopic { .. }));
         let topic = self.log.create(&self.spec.topic, &options)?;
         let owner = Owner::Committed(format!("{}.dead-letters", self.spec.topology));
         let mut writer = topic.writer(0, WriterOptions { owner, sync: SyncPolicy::Never })?;
@@ -108,30 +118,44 @@ impl Desk {
         Ok(writer)
     }
 
-    /// Appends letters; the end that epoch `epoch` has with them, and what makes it durable.
-    fn append(&self, book: &mut Book, letters: &[String], epoch: u64, now: i64) -> Result<(u64, Prepare), LogError> {
+    /// Appends letters, taking them out; the end that their epoch has with them, and what makes it durable.
+    fn append(&self, book: &mut Book, owed: &mut Owed) -> Result<(u64, Prepare), LogError> {
         if book.writer.is_none() {
-            book.writer = Some(self.writer(now)?);
+            // A try that the disk has refused may have made it.
+            book.anew |= matches!(self.log.topic(&self.spec.topic), Err(LogError::NoTopic { .. }));
+            book.writer = Some(self.writer(book.anew, owed.now)?);
         }
         let Some(writer) = &mut book.writer else { return Err(LogError::Refused("no topic".to_owned())) };
-        for letter in letters {
-            writer.append(None, letter.as_bytes(), now)?;
+        while let Some(letter) = owed.letters.front() {
+            writer.append(None, letter.as_bytes(), owed.now)?;
+            owed.letters.pop_front();
         }
         let prepared = writer.prepare()?;
         let (end, topic) = (prepared.end(), self.spec.topic.clone());
-        book.waiting.push_back((epoch, end));
+        book.waiting.push_back((owed.epoch, end));
         Ok((end, Box::new(move || prepared.sync().map_err(|e| outside(&topic, &e)))))
     }
 
     /// Readers see the letters of epochs that are durable.
-    fn publish(&self, durable: u64) -> Result<(), StoreError> {
-        let mut book = self.book.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some((_, end)) = book.waiting.pop_front_if(|(epoch, _)| *epoch <= durable) {
+    fn publish(&self, durable: u64) -> Result<(), LogError> {
+        let book = &mut *self.book();
+        while let Some((_, end)) = book.waiting.front().filter(|(epoch, _)| *epoch <= durable) {
             if let Some(writer) = &mut book.writer {
-                writer.publish(end).map_err(|e| outside(&self.spec.topic, &e))?;
+                writer.publish(*end)?;
             }
+            book.waiting.pop_front();
         }
         Ok(())
+    }
+
+    /// Whether what failed so may be tried again: the disk has no room, or has refused a write, and no sync has failed.
+    fn may_try_again(&self, error: &LogError) -> bool {
+        match &self.book().writer {
+            Some(writer) => writer.may_try_again(error),
+            // Half a topic is made good by the next try, but whether a sync of it has failed nobody knows then.
+            None => matches!(error, LogError::Io { source, .. }
+                if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)),
+        }
     }
 
     /// The letter that a tuple of a replay was made from.
@@ -142,16 +166,26 @@ impl Desk {
     }
 }
 
-fn outside(topic: &str, error: &LogError) -> StoreError {
-    let why = match error {
+fn why(error: &LogError) -> String {
+    match error {
         LogError::Io { doing, source } => format!("{doing}: {source}"),
         other => other.to_string(),
-    };
-    let what = format!("the topic `{topic}` of dead letters cannot be written");
-    StoreError::Outside { what, why, cure: "make room or check the disk, and start again" }
+    }
 }
 
-/// The letters of one pipeline that its epoch has not ended for yet.
+fn outside(topic: &str, error: &LogError) -> StoreError {
+    let what = format!("the topic `{topic}` of dead letters cannot be written");
+    StoreError::Outside { what, why: why(error), cure: "make room or check the disk, and start again" }
+}
+
+/// Letters of an epoch that is over, which the topic does not have yet; the time of their records.
+struct Owed {
+    epoch: u64,
+    now: i64,
+    letters: VecDeque<String>,
+}
+
+/// The letters of one pipeline that its epoch has not ended for yet, and those that the disk has refused.
 pub struct Tray {
     desk: Arc<Desk>,
     outlet: Outlet,
@@ -161,11 +195,22 @@ pub struct Tray {
     names: HashMap<u32, String>,
     /// The last epoch with letters of this tray that readers may not see yet.
     unseen: Option<u64>,
+    /// The epoch that could not be handed over: it does not become durable, so there is one at most.
+    owed: Option<Owed>,
+    /// Whether the disk has refused a write that is tried again; letters gather meanwhile.
+    refused: bool,
+    /// Who tries, as [`Space::refused`] knows it.
+    who: String,
 }
 
 impl Tray {
     /// A tray of the desk. It owes the committer a hand-over for every epoch.
     pub fn new(desk: Arc<Desk>) -> Tray {
+        let number = {
+            let mut book = desk.book();
+            book.trays += 1;
+            book.trays
+        };
         Tray {
             outlet: Outlet::new(desk.space.clone()),
             desk,
@@ -173,6 +218,9 @@ impl Tray {
             counts: BTreeMap::new(),
             names: HashMap::new(),
             unseen: None,
+            owed: None,
+            refused: false,
+            who: format!("dead letters {number}"),
         }
     }
 
@@ -208,43 +256,89 @@ impl Tray {
 
     /// Epoch `epoch` ends here: its letters go to the topic. `now` is the time of their records.
     pub fn barrier(&mut self, epoch: u64, now: i64) {
-        let mut batch = Batch::default();
         if self.letters.is_empty() {
-            self.outlet.hand_over(epoch, batch, None);
+            self.outlet.hand_over(epoch, Batch::default(), None);
             return;
         }
-        let letters = std::mem::take(&mut self.letters);
-        self.unseen = Some(epoch);
+        {
+            let mut book = self.desk.book();
+            for (what, count) in std::mem::take(&mut self.counts) {
+                *book.counts.entry(what).or_default() += count;
+            }
+        }
+        self.owed = Some(Owed { epoch, now, letters: std::mem::take(&mut self.letters).into() });
+        let done = self.pay();
+        if let Err(error) = self.keep(done) {
+            // The epoch must not become durable without its letters.
+            self.outlet.space().fail(error);
+        }
+    }
+
+    /// Hands over the epoch that is over, once the topic has all its letters.
+    fn pay(&mut self) -> Result<(), LogError> {
+        let Some(owed) = &mut self.owed else { return Ok(()) };
         let desk = self.desk.clone();
-        let mut book = desk.book.lock().unwrap_or_else(PoisonError::into_inner);
-        for (what, count) in std::mem::take(&mut self.counts) {
-            *book.counts.entry(what).or_default() += count;
-        }
+        let mut book = desk.book();
+        let (end, sync) = desk.append(&mut book, owed)?;
+        let mut batch = Batch::default();
+        Space::put_note(&mut batch, NOTE, &Facts { topic: desk.spec.topic.clone(), end });
         // Under the lock: of several trays the last to append, which knows the greatest end, is the last to hand over.
-        match desk.append(&mut book, &letters, epoch, now) {
-            Ok((end, sync)) => {
-                Space::put_note(&mut batch, NOTE, &Facts { topic: desk.spec.topic.clone(), end });
-                self.outlet.hand_over(epoch, batch, Some(sync));
-            }
-            Err(error) => {
-                // The epoch must not become durable without its letters.
-                let error = outside(&desk.spec.topic, &error);
-                self.outlet.hand_over(epoch, batch, Some(Box::new(move || Err(error))));
-            }
+        self.outlet.hand_over(owed.epoch, batch, Some(sync));
+        self.unseen = Some(owed.epoch);
+        self.owed = None;
+        Ok(())
+    }
+
+    /// Readers see the letters of epoch `durable`.
+    fn show(&mut self, durable: u64) -> Result<(), LogError> {
+        if self.unseen.is_some_and(|epoch| epoch <= durable) {
+            self.desk.publish(durable)?;
+            self.unseen = None;
         }
+        Ok(())
+    }
+
+    /// A write that the disk refuses is kept and tried again at idle moments.
+    fn keep(&mut self, done: Result<(), LogError>) -> Result<(), StoreError> {
+        let (space, topic) = (self.outlet.space(), &self.desk.spec.topic);
+        match done {
+            Ok(()) if std::mem::take(&mut self.refused) => space.accepted(&self.who),
+            Ok(()) => {}
+            Err(error) if self.desk.may_try_again(&error) => {
+                self.refused = true;
+                let why = why(&error);
+                let said = format!(
+                    "the topic `{topic}` of dead letters cannot be written: {why}; make room on the disk or repair it"
+                );
+                space.refused(&self.who, &said);
+            }
+            Err(error) => return Err(outside(topic, &error)),
+        }
+        Ok(())
     }
 
     /// Epoch `durable` is durable.
     ///
     /// # Errors
-    /// The disk refuses.
+    /// The disk refuses for good.
     pub fn committed(&mut self, durable: u64) -> Result<(), StoreError> {
-        match self.unseen {
-            Some(epoch) if epoch <= durable => {
-                self.unseen = None;
-                self.desk.publish(durable)
-            }
-            _ => Ok(()),
+        match self.show(durable) {
+            // What is owed still is, and says itself when it is not.
+            Ok(()) => Ok(()),
+            error => self.keep(error),
         }
+    }
+
+    /// At an idle moment: tries again what the disk has refused.
+    ///
+    /// # Errors
+    /// It refuses for good.
+    pub fn idle(&mut self) -> Result<(), StoreError> {
+        if !self.refused {
+            return Ok(());
+        }
+        let durable = self.outlet.space().durable();
+        let done = self.pay().and_then(|()| self.show(durable));
+        self.keep(done)
     }
 }

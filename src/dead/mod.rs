@@ -5,6 +5,8 @@
 //! 2. At the barrier the tray's letters go to the topic, all of the epoch that ends and none of the next; the topic's end
 //!    goes into the epoch's batch, which waits for its sync ([`Desk`]).
 //! 3. When the epoch is durable readers see them. After a crash what lies behind the last epoch is cut off.
+//!    Letters that the disk refuses wait in their tray and are tried again: their epoch does not become durable until the
+//!    topic has them.
 //! 4. What is replayed and fails again is a letter again, which says how often it has been tried ([`Replayed`]).
 //!
 //! Never follows a tuple, and is never asked about one that does not fail. Invariant: the letters below the end that the

@@ -298,6 +298,9 @@ impl Executor {
                     first = first.and(flushed);
                 }
             }
+            if let Some(letters) = &mut pipeline.program.letters {
+                first = first.and(letters.tray.idle().map_err(|error| ComponentError::new(error.to_string())));
+            }
         }
         first.inspect_err(|error| self.stop_commits(error))
     }

@@ -1,7 +1,7 @@
 //! What a store holds, to be compared with what another one holds.
 
 use crate::store::{Space, StoreError};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The entries of one handle.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,23 +24,23 @@ pub type Contents = BTreeMap<String, Handle>;
 /// # Errors
 /// The store cannot be read.
 pub fn contents(space: &Space, now: i64) -> Result<Contents, StoreError> {
-    let mut all = Contents::new();
+    let (mut all, mut names) = (Contents::new(), HashMap::new());
     for (name, facts) in space.handles() {
-        let place = crate::store::Place { component: facts.component, handle: facts.handle };
-        // Those of windows may all be past, and still be named.
-        let has_lists = name.ends_with("/windows") || space.has_lists(facts.component);
-        let mut handle = Handle { has_lists, ..Handle::default() };
-        let of_table = name.ends_with("/rows");
-        space.scan_living(place, now, &mut |key, content| {
-            let mut content = content.to_vec();
-            if of_table {
-                content.drain(TABLE_ORDER.start.min(content.len())..TABLE_ORDER.end.min(content.len()));
-            }
-            handle.entries.insert(key.to_vec(), content);
-            true
-        })?;
-        all.insert(name, handle);
+        // Those of windows may all be past, and still be named; rows of matches lie in the order of their coming and going.
+        let has_lists = name.ends_with("/windows") || name.ends_with("/matches") || space.has_lists(facts.component);
+        all.insert(name.clone(), Handle { has_lists, ..Handle::default() });
+        names.insert((facts.component, facts.handle), name);
     }
+    space.scan_living(now, &mut |place, key, content| {
+        let Some(name) = names.get(&(place.component, place.handle)) else { return };
+        let mut content = content.to_vec();
+        if name.ends_with("/rows") {
+            content.drain(TABLE_ORDER.start.min(content.len())..TABLE_ORDER.end.min(content.len()));
+        }
+        if let Some(handle) = all.get_mut(name) {
+            handle.entries.insert(key.to_vec(), content);
+        }
+    })?;
     Ok(all)
 }
 

@@ -2,13 +2,15 @@
 //! seed decides, until all is done or something ends it.
 
 use super::ground::{Ground, Storm};
+use super::letters;
 use super::random::Random;
+use super::records::Supply;
 use crate::commit::{Committer, Coordinator, Heard, Orders, Pace};
 use crate::config::Checked;
 use crate::executor::{Control, Executor, Progress, Wait};
 use crate::store::Space;
 use crate::time::{Clock, ManualClock};
-use crate::topology::{self, CoreBudget, Entry, Facts, Parts, Plan};
+use crate::topology::{self, CoreBudget, Entry, Facts, Letterbox, Parts, Plan};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
 
@@ -30,6 +32,8 @@ pub struct Habits {
     pub killed_at: Option<usize>,
     /// The step at which it is asked to stop.
     pub drained_at: Option<usize>,
+    /// It is asked to stop, too, when all records of so many splits have been followed: that is the end.
+    pub all_splits: Option<usize>,
 }
 
 /// How a life ended.
@@ -88,6 +92,8 @@ impl<'a> Process<'a> {
         for name in split_names {
             space.split_id(name).map_err(|error| error.to_string())?;
         }
+        let now = clock.wall_micros();
+        let desk = letters::desk(checked, &ground.files, space.clone(), now).map_err(|error| error.to_string())?;
         let plan = topology::plan(checked, entries, &CoreBudget::unpinned(habits.threads));
         let control = Arc::new(Control::default());
         let shared: Arc<dyn Clock> = Arc::new(clock.clone());
@@ -100,7 +106,7 @@ impl<'a> Process<'a> {
             ring_capacity_tuples: checked.runtime.ring_capacity_tuples,
             sample: checked.runtime.sample,
             space: Some(space.clone()),
-            letters: None,
+            letters: Some(Letterbox { desk: desk.map(Arc::new), panics: Vec::new() }),
         };
         let executors = topology::assemble(&plan, &parts).map_err(|error| error.to_string())?;
         let committer = Committer::new(space.clone(), receiver, plan.pipelines.len(), shared);
@@ -134,12 +140,18 @@ impl<'a> Process<'a> {
     ///
     /// # Errors
     /// It fails though nothing has but writes that may be tried again, or never comes to an end.
-    pub fn live(&mut self, habits: &Habits, storm: &Storm, random: &mut Random) -> Result<End, String> {
+    pub fn live(
+        &mut self,
+        habits: &Habits,
+        storm: &Storm,
+        supply: &Supply,
+        random: &mut Random,
+    ) -> Result<End, String> {
         for step in 0..STEPS_MAX {
             if habits.killed_at == Some(step) || self.ground.store.is_dead() {
                 return Ok(End::Killed);
             }
-            if let Some(full) = &storm.full {
+            if let Some(full) = storm.full.as_ref().filter(|full| !full.is_empty()) {
                 if full.start == step {
                     let room = random.below(ROOM_BYTES) as u64;
                     self.ground.files.set_capacity(Some(self.ground.files.used() + room));
@@ -147,7 +159,8 @@ impl<'a> Process<'a> {
                     self.ground.files.set_capacity(None);
                 }
             }
-            if habits.drained_at == Some(step) {
+            let all = habits.all_splits.is_some_and(|splits| supply.followed_splits() == splits);
+            if habits.drained_at == Some(step) || all {
                 self.control.drain.store(true, Ordering::Relaxed);
             }
             if let Err(error) = self.step(step, random) {
@@ -160,7 +173,7 @@ impl<'a> Process<'a> {
             if self.coordinator.finished {
                 self.balanced()?;
                 let drained = self.control.drain.load(Ordering::Relaxed);
-                return Ok(if drained { End::Drained } else { End::Finished });
+                return Ok(if drained && !all { End::Drained } else { End::Finished });
             }
         }
         Err(format!("the topology does not come to an end: {}", self.picture()))

@@ -5,14 +5,15 @@
 
 use super::random::Random;
 use crate::component::{
-    ComponentError, Intake, OptionSpec, Polled, Reject, Spout, SpoutBuild, SpoutCheck, SpoutFactory, SpoutPlan,
+    ComponentError, Intake, OptionSpec, Polled, Raw, Reject, Spout, SpoutBuild, SpoutCheck, SpoutFactory, SpoutPlan,
 };
 use crate::tuple::{Column, DataType, RUN_TUPLES, Slot};
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Event time of the first record.
-const START: i64 = 1_704_067_200_000_000;
+pub const START: i64 = 1_704_067_200_000_000;
 /// Event time from one record to the next.
 const STEP_MICROS: i64 = 1000;
 /// One record in so many is broken.
@@ -21,6 +22,13 @@ const BROKEN_ONE_IN: usize = 16;
 /// Position of the record that has this event time, where none goes back.
 pub fn position_at(time: i64) -> u64 {
     ((time - START) / STEP_MICROS) as u64
+}
+
+/// The broken record at a position, as it was read.
+pub fn broken(position: u64) -> Vec<u8> {
+    // Now and then it is no text.
+    let tail: &[u8] = if position.is_multiple_of(3) { b"\xff\n" } else { b"\"?" };
+    [format!("record {position}: ").as_bytes(), tail].concat()
 }
 
 /// What spouts and their simulation share.
@@ -32,17 +40,43 @@ pub struct Supply {
     /// How many it has at first.
     first: u64,
     random: Arc<Mutex<Random>>,
+    /// Whether splits never say that they have ended.
+    endless: bool,
+    /// The splits of which all records have been followed in this life.
+    followed: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Supply {
-    /// Records of a seed, `first` in each split at first. `pauses` decides when they come.
-    pub fn new(seed: u64, first: u64, pauses: u64) -> Supply {
+    /// Records of a seed, `first` in each split at first. `pauses` decides when they come; `endless`: splits wait for
+    /// more behind the last.
+    pub fn new(seed: u64, first: u64, pauses: u64, endless: bool) -> Supply {
         Supply {
             seed,
             first,
             count: Arc::new(AtomicU64::new(first)),
             random: Arc::new(Mutex::new(Random::new(pauses))),
+            endless,
+            followed: Arc::default(),
         }
+    }
+
+    /// A life begins.
+    pub fn begin(&self) {
+        self.followed().clear();
+    }
+
+    /// Whether splits never say that they have ended.
+    pub fn is_endless(&self) -> bool {
+        self.endless
+    }
+
+    /// Of how many splits all records have been followed in this life, where they do not say so themselves.
+    pub fn followed_splits(&self) -> usize {
+        self.followed().len()
+    }
+
+    fn followed(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.followed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Each split has so many records from now on; whether it had less.
@@ -125,6 +159,7 @@ impl SpoutPlan for Plan {
     fn open(&self, build: &SpoutBuild<'_>) -> Result<Box<dyn Spout>, ComponentError> {
         Ok(Box::new(Split {
             supply: self.supply.clone(),
+            name: format!("{}/{}", build.name, build.split),
             // Spouts of one topology differ too.
             salt: self.supply.seed ^ xxhash_rust::xxh3::xxh3_64(format!("{}/{}", build.name, build.split).as_bytes()),
             split: build.split_id,
@@ -139,6 +174,7 @@ impl SpoutPlan for Plan {
 
 struct Split {
     supply: Supply,
+    name: String,
     salt: u64,
     split: u32,
     position: u64,
@@ -167,7 +203,7 @@ impl Split {
                 position,
                 text,
                 record,
-                raw: Default::default(),
+                raw: Raw::Bytes { bytes: broken(position), element: None },
             });
             return;
         }
@@ -194,6 +230,11 @@ impl Spout for Split {
         match self.supply.below(8) {
             0 => return Ok(Polled::Nothing(None)),
             1 => return Ok(Polled::Nothing(Some(intake.now + self.supply.below(3_000_000) as u64))),
+            _ if self.position >= end && self.supply.endless => {
+                // Who is asked has nothing left that was read and not followed.
+                self.supply.followed().insert(self.name.clone());
+                return Ok(Polled::Nothing(None));
+            }
             _ if self.position >= end => return Ok(Polled::End),
             _ => {}
         }

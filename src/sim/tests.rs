@@ -1,3 +1,4 @@
+use super::drawn::Order;
 use super::*;
 
 /// Simulations that the tests lead; `sferic sim` leads as many as are asked for.
@@ -13,6 +14,33 @@ fn the_promises_hold_through_crashes_failures_and_other_numbers_of_executors() {
     assert!(sum(|story| story.drained) > 10, "too few processes were asked to stop to mean anything");
     assert!(sum(|story| story.refused) > 20, "too few writes were refused to mean anything");
     assert!(sum(|story| story.compared) > 1000, "too few entries were compared exactly to mean anything");
+    assert!(sum(|story| story.letters) > 500, "too few dead letters were compared to mean anything");
+}
+
+#[test]
+fn processes_are_killed_in_the_middle_of_all_that_takes_time() {
+    let mut found = Found::default();
+    for seed in (SEEDS..2 * SEEDS).filter(|seed| !seed.is_multiple_of(WRITTEN_ONE_IN)) {
+        found += simulate(seed).unwrap_or_else(|failure| panic!("{failure}")).found;
+    }
+    let Found { windows, matches, absences, holds, partners, waiting, groups } = found;
+    let least = [windows, matches, absences, holds, partners, waiting, groups].into_iter().min();
+    assert!(least > Some(4), "too little was half done to mean anything: {found}");
+}
+
+/// So many entries are compared exactly where one executor does all, and rows of ledgers everywhere.
+#[test]
+fn a_topology_is_drawn_that_the_check_takes_and_its_rows_are_certain_more_often_than_not() {
+    let (mut certain, mut all) = (0, 0);
+    for seed in 0..SEEDS {
+        let case = drawn(&mut Random::new(seed));
+        let supply = Supply::new(seed, 1, 1, case.endless);
+        let prepared = prepared(&case, &supply, &Ground::new(seed));
+        assert_eq!(prepared.err(), None, "seed {seed}: {}", case.text);
+        all += case.certain.len();
+        certain += case.certain.iter().filter(|(_, order)| *order > Order::Open).count();
+    }
+    assert!(2 * certain > all, "{certain} of {all} ledgers are the same in every run");
 }
 
 /// Seeds that have found something: what timers change at the end of input must become durable; broken records that
@@ -20,7 +48,15 @@ fn the_promises_hold_through_crashes_failures_and_other_numbers_of_executors() {
 #[test]
 fn seeds_that_once_failed_hold() {
     for seed in [6637, 13570, 18051, 30119, 40673] {
-        simulate(seed).unwrap_or_else(|failure| panic!("{failure}"));
+        of_written(seed).unwrap_or_else(|failure| panic!("{failure}"));
+    }
+}
+
+/// Drawn topologies that have found something: rows of a window that went with their segment stayed in its results.
+#[test]
+fn drawn_seeds_that_once_failed_hold() {
+    for seed in [103, 200, 593] {
+        of_drawn(seed).unwrap_or_else(|failure| panic!("{failure}"));
     }
 }
 

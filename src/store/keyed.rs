@@ -114,6 +114,28 @@ impl<T: Codec> Keyed<T> {
         &mut cell.value
     }
 
+    /// The same as [`Keyed::at`]; a value that has expired is shown before it is gone, since something in it may have
+    /// been over before that.
+    #[inline]
+    pub fn at_showing(&mut self, key: KeyRef<'_>, time: i64, expired: impl FnOnce(&mut T)) -> &mut T {
+        // Asked for at the beginning of time, so that what has expired is read.
+        let (entry, fresh) = self.entry(key, i64::MIN);
+        if let Some(life) = &mut self.life {
+            life.change(entry, &self.index, &mut self.cells);
+        }
+        let cell = self.cells.cells.get_mut(entry);
+        if fresh {
+            cell.touched = time;
+        } else {
+            if time.saturating_sub(cell.touched) > self.ttl {
+                expired(&mut cell.value);
+                cell.value = T::default();
+            }
+            cell.touched = cell.touched.max(time);
+        }
+        &mut cell.value
+    }
+
     /// A run of tuples begins.
     #[inline]
     pub fn begin_run(&mut self) {

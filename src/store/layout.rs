@@ -106,3 +106,15 @@ pub(super) fn state_range(shard: u8, place: Place) -> (Vec<u8>, Vec<u8>) {
     }
     (from, to)
 }
+
+/// The first key of state, and the first after all of it.
+pub(super) fn all_state() -> (Vec<u8>, Vec<u8>) {
+    (vec![STATE], vec![STATE + 1])
+}
+
+/// Whose state a key is; none if it is none.
+pub(super) fn place_of(key: &[u8]) -> Option<Place> {
+    let (head, _) = key.split_first_chunk::<KEY_HEAD>()?;
+    let [STATE, _, a, b, c, d, handle] = *head else { return None };
+    Some(Place { component: u32::from_be_bytes([a, b, c, d]), handle })
+}

@@ -6,7 +6,9 @@
 
 use super::backend::{Backend, Batch, StoreError};
 use super::facts::{Closed, EpochFacts, Format, HandleFacts, Message, Place, SegmentFacts, SplitFacts};
-use super::layout::{Expiry, FORMAT, KEY_HEAD, content, expiry, meta, outbox_key, state_key, state_range};
+use super::layout::{
+    Expiry, FORMAT, KEY_HEAD, all_state, content, expiry, meta, outbox_key, place_of, state_key, state_range,
+};
 use super::records::{damaged, known_format, last_epoch, put, read, read_all};
 use super::spare::Spares;
 use serde::{Serialize, de::DeserializeOwned};
@@ -282,21 +284,9 @@ impl Space {
     /// # Errors
     /// The store cannot be read, or a value is damaged.
     pub fn scan(&self, place: Place, each: &mut dyn FnMut(&[u8], &[u8]) -> bool) -> Result<(), StoreError> {
-        self.scan_if(place, |_, _| true, each)
-    }
-
-    fn scan_if(
-        &self,
-        place: Place,
-        wanted: impl Fn(&[u8], &[u8]) -> bool,
-        each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), StoreError> {
         let (mut failed, mut on) = (None, true);
         for shard in 0..=u8::MAX {
             self.scan_shard(shard, place, &mut |key, value| {
-                if !wanted(key, value) {
-                    return true;
-                }
                 on = match content(value, || format!("a value of shard {shard}")) {
                     Ok(content) => each(&key[KEY_HEAD..], content),
                     Err(error) => {
@@ -313,17 +303,26 @@ impl Space {
         failed.map_or(Ok(()), Err)
     }
 
-    /// The same, without the entries that have expired when no tuple before event time `now` comes any more.
+    /// Gives place, canonical key and content of the entries of all handles, without those that have expired when no
+    /// tuple before event time `now` comes any more.
     ///
     /// # Errors
     /// The store cannot be read, or a value is damaged.
-    pub fn scan_living(
-        &self,
-        place: Place,
-        now: i64,
-        each: &mut dyn FnMut(&[u8], &[u8]) -> bool,
-    ) -> Result<(), StoreError> {
-        self.scan_if(place, |key, value| !matches!(expiry(key, value), Expiry::At(time) if time < now), each)
+    pub fn scan_living(&self, now: i64, each: &mut dyn FnMut(Place, &[u8], &[u8])) -> Result<(), StoreError> {
+        let mut failed = None;
+        let (from, to) = all_state();
+        self.backend.scan(&from, &to, &mut |key, value| {
+            let Some(place) = place_of(key) else { return true };
+            if matches!(expiry(key, value), Expiry::At(time) if time < now) {
+                return true;
+            }
+            match content(value, || "a value of state".to_owned()) {
+                Ok(content) => each(place, &key[KEY_HEAD..], content),
+                Err(error) => failed = Some(error),
+            }
+            failed.is_none()
+        })?;
+        failed.map_or(Ok(()), Err)
     }
 
     /// Whether a component has written event lists that may still be read.

@@ -43,7 +43,7 @@ impl Holding {
         }
         let times = rows.iter().filter_map(|waiting| match waiting {
             Waiting::Row { time, .. } => Some(*time),
-            Waiting::Failed(..) => None,
+            Waiting::Failed(..) | Waiting::ByTime(_) => None,
         });
         self.earliest = times.min().unwrap_or(i64::MAX).min(self.matches.earliest());
     }

@@ -38,6 +38,8 @@ pub enum Waiting {
     Row { port: u8, time: i64, path: u64, words: usize },
     /// A failure: reason and text.
     Failed(&'static str, String),
+    /// What follows stems from time, at this event time, whether a timer or a row has told of it; none: from the tuple.
+    ByTime(Option<i64>),
 }
 
 /// Rows that wait, and their words.

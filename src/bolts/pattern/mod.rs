@@ -32,6 +32,7 @@ use crate::component::{
 };
 use crate::pattern::examples;
 use plan::Plan;
+pub use state::partial_matches;
 
 /// The kind `pattern`.
 pub struct Pattern;

@@ -35,6 +35,13 @@ impl Default for KeyState {
     }
 }
 
+/// How many partial matches stand in the stored entry of a key; none if it is not one.
+pub fn partial_matches(mut content: &[u8]) -> Option<usize> {
+    // The time of the last use stands in front.
+    i64::read(&mut content)?;
+    KeyState::read(&mut content, &mut Buffer::default()).map(|state| state.partials.len())
+}
+
 impl KeyState {
     /// As if no row had ever come.
     #[inline]

@@ -57,8 +57,8 @@ pub struct Task {
     emissions: Vec<Emission>,
     waiting: Vec<Waiting>,
     next: usize,
-    /// Time and path of the tuple whose rows wait.
-    tuple: (i64, u64),
+    /// Time, path and origin of the tuple whose rows wait.
+    tuple: (i64, u64, (u32, u64)),
     /// Words of the waiting rows.
     words: Vec<Option<u64>>,
     /// A key that a timer is set for, one whose timer fires, and columns of a row.
@@ -123,7 +123,7 @@ impl Task {
             emissions: Vec::new(),
             waiting: Vec::new(),
             next: 0,
-            tuple: (0, 0),
+            tuple: (0, 0, (0, 0)),
             words: Vec::new(),
             key: Vec::new(),
             due: Vec::new(),
@@ -133,16 +133,19 @@ impl Task {
         })
     }
 
-    /// Turns what was reported into rows that wait.
+    /// Turns what was reported into rows that wait; the first `by_time` stem from time, the others from the tuple.
     #[inline]
-    fn collect(&mut self, frame: &mut Frame, arena: &Arena) {
+    fn collect(&mut self, by_time: usize, frame: &mut Frame, arena: &Arena) {
         if !self.emissions.is_empty() {
-            self.collect_all(frame, arena);
+            self.collect_all(by_time, frame, arena);
         }
     }
 
-    fn collect_all(&mut self, frame: &mut Frame, arena: &Arena) {
-        for emission in self.emissions.drain(..) {
+    fn collect_all(&mut self, by_time: usize, frame: &mut Frame, arena: &Arena) {
+        for (number, emission) in self.emissions.drain(..).enumerate() {
+            if number <= by_time {
+                self.waiting.push(Waiting::ByTime((number < by_time).then_some(emission.time)));
+            }
             match emission.kind {
                 EmissionKind::Match(_) => self.counts.matches += 1,
                 EmissionKind::TimedOut => self.counts.timed_out += 1,
@@ -189,6 +192,7 @@ impl Task {
         state.newest = time;
         let KeyState { partials, previous, .. } = state;
         self.matcher.expire(buffer, partials, time, &mut self.emissions);
+        let by_time = self.emissions.len();
         let mut cx = Cx {
             variables: &mut self.variables,
             input,
@@ -207,21 +211,30 @@ impl Task {
             }
             Err(RowError::Overflow) => self.waiting.push(too_many()),
         }
-        self.collect(frame, step.arena);
+        self.collect(by_time, frame, step.arena);
         self.settle(entry);
         self.holding.with(&self.waiting, &mut self.key);
     }
 
     fn leave(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<u8> {
+        let (time, path, origin) = self.tuple;
+        while let Some(Waiting::ByTime(time)) = self.waiting.get(self.next) {
+            let (split, position) = time.map_or(origin, |time| (u32::MAX, time as u64));
+            frame.set_origin(split, position);
+            self.next += 1;
+        }
         let Some(waiting) = self.waiting.get_mut(self.next) else {
             self.holding.with(&[], &mut self.key);
             // What follows on other branches sees the tuple as it was.
-            frame.set_time(self.tuple.0);
-            frame.set_path(self.tuple.1);
+            frame.set_time(time);
+            frame.set_path(path);
+            frame.set_origin(origin.0, origin.1);
             return None;
         };
         self.next += 1;
         match std::mem::replace(waiting, Waiting::Failed("", String::new())) {
+            // Those have just been passed over.
+            Waiting::ByTime(_) => None,
             Waiting::Failed(reason, text) => {
                 step.error(reason, text);
                 Some(ERRORS)
@@ -374,7 +387,7 @@ impl Task {
 
     /// Nothing waits any more.
     fn clear(&mut self, frame: &Frame) {
-        (self.next, self.tuple) = (0, (frame.time(), frame.path()));
+        (self.next, self.tuple) = (0, (frame.time(), frame.path(), (frame.split(), frame.position())));
         self.waiting.clear();
         self.words.clear();
     }
@@ -392,7 +405,7 @@ impl Task {
         } else {
             self.matcher.expire(buffer, &mut state.partials, deadline.saturating_add(1), &mut self.emissions);
         }
-        self.collect(frame, step.arena);
+        self.collect(usize::MAX, frame, step.arena);
         self.settle(entry);
         self.holding.with(&self.waiting, &mut self.key);
     }

@@ -185,9 +185,14 @@ impl Codec for Streaks {
 /// The streaks of all keys.
 pub type AllStreaks = Keyed<Streaks>;
 
-/// The streaks of a key, for its row at event time `time`.
-pub fn at<'a>(all: &'a mut AllStreaks, key: KeyRef<'_>, time: i64) -> &'a mut Streaks {
-    let streaks = all.at(key, time);
+/// The streaks of a key, for its row at event time `time`; those that are forgotten by then are shown to `forgotten`.
+pub fn at<'a>(
+    all: &'a mut AllStreaks,
+    key: KeyRef<'_>,
+    time: i64,
+    forgotten: impl FnOnce(&mut Streaks),
+) -> &'a mut Streaks {
+    let streaks = all.at_showing(key, time, forgotten);
     streaks.comes(time);
     streaks
 }

@@ -80,6 +80,9 @@ pub struct Task {
     timers: Timers,
     waiting: Vec<Waiting>,
     next: usize,
+    /// How many of them the tuple itself has made, and how many of these have left.
+    own: usize,
+    left: u64,
     /// The input of the tuple whose rows wait, and what stood in its frame.
     input: usize,
     aside: Aside,
@@ -103,7 +106,23 @@ impl Task {
         let counts = Counts::new(sides.len(), report.rules());
         let (waiting, key, name) = (Vec::new(), Vec::new(), name.to_owned());
         let aside = Aside::default();
-        Task { name, sides, added, streaks, timers, waiting, next: 0, input: 0, aside, key, counts, report, share }
+        Task {
+            name,
+            sides,
+            added,
+            streaks,
+            timers,
+            waiting,
+            next: 0,
+            own: 0,
+            left: 0,
+            input: 0,
+            aside,
+            key,
+            counts,
+            report,
+            share,
+        }
     }
 
     /// Tests the rules of the input and collects what fires and what fails.
@@ -114,7 +133,26 @@ impl Task {
         let mut known = match key {
             None => None,
             Some(reader) => match reader.read(frame) {
-                Some(key) => Some((key, hold::at(&mut self.streaks, key, frame.time()))),
+                Some(key) => {
+                    // What is forgotten after a silence had been over before it.
+                    let forgotten = |streaks: &mut hold::Streaks| {
+                        for (at, rule) in rules.iter().enumerate() {
+                            if let Some((number, Hold::Micros(_))) = rule.hold
+                                && let Some((deadline, held)) = streaks.overdue(number, frame.time())
+                            {
+                                timers.cancel(key, deadline);
+                                waiting.push(Waiting::Held(Held {
+                                    input,
+                                    rule: at,
+                                    deadline,
+                                    row: held,
+                                    key: key.hash,
+                                }));
+                            }
+                        }
+                    };
+                    Some((key, hold::at(&mut self.streaks, key, frame.time(), forgotten)))
+                }
                 None => {
                     waiting.push(null_key(rules));
                     None
@@ -169,6 +207,11 @@ impl Task {
                 }
             }
             true
+        });
+        // Those that were over before the row leave before it, in the order in which timers would have brought them.
+        waiting.sort_by_key(|waiting| match waiting {
+            Waiting::Held(held) => (false, held.deadline),
+            _ => (true, 0),
         });
     }
 
@@ -257,7 +300,8 @@ impl Bolt for Task {
                 let held = waiting.iter().any(|waiting| matches!(waiting, Waiting::Held(_)));
                 let slots = held.then(|| self.sides[input].row.slots());
                 self.aside.put(frame, slots.into_iter().flatten());
-                (self.input, self.next) = (input, 0);
+                self.own = waiting.iter().filter(|waiting| !matches!(waiting, Waiting::Held(_))).count();
+                (self.input, self.next, self.left) = (input, 0, 0);
                 return Flow::Many;
             }
         }
@@ -277,7 +321,13 @@ impl Bolt for Task {
             return None;
         }
         self.next += 1;
-        frame.set_path(path_of_row(self.aside.path, at as u64));
+        // What is held leaves with a row or before it, by a timer: it changes nothing about the others.
+        if !matches!(self.waiting[at], Waiting::Held(_)) {
+            if self.own > 1 {
+                frame.set_path(path_of_row(self.aside.path, self.left));
+            }
+            self.left += 1;
+        }
         Some(self.leave(at, frame, step.arena).unwrap_or_else(|(reason, text)| {
             step.error(reason, text);
             ERRORS

@@ -75,6 +75,9 @@ impl Pipeline {
                 return;
             }
             self.rejects_behind(n);
+            if in_step {
+                self.foretell(n);
+            }
             if careful && self.begin_pause(n) {
                 break;
             }
@@ -92,6 +95,16 @@ impl Pipeline {
         if self.inputs[n].has_rejects() {
             let position = self.inputs[n].next_position();
             self.rejects_before(n, position);
+        }
+    }
+
+    /// With inputs in step the next tuple of each is known before any is followed, and is a promise wherever its run
+    /// begins: so the watermark that a tuple comes behind is a matter of the data alone, too.
+    fn foretell(&mut self, n: usize) {
+        let input = &mut self.inputs[n];
+        if input.has_tuples() {
+            let time = input.run.frame(input.next).time();
+            input.saw(time);
         }
     }
 
@@ -155,6 +168,9 @@ impl Pipeline {
             self.let_go(due);
             if self.suspended.is_none() {
                 self.rejects_behind(n);
+                if self.order == Order::Time {
+                    self.foretell(n);
+                }
             }
             if self.is_careful(n) {
                 self.begin_pause(n);

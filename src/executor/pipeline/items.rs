@@ -44,6 +44,7 @@ impl Pipeline {
                 Some(Item::End(complete)) => {
                     channel.item = None;
                     input.ended = true;
+                    input.cut = !complete;
                     self.draining |= !complete;
                 }
                 Some(Item::Barrier(epoch)) => {

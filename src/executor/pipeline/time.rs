@@ -3,7 +3,7 @@
 //! Invariant: the watermark never goes back, and a timer fires before any tuple that stands behind its deadline.
 
 use super::{Pipeline, Suspended};
-use crate::executor::input::Source;
+use crate::executor::input::{Input, Source};
 use crate::executor::program::{Around, Fired, Followed};
 use crate::tuple::RUN_TUPLES;
 
@@ -33,7 +33,9 @@ impl Pipeline {
     /// The watermark is the least promise of all inputs that hold time back, and the furthest of those that are idle
     /// where none does; timers that it has passed fire.
     pub(super) fn move_time(&mut self, by: Option<usize>) {
-        let promises = self.inputs.iter().filter(|i| !i.ended && !i.idle || i.has_tuples()).map(|i| i.watermark);
+        // Who was told to end where it stood goes on from there at the next start: it holds time back as before.
+        let goes_on = |i: &&Input| (!i.ended || i.cut) && !i.idle || i.has_tuples();
+        let promises = self.inputs.iter().filter(goes_on).map(|i| i.watermark);
         let silent = || self.inputs.iter().filter(|i| !i.ended).map(|i| i.watermark).max();
         let Some(watermark) = promises.min().or_else(silent) else { return };
         if watermark <= self.watermark {

@@ -44,6 +44,10 @@ impl Program {
             None | Some(Flow::Skip) => Fired::NoRow,
             Some(flow) => {
                 self.tasks[task].meter.rows += 1;
+                if frame.split() == u32::MAX {
+                    // When the task was to be woken depends on what it has done before; what it tells of does not.
+                    frame.set_origin(u32::MAX, frame.time() as u64);
+                }
                 let targets = self.leave(task as u16, flow, frame, around);
                 Fired::Row(self.run::<false>(frame, targets, around))
             }

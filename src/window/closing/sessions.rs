@@ -168,13 +168,16 @@ impl Sessions {
 
     /// The oldest open session that has changed leaves.
     fn leave_early(&mut self, cells: &mut Cells, answer: &mut Answer, entry: u32) -> Option<Window> {
-        let gap = self.gap;
+        let (gap, every) = (self.gap, self.early.unwrap_or(1));
         let key = self.keys.get_mut(entry);
         let time = key.early - 1;
-        let mut changed = key.sessions.iter_mut().filter(|session| !session.closed && session.changed);
+        // One that has begun since then leaves at a later place.
+        let later = key.sessions.iter().filter(|s| !s.closed && s.changed && s.first > time).map(|s| s.first).min();
+        let mut changed = key.sessions.iter_mut().filter(|s| !s.closed && s.changed && s.first <= time);
         let first = changed.next();
         if changed.next().is_none() {
-            key.early = i64::MAX;
+            let place = |first: i64| first.div_euclid(every).saturating_add(1).saturating_mul(every);
+            key.early = later.map_or(i64::MAX, place);
         }
         let session = first?;
         session.changed = false;

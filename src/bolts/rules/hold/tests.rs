@@ -61,7 +61,7 @@ proptest! {
                     fired[1].push((k, number(&row), deadline));
                 }
             }
-            let streaks = at(&mut all, key(&[k as u8]), time);
+            let streaks = at(&mut all, key(&[k as u8]), time, |_| {});
             for rule in 0..2usize {
                 if let Some((deadline, row)) = streaks.overdue_now(rule as u32) {
                     fired[rule].push((k, number(&row), deadline));
@@ -90,7 +90,7 @@ proptest! {
 #[test]
 fn a_key_that_was_not_seen_for_the_ttl_starts_anew() {
     let mut all = AllStreaks::new(100, None);
-    let mut row = |time| at(&mut all, key(b"k"), time).row(0, true, Hold::Rows(2), i64::MIN) == Verdict::Fires;
+    let mut row = |time| at(&mut all, key(b"k"), time, |_| {}).row(0, true, Hold::Rows(2), i64::MIN) == Verdict::Fires;
     assert!(!row(0));
     assert!(!row(101));
     assert!(row(201));
@@ -100,10 +100,22 @@ fn a_key_that_was_not_seen_for_the_ttl_starts_anew() {
 #[test]
 fn a_streak_that_begins_behind_time_fires_at_once_and_one_at_the_watermark_waits() {
     let mut all = AllStreaks::new(i64::MAX, None);
-    let mut row = |k: &[u8], watermark| match at(&mut all, key(k), 10).row(0, true, Hold::Micros(5), watermark) {
+    let mut row = |k: &[u8], watermark| match at(&mut all, key(k), 10, |_| {}).row(0, true, Hold::Micros(5), watermark)
+    {
         Verdict::FiresAt(time) => Some(time),
         _ => None,
     };
     assert_eq!(row(b"a", 16), Some(15));
     assert_eq!(row(b"b", 15), None);
+}
+
+#[test]
+fn what_is_forgotten_after_a_silence_is_shown_before() {
+    let mut all = AllStreaks::new(10, None);
+    let verdict =
+        at(&mut all, key(b"k"), 0, |_| panic!("nothing is known yet")).row(1, true, Hold::Micros(5), i64::MIN);
+    assert!(matches!(verdict, Verdict::Waits(5, true, _)));
+    let mut over = None;
+    at(&mut all, key(b"k"), 11, |streaks| over = streaks.overdue(1, 11));
+    assert_eq!(over.map(|(deadline, _)| deadline), Some(5));
 }
