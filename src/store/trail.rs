@@ -359,7 +359,8 @@ impl Trail {
         self.fresh >= LONG
     }
 
-    /// Asks for all of it; purely a hint.
+    /// Asks for all of it; purely a hint. What [`Trail::insert`] reads first lies in the second line: without that line
+    /// each row waited for it, 70 ns of the 300 that a tuple took.
     #[inline(always)]
     pub fn prefetch(&self) {
         prefetch_lines(self);
