@@ -96,8 +96,8 @@ impl Program {
                     for destination in &self.routers[*router as usize].destinations {
                         match *destination {
                             Destination::Target(target) => targets.push(target),
-                            Destination::Sender(sender) if senders.contains(&(sender as u16)) => {}
-                            Destination::Sender(sender) => senders.push(sender as u16),
+                            Destination::Sender(sender) if senders.contains(&sender) => {}
+                            Destination::Sender(sender) => senders.push(sender),
                         }
                     }
                 }
