@@ -28,6 +28,8 @@ pub struct Case {
     pub apart: &'static [&'static str],
     /// What is the same in ledgers however an undisturbed run divides the work.
     pub certain: Vec<(String, Order)>,
+    /// Whether more than the data decides about state, wherever it is made.
+    pub unsure: bool,
     /// Components whose dead letters are the same in every run; none: no letters are kept.
     pub letters: Option<Vec<String>>,
     /// Whether sources never say that they have ended: the topology is asked to stop behind the last record.
@@ -111,7 +113,10 @@ fn runtime(random: &mut Random) -> String {
 /// A case that is drawn from parts.
 pub fn drawn(random: &mut Random) -> Case {
     let runtime = runtime(random);
-    let Drawn { text, ledgers, complete, letters, timeless, endless } = drawn::draw(random);
+    let Drawn { text, ledgers, complete, letters, timeless, endless, late } = drawn::draw(random);
+    // Where no source ends, time goes on by the clock while all are silent: what waits for it is not a matter of the data.
+    let by_clock = endless && !timeless;
+    let order = |order| if by_clock { Order::Open } else { order };
     let complete =
         complete.into_iter().map(|(spout, ledgers, letters)| Complete { spout: Some(spout), ledgers, letters });
     Case {
@@ -125,8 +130,9 @@ pub fn drawn(random: &mut Random) -> Case {
         shuffles: true,
         partitions: None,
         apart: &[],
-        certain: ledgers,
-        letters: Some(letters),
+        certain: ledgers.into_iter().map(|(name, known)| (name, order(known))).collect(),
+        unsure: by_clock || late,
+        letters: Some(if by_clock { Vec::new() } else { letters }),
         endless,
         threads_max: *random.choice(&[1, THREADS_MAX]),
         _file: None,
@@ -152,6 +158,7 @@ pub fn case(random: &mut Random) -> std::io::Result<Case> {
         partitions: None,
         apart: &[],
         certain: Vec::new(),
+        unsure: false,
         letters: None,
         endless: false,
         threads_max: THREADS_MAX,

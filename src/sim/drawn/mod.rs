@@ -36,6 +36,8 @@ pub struct Drawn {
     pub timeless: bool,
     /// Whether its sources never say that they have ended.
     pub endless: bool,
+    /// Whether a source's rows may come later than it says.
+    pub late: bool,
 }
 
 /// A stream that a part may read.
@@ -99,6 +101,7 @@ struct Builder {
     /// Whether there are several spouts: splits of one may be read where channels of another arrive, and whichever comes
     /// later says what time it is.
     mixed: bool,
+    late: bool,
     /// Whether the rows of the bolt that is being drawn may be made by time.
     by_time: bool,
 }
@@ -116,6 +119,7 @@ impl Builder {
             timeless: true,
             endless,
             mixed: false,
+            late: false,
             by_time: false,
         }
     }
@@ -128,6 +132,7 @@ impl Builder {
         let jitter = *random.choice(&[0, 0, 3, 8]);
         // Now and then rows come later than was said.
         let late = jitter > 0 && random.one_in(4);
+        self.late |= late;
         let disorder = if late { jitter / 3 } else { jitter };
         let _ = writeln!(self.text, "[spouts.{name}]\nkind = \"records\"\nsplits = {splits}\ntasks = {tasks}");
         let _ = writeln!(self.text, "keys = {}\nlive = {}", random.choice(&[2, 4, 7, 40]), self.endless);
@@ -219,7 +224,7 @@ impl Builder {
                 self.ledger(&stream.name, stream.order, "key");
             }
         }
-        let Builder { text, ledgers, complete, letters, timeless, endless, .. } = self;
-        Drawn { text, ledgers, complete, letters, timeless, endless }
+        let Builder { text, ledgers, complete, letters, timeless, endless, late, .. } = self;
+        Drawn { text, ledgers, complete, letters, timeless, endless, late }
     }
 }
