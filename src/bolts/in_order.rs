@@ -224,33 +224,30 @@ impl Bolt for Task {
     }
 
     fn fire(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<Flow> {
-        loop {
-            let first = self.timers.earliest();
-            let bound = first.min(step.watermark);
-            if self.inner_deadline < bound {
-                self.inner_deadline = i64::MAX;
+        let first = self.timers.earliest();
+        let bound = first.min(step.watermark);
+        if self.inner_deadline < bound {
+            let early = self.inner_deadline < self.inner.deadline();
+            self.inner_deadline = if early { self.inner.deadline() } else { i64::MAX };
+            let flow = if early {
+                None
+            } else {
                 self.now = bound;
                 // Only the end of the input is the end of time.
                 let mut inside = Task::inside(&mut self.inner_deadline, step, bound, RUN_TUPLES);
-                let flow = self.inner.fire(frame, &mut inside);
-                if flow.is_some() {
-                    step.wake_after(self.inner_deadline.min(first));
-                    return flow;
-                }
-                continue;
-            }
-            let Some(time) = self.timers.due(step.watermark, &mut self.key) else {
-                step.wake_after(self.timers.earliest().min(self.inner_deadline));
-                return None;
+                self.inner.fire(frame, &mut inside)
             };
-            let Some(row) = self.next_waiting(time, frame, step.arena) else { continue };
-            let flow = match row {
-                Some(input) => self.take(input, frame, step, time, RUN_TUPLES),
-                None => step.error("damaged", "a stored row cannot be read"),
-            };
-            step.wake_after(self.timers.earliest());
-            return Some(flow);
+            step.wake_after(self.inner_deadline.min(first));
+            return Some(flow.unwrap_or(Flow::Skip));
         }
+        let due = self.timers.due(step.watermark, &mut self.key);
+        let flow = due.map(|time| match self.next_waiting(time, frame, step.arena) {
+            None => Flow::Skip,
+            Some(Some(input)) => self.take(input, frame, step, time, RUN_TUPLES),
+            Some(None) => step.error("damaged", "a stored row cannot be read"),
+        });
+        step.wake_after(self.timers.earliest().min(self.inner_deadline));
+        flow
     }
 
     fn deadline(&self) -> i64 {

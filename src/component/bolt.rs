@@ -324,8 +324,8 @@ pub trait Bolt: Send {
         None
     }
 
-    /// The earliest deadline of the timers that it was built with, as they were found in the store; later ones are asked
-    /// for with [`Step::wake_after`].
+    /// The earliest deadline of its timers: of those that were found in the store when it was built, and before one fires;
+    /// new ones are told of with [`Step::wake_after`].
     fn deadline(&self) -> i64 {
         i64::MAX
     }

@@ -17,7 +17,7 @@ use std::sync::{Arc, mpsc};
 /// Room for files on a disk that is nearly full, bytes.
 const ROOM_BYTES: usize = 400;
 /// Steps after which a topology is taken to run for ever.
-const STEPS_MAX: usize = 1_000_000;
+const STEPS_MAX: usize = 5_000_000;
 
 /// How a life is led.
 #[derive(Clone, Debug)]
@@ -264,8 +264,8 @@ impl<'a> Process<'a> {
     /// Where it stands, for messages.
     fn picture(&self) -> String {
         let pipelines = self.executors.iter().flat_map(|executor| &executor.pipelines);
-        let barriers: Vec<String> = pipelines.map(|p| format!("pipeline {}: epoch {}", p.id, p.barrier())).collect();
+        let barriers: Vec<String> = pipelines.map(|p| format!("pipeline {}: {}", p.id, p.picture())).collect();
         let refusals = self.space.refusals().join("; ");
-        format!("epoch {} asked for, {} durable; {}; {refusals}", self.asked, self.durable, barriers.join(", "))
+        format!("epoch {} asked for, {} durable; {refusals}\n  {}", self.asked, self.durable, barriers.join("\n  "))
     }
 }

@@ -111,7 +111,8 @@ impl EpochFacts {
         EpochFacts { epoch: 0, wall: 0, frontier: i64::MIN, times: BTreeMap::new() }
     }
 
-    /// How far time was for the keys that task `task` of `tasks` has.
+    /// How far time was for all keys that task `task` of `tasks` has: with another number of tasks than before, as far as
+    /// it was in the one that was least far, since rows of its keys may still be on their way.
     pub fn watermark_of(&self, component: &str, task: usize, tasks: usize) -> i64 {
         let Some(known) = self.times.get(component) else { return i64::MIN };
         let wanted = shards_of(task, tasks);
@@ -119,7 +120,7 @@ impl EpochFacts {
             let shards = shards_of(other, known.len());
             shards.start < wanted.end && wanted.start < shards.end
         };
-        (0..known.len()).filter(|other| shares(*other)).map(|other| known[other]).max().unwrap_or(i64::MIN)
+        (0..known.len()).filter(|other| shares(*other)).map(|other| known[other]).min().unwrap_or(i64::MIN)
     }
 
     /// Notes how far time is in a task. With another number of tasks than before all are to be noted.

@@ -319,6 +319,10 @@ impl Bolt for LoggedTask {
         }
     }
 
+    fn deadline(&self) -> i64 {
+        self.timers.first().map_or(i64::MAX, |(deadline, ..)| *deadline)
+    }
+
     fn barrier(&mut self, epoch: u64) {
         assert!(self.waiting.is_empty(), "{}: a barrier came between the rows of a tuple", self.name);
         self.log(What::Barrier(epoch), None);

@@ -16,7 +16,9 @@ pub struct Holding {
 impl Holding {
     /// The matches that these timers know of.
     pub fn new(matches: Timers) -> Holding {
-        Holding { earliest: matches.earliest(), matches }
+        let mut holding = Holding { earliest: i64::MAX, matches };
+        holding.with(&[], &mut Vec::new());
+        holding
     }
 
     /// The earliest time; `i64::MAX`: nothing waits.
@@ -38,7 +40,7 @@ impl Holding {
     /// These rows wait to leave, and all matches that were noted. `bytes` is room for a key.
     #[inline]
     pub fn with(&mut self, rows: &[Waiting], bytes: &mut Vec<u8>) {
-        if self.matches.is_empty() && self.matches.earliest() != i64::MAX {
+        if !self.matches.knows_earliest() {
             self.read_on(bytes);
         }
         let times = rows.iter().filter_map(|waiting| match waiting {
@@ -51,12 +53,13 @@ impl Holding {
     /// What stands first in the store, and was not read yet, may have been taken back.
     #[cold]
     fn read_on(&mut self, bytes: &mut Vec<u8>) {
-        loop {
+        while !self.matches.knows_earliest() {
             let earliest = self.matches.earliest();
             if let Some(time) = self.matches.due(earliest.saturating_add(1), bytes) {
-                return self.matches.set(KeyRef::new(bytes), time);
+                self.matches.set(KeyRef::new(bytes), time);
             }
-            if self.matches.earliest() == earliest || !self.matches.is_empty() {
+            if self.matches.earliest() == earliest {
+                // The store could not be read, which ends the topology.
                 return;
             }
         }

@@ -75,10 +75,18 @@ impl Pipeline {
             if self.watermark != i64::MIN {
                 self.program.senders.iter_mut().for_each(|sender| sender.watermark(self.watermark));
             }
+            self.behind_last = self.watermark;
             self.watermark = ENDED;
         }
         self.fire_passed();
-        self.suspended.is_none()
+        if self.suspended.is_some() {
+            return false;
+        }
+        if self.behind_last != i64::MIN {
+            // What was held back until now.
+            self.program.senders.iter_mut().for_each(|sender| sender.watermark(self.behind_last));
+        }
+        true
     }
 
     /// Fires the timers that the watermark has passed.

@@ -95,6 +95,8 @@ pub struct Pipeline {
     watermark: i64,
     /// The watermark when all inputs had come to their end.
     before_end: Option<i64>,
+    /// Where time was behind the last event, before the end of time.
+    behind_last: i64,
     turn: usize,
     suspended: Option<Suspended>,
     /// Whether something was done since this was asked that an epoch must end for: a tuple, a reject or a timer.
@@ -150,6 +152,7 @@ impl Pipeline {
             scratch: Run::new(layout),
             watermark: i64::MIN,
             before_end: None,
+            behind_last: i64::MIN,
             turn: 0,
             suspended: None,
             worked: false,
@@ -234,6 +237,32 @@ impl Pipeline {
     /// end of the input were handed on, or that changes were.
     pub fn take_worked(&mut self) -> bool {
         std::mem::take(&mut self.worked)
+    }
+
+    /// What it waits for, in words for messages.
+    pub fn picture(&self) -> String {
+        let inputs = self.inputs.iter().map(|input| {
+            let marks = [
+                (input.ended, "ended"),
+                (input.aligned, "aligned"),
+                (input.has_tuples(), "tuples"),
+                (input.idle, "idle"),
+            ];
+            let marks: Vec<&str> = marks.iter().filter(|(is, _)| *is).map(|(_, mark)| *mark).collect();
+            format!("[{}]", marks.join(" "))
+        });
+        let full = self.program.senders.iter().filter(|sender| sender.pending()).count();
+        format!(
+            "epoch {}, inputs {}, {full} channels full, {:?}, aligning {:?}, handing {}, hold {}, pause {:?}, {:?}",
+            self.barrier,
+            inputs.collect::<String>(),
+            self.suspended,
+            self.aligning,
+            self.handing,
+            self.hold,
+            self.pause,
+            self.ending
+        )
     }
 
     /// Memory that texts made on the way take.

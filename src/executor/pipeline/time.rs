@@ -3,7 +3,7 @@
 //! Invariant: the watermark never goes back, and a timer fires before any tuple that stands behind its deadline.
 
 use super::{Pipeline, Suspended};
-use crate::executor::input::{Input, Source};
+use crate::executor::input::{ENDED, Input, Source};
 use crate::executor::program::{Around, Fired, Followed};
 use crate::tuple::RUN_TUPLES;
 
@@ -51,6 +51,7 @@ impl Pipeline {
     pub(super) fn fire(&mut self, due: u64) {
         loop {
             self.program.lift();
+            let last = if self.watermark == ENDED { self.behind_last } else { self.watermark };
             self.scratch.clear();
             let (frame, _) = self.scratch.push();
             frame.set_due(due);
@@ -67,7 +68,7 @@ impl Pipeline {
                 promise: self.fired,
                 clock: &*self.clock,
             };
-            let fired = self.program.fire(frame, &around);
+            let fired = self.program.fire(frame, &around, last);
             if let Fired::Row(_) = fired {
                 let now = self.clock.nanos();
                 self.timers.record(now, now.saturating_sub(due));

@@ -20,8 +20,10 @@ pub enum Fired {
 }
 
 impl Program {
-    /// Fires the earliest timer whose deadline the watermark has passed into `frame` and takes its row along.
-    pub fn fire(&mut self, frame: &mut Frame, around: &Around<'_>) -> Fired {
+    /// Fires the earliest timer whose deadline the watermark has passed into `frame` and takes its row along. At the end
+    /// of the input `last` is where time was behind the last event: what was due by then, and was held back, is no matter
+    /// of the end.
+    pub fn fire(&mut self, frame: &mut Frame, around: &Around<'_>, last: i64) -> Fired {
         if self.deadline >= around.watermark {
             return Fired::None;
         }
@@ -31,10 +33,18 @@ impl Program {
         self.at = At { task: task as u16, node: u16::MAX };
         self.origin = (frame.split(), frame.position());
         let owner = &mut self.tasks[task];
+        let deadline = owner.bolt.deadline();
+        if deadline > owner.deadline {
+            // A timer that was taken back: those of others may come before its next.
+            owner.deadline = deadline;
+            self.deadline = self.earliest();
+            return Fired::NoRow;
+        }
+        let watermark = if owner.deadline < last { last } else { around.watermark };
         owner.deadline = i64::MAX;
         let held = self.holds.of(task as u16);
         let mut step = step(around, (owner.floor, held), &mut self.failure, &mut owner.deadline);
-        step.watermark = around.watermark.min(held).max(owner.floor);
+        step.watermark = watermark.min(held).max(owner.floor);
         let flow = owner.bolt.fire(frame, &mut step);
         self.deadline = self.earliest();
         if self.holds.by(task as u16) {

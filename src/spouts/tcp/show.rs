@@ -86,7 +86,7 @@ impl Pace {
     /// When to look again; none: at any time, or when there is something, if that can be waited for.
     pub(super) fn due(&self, waits: bool) -> Option<u64> {
         let silent = self.due_ns.saturating_sub(self.heard_ns) > MOMENT_NS + OFTEN_NS;
-        (!self.busy && !(waits && silent)).then_some(self.due_ns)
+        (!self.busy && (!waits || !silent)).then_some(self.due_ns)
     }
 
     /// The thread sleeps until there is something: it is looked at once when it is asked again.

@@ -213,6 +213,13 @@ impl Timers {
         in_memory.min(unread.unwrap_or(i64::MAX))
     }
 
+    /// Whether a timer has the deadline that [`Timers::earliest`] gives: if not, it is where the store has not been read
+    /// yet.
+    #[inline]
+    pub fn knows_earliest(&self) -> bool {
+        self.earliest() == self.live.first().map_or(i64::MAX, |timer| timer.deadline)
+    }
+
     /// Takes the first timer, by deadline and key, that `watermark` has passed: its key's canonical bytes go into `key`.
     #[inline]
     pub fn due(&mut self, watermark: i64, key: &mut Vec<u8>) -> Option<i64> {
