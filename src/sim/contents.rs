@@ -31,7 +31,7 @@ pub fn contents(space: &Space, now: i64) -> Result<Contents, StoreError> {
         all.insert(name.clone(), Handle { has_lists, ..Handle::default() });
         names.insert((facts.component, facts.handle), name);
     }
-    space.scan_living(now, &mut |place, key, content| {
+    space.scan_living(now, |place, key, content| {
         let Some(name) = names.get(&(place.component, place.handle)) else { return };
         let mut content = content.to_vec();
         if name.ends_with("/rows") {

@@ -308,7 +308,7 @@ impl Space {
     ///
     /// # Errors
     /// The store cannot be read, or a value is damaged.
-    pub fn scan_living(&self, now: i64, each: &mut dyn FnMut(Place, &[u8], &[u8])) -> Result<(), StoreError> {
+    pub fn scan_living(&self, now: i64, mut each: impl FnMut(Place, &[u8], &[u8])) -> Result<(), StoreError> {
         let mut failed = None;
         let (from, to) = all_state();
         self.backend.scan(&from, &to, &mut |key, value| {
