@@ -248,6 +248,11 @@ impl Spout for Reading {
         Ok(Polled::Some)
     }
 
+    fn lag(&self, _timed: bool) -> Option<i64> {
+        // Payments have event times, though no column of them.
+        None
+    }
+
     fn position(&self) -> u64 {
         self.position
     }

@@ -242,6 +242,11 @@ impl Spout for ReplaySpout {
         Ok(Polled::Nothing(Some(intake.now)))
     }
 
+    fn lag(&self, _timed: bool) -> Option<i64> {
+        // Letters have the times of their rows.
+        None
+    }
+
     fn position(&self) -> u64 {
         self.position
     }
