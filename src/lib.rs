@@ -61,8 +61,8 @@
 //!    positions, keys as they are asked for. Nothing is restored at the start.
 //!
 //! What the disk refuses (a full one, a failed write) stays where it is and is tried again, by the committer, the sink or
-//! the tray of dead letters that owes its part of the epoch: nothing becomes durable meanwhile, so no further epoch is asked for, and splits
-//! are held when enough waits ([`commit::Coordinator`]). A sync that fails is never tried again: the topology ends, and
+//! the tray of dead letters that owes its part of the epoch: nothing becomes durable meanwhile, so no further epoch is
+//! asked for, and splits are held when enough waits ([`commit::Coordinator`]). A sync that fails is never tried again: the topology ends, and
 //! the next start goes on from the last epoch. RocksDB watches a full disk itself and takes batches again some seconds
 //! after there is room; after other failures it stays closed, and the topology ends.
 //!
@@ -84,7 +84,8 @@
 //! - [`expr`], [`window`] and [`pattern`] never read a clock, a file or a thread; rows of long windows that are on disk
 //!   come back to [`window`] through the [`store`], a chunk at a time.
 //! - [`executor::Executor::step`] never sleeps, spins or parks, and time reaches it through a [`time::Clock`]. The
-//!   thread around it decides how to wait; tests and file tests step it themselves.
+//!   thread around it decides how to wait, and may sleep until a socket can be read ([`component::Spout::wait_on`]);
+//!   tests and file tests step it themselves.
 //! - A full channel never waits inside a call: what does not fit stays with the sender, and the pipeline reads nothing
 //!   new before it has gone. A task with many rows is suspended between two of them.
 //! - A channel is one ring for one edge between two pipelines, never shared, and the graph of pipelines has no cycle: so

@@ -2,11 +2,12 @@
 
 use crate::program::Folder;
 
-const FILES: [(&str, &str); 4] = [
+const FILES: [(&str, &str); 5] = [
     ("minutes", include_str!("windows/minutes.toml")),
     ("offenders", include_str!("windows/offenders.toml")),
     ("trips", include_str!("windows/trips.toml")),
     ("bars", include_str!("windows/bars.toml")),
+    ("jump", include_str!("windows/jump.toml")),
 ];
 
 #[test]

@@ -1,5 +1,6 @@
 //! An executor: its pipelines, one bounded step of all of them, and the thread around it.
 
+use super::control::{Control, Seen};
 use super::meter::{ExecutorMeter, TaskMeter};
 use super::pipeline::{Pipeline, Progress};
 use super::wait::{Parker, Pause, Wait};
@@ -9,8 +10,8 @@ use crate::latency::Recorder;
 use crate::store::{LifeMeter, Space, StoreError};
 use crate::time::Clock;
 use std::os::fd::RawFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 /// A step longer than this is a stall, nanoseconds.
@@ -26,68 +27,6 @@ const SLEEP: Duration = Duration::from_millis(100);
 /// The first pause before a write that the outside has refused is tried again, and the longest, nanoseconds.
 const PAUSE_NS: u64 = 10_000_000;
 const PAUSE_MAX_NS: u64 = 1_000_000_000;
-
-/// What all executors of a topology share: orders from outside. All orderings are relaxed but where said: each word is
-/// an order of its own, and results come back through `join` or a mutex.
-#[derive(Default)]
-pub struct Control {
-    /// Sources stop; what is in flight is finished.
-    pub drain: AtomicBool,
-    /// Everything stops at once.
-    pub abort: AtomicBool,
-    /// The epoch whose barrier is to be put into the streams.
-    pub barrier: AtomicU64,
-    /// Splits are not read on: too much has changed that is not durable.
-    pub hold: AtomicBool,
-    /// Whether executors that have come to their end wait for [`Control::finish`]: their state is still to be committed.
-    pub commits: AtomicBool,
-    /// All is durable that can be: executors that have come to their end may go.
-    pub finish: AtomicBool,
-    /// How many executors have come to their end.
-    pub ended: AtomicUsize,
-    /// What changes whenever an executor has done something that an epoch must end for, and where it sleeps.
-    pub executors: Mutex<Vec<(Arc<Seen>, Arc<Parker>)>>,
-    /// Number of the snapshot that is asked for.
-    pub snapshot: AtomicU64,
-    /// Snapshots by executor.
-    pub snapshots: Mutex<Vec<Option<Snapshot>>>,
-}
-
-/// What the coordinator sees of an executor.
-#[derive(Debug, Default)]
-pub struct Seen {
-    /// Another number whenever it has done something that an epoch must end for.
-    pub moved: AtomicU64,
-    /// The last durable epoch that its bolts have heard of.
-    pub durable: AtomicU64,
-}
-
-impl Control {
-    /// Executors that are told of orders.
-    pub fn join(&self, executors: &[Executor]) {
-        let known = executors.iter().map(|executor| (executor.seen.clone(), executor.parker.clone()));
-        *self.executors.lock().unwrap_or_else(PoisonError::into_inner) = known.collect();
-    }
-
-    /// A number that changes whenever an executor has done something that an epoch must end for.
-    pub fn moved_sum(&self) -> u64 {
-        let executors = self.executors.lock().unwrap_or_else(PoisonError::into_inner);
-        executors.iter().map(|(seen, _)| seen.moved.load(Ordering::Relaxed)).sum()
-    }
-
-    /// Whether all executors have come to their end, and their bolts have heard that epoch `durable` is durable.
-    pub fn have_ended(&self, durable: u64) -> bool {
-        let executors = self.executors.lock().unwrap_or_else(PoisonError::into_inner);
-        let heard = |(seen, _): &(Arc<Seen>, Arc<Parker>)| seen.durable.load(Ordering::Acquire) >= durable;
-        self.ended.load(Ordering::Relaxed) >= executors.len() && executors.iter().all(heard)
-    }
-
-    /// Wakes all executors, so that they hear an order at once.
-    pub fn wake_all(&self) {
-        let executors = self.executors.lock().unwrap_or_else(PoisonError::into_inner);
-        executors.iter().for_each(|(_, parker)| parker.wake());
-    }
-}
 
 /// The numbers of an executor at one moment.
 #[derive(Clone, Default)]

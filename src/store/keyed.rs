@@ -98,7 +98,21 @@ impl<T: Codec> Keyed<T> {
     /// The same where other keys have already been touched later: whether the value has expired is judged at `now`.
     #[inline]
     pub fn at_now(&mut self, key: KeyRef<'_>, now: i64, time: i64) -> &mut T {
-        let (entry, fresh) = self.entry(key, now);
+        self.touch(key, now, (now, time), |_| {})
+    }
+
+    /// The same as [`Keyed::at`]; a value that has expired is shown before it is gone, since something in it may have
+    /// been over before that.
+    #[inline]
+    pub fn at_showing(&mut self, key: KeyRef<'_>, time: i64, expired: impl FnOnce(&mut T)) -> &mut T {
+        // Asked for at the beginning of time, so that what has expired is read.
+        self.touch(key, i64::MIN, (time, time), expired)
+    }
+
+    /// The value of a key that the store is asked for at event time `asked`; whether it has expired is judged at `now`.
+    #[inline(always)]
+    fn touch(&mut self, key: KeyRef<'_>, asked: i64, (now, time): (i64, i64), expired: impl FnOnce(&mut T)) -> &mut T {
+        let (entry, fresh) = self.entry(key, asked);
         if let Some(life) = &mut self.life {
             life.change(entry, &self.index, &mut self.cells);
         }
@@ -107,27 +121,6 @@ impl<T: Codec> Keyed<T> {
             cell.touched = time;
         } else {
             if now.saturating_sub(cell.touched) > self.ttl {
-                cell.value = T::default();
-            }
-            cell.touched = cell.touched.max(time);
-        }
-        &mut cell.value
-    }
-
-    /// The same as [`Keyed::at`]; a value that has expired is shown before it is gone, since something in it may have
-    /// been over before that.
-    #[inline]
-    pub fn at_showing(&mut self, key: KeyRef<'_>, time: i64, expired: impl FnOnce(&mut T)) -> &mut T {
-        // Asked for at the beginning of time, so that what has expired is read.
-        let (entry, fresh) = self.entry(key, i64::MIN);
-        if let Some(life) = &mut self.life {
-            life.change(entry, &self.index, &mut self.cells);
-        }
-        let cell = self.cells.cells.get_mut(entry);
-        if fresh {
-            cell.touched = time;
-        } else {
-            if time.saturating_sub(cell.touched) > self.ttl {
                 expired(&mut cell.value);
                 cell.value = T::default();
             }

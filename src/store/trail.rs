@@ -25,9 +25,13 @@ use super::lists::{self, ChunkHead, Pointer};
 use super::slab::{prefetch_lines, prefetch_value};
 use super::space::Space;
 
+mod bytes;
 mod index;
 #[cfg(test)]
 mod tests;
+
+use bytes::Bytes;
+pub use bytes::{SHORT_ITEM, ShortItem};
 
 /// So many fresh items stay in the value.
 const INLINE: u32 = 4;
@@ -37,98 +41,6 @@ const TIER: usize = 16;
 /// stays short, however long the list.
 const CHUNK_ITEMS: u32 = 256;
 const LONG: u32 = 128;
-
-/// Bytes that lie in the trail itself, so that it takes two lines.
-const SHORT: usize = 71;
-
-/// Bytes of an item that is copied in one go, at most.
-pub const SHORT_ITEM: usize = 32;
-
-/// An item of few bytes, with room behind them, so that it is copied whatever its length without a call.
-#[derive(Clone, Copy, Debug)]
-pub struct ShortItem {
-    /// Its bytes, and others.
-    pub bytes: [u8; SHORT_ITEM],
-    /// How many of them are its own.
-    pub length: usize,
-}
-
-impl ShortItem {
-    #[inline(always)]
-    fn get(&self) -> &[u8] {
-        &self.bytes[..self.length.min(SHORT_ITEM)]
-    }
-}
-
-/// Bytes of items, in place as long as they are few.
-#[derive(Debug)]
-struct Bytes {
-    // One word where there is none, so that a trail without many items takes two lines.
-    #[allow(clippy::box_collection)]
-    long: Option<Box<Vec<u8>>>,
-    length: u8,
-    short: [u8; SHORT],
-}
-
-impl Default for Bytes {
-    fn default() -> Bytes {
-        Bytes { long: None, length: 0, short: [0; SHORT] }
-    }
-}
-
-impl Bytes {
-    #[inline(always)]
-    fn get(&self) -> &[u8] {
-        match &self.long {
-            None => &self.short[..usize::from(self.length)],
-            Some(long) => long,
-        }
-    }
-
-    #[inline(always)]
-    fn push(&mut self, item: &[u8]) {
-        let start = usize::from(self.length);
-        match self.short.get_mut(start..start + item.len()) {
-            Some(place) if self.long.is_none() => {
-                place.copy_from_slice(item);
-                self.length += item.len() as u8;
-            }
-            _ => self.push_long(item),
-        }
-    }
-
-    #[inline(always)]
-    fn push_short(&mut self, item: &ShortItem) {
-        let start = usize::from(self.length);
-        match self.short.get_mut(start..start + SHORT_ITEM) {
-            Some(place) if self.long.is_none() => {
-                // What is not the item's lies behind it, where nothing is yet.
-                place.copy_from_slice(&item.bytes);
-                self.length += item.get().len() as u8;
-            }
-            _ => self.push(item.get()),
-        }
-    }
-
-    #[inline(never)]
-    fn push_long(&mut self, item: &[u8]) {
-        let long = self.long.get_or_insert_with(|| {
-            let mut long = Vec::with_capacity(2 * SHORT + item.len());
-            long.extend_from_slice(&self.short[..usize::from(self.length)]);
-            Box::new(long)
-        });
-        long.extend_from_slice(item);
-    }
-
-    /// No bytes; those of a list that was long for once give their memory back.
-    fn clear(&mut self) {
-        self.length = 0;
-        match &mut self.long {
-            Some(long) if long.len() > SHORT => long.clear(),
-            _ => self.long = None,
-        }
-    }
-}
 
 /// So many levels of items that are too old are kept before they are forgotten.
 const OLD: usize = 3;
@@ -302,8 +214,8 @@ impl Trail {
 
     /// Notes in a sum of all trails what this one takes beside its own size.
     pub fn weigh(&mut self, sum: &mut usize) {
-        let long = self.bytes.long.as_ref().map_or(0, |long| size_of::<Vec<u8>>() + long.capacity());
-        let bytes = u32::try_from(self.levels.capacity() * size_of::<Level>() + long).unwrap_or(u32::MAX);
+        let bytes =
+            u32::try_from(self.levels.capacity() * size_of::<Level>() + self.bytes.heap_bytes()).unwrap_or(u32::MAX);
         *sum = *sum + bytes as usize - std::mem::replace(&mut self.weighed, bytes) as usize;
     }
 
@@ -372,9 +284,7 @@ impl Trail {
         if let Some(last) = self.levels.last() {
             prefetch_value(last);
         }
-        if let Some(long) = &self.bytes.long {
-            prefetch_value(&**long);
-        }
+        self.bytes.prefetch();
     }
 
     /// How many of the newest items [`Trail::encode`] will ask for.
