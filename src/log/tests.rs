@@ -311,6 +311,25 @@ fn a_failed_sync_ends_the_writer_and_a_full_disk_only_stops_it() {
 }
 
 #[test]
+fn a_topic_whose_making_failed_halfway_keeps_what_is_written_to_it() {
+    for failing in 0..3 {
+        let files = MemoryFiles::new();
+        files.fail_sync(failing);
+        // The next process finds what there is of it.
+        let options = TopicOptions::default();
+        let topic = log(&files).create(T, &options).or_else(|_| log(&files).create(T, &options)).unwrap();
+        files.calm();
+        let mut writer = topic.writer(0, journal()).unwrap();
+        fill(&mut writer, 0..3);
+        writer.sync().unwrap();
+        // Nothing that was not synced survives.
+        files.crash(&mut |_| 0);
+        let topic = log(&files).topic(T).unwrap();
+        assert_eq!(read(&topic, Start::Earliest), expected(0..3), "sync {failing} failed");
+    }
+}
+
+#[test]
 fn the_policy_says_when_records_are_durable() {
     let files = MemoryFiles::new();
     let topic = topic(&files, 1 << 20);

@@ -15,6 +15,8 @@ use std::sync::Arc;
 /// The folder of the log in a data directory.
 pub const FOLDER: &str = "log";
 const META: &str = "topic";
+/// The folders above a partition in which names of the log stand: its own, the topic's and the data directory's.
+const NAMES: usize = 3;
 const FORMAT: u32 = 1;
 const LONGEST_NAME: usize = 200;
 /// Most partitions of a topic.
@@ -260,6 +262,10 @@ impl Topic {
     /// It has a writer, belongs to another owner, is damaged where it was durable, or the disk refuses.
     pub fn writer(&self, partition: u32, options: WriterOptions) -> Result<Writer, LogError> {
         let folder = self.folder(partition)?;
+        // Whoever made the topic may have failed before the names on the way to it were durable.
+        for above in self.folder.ancestors().take(NAMES) {
+            self.files.sync_dir(above).map_err(|e| LogError::io("cannot sync", above, e))?;
+        }
         let shared = shared(self.files.identity(), &folder);
         Writer::open(self.files.clone(), &folder, &self.options, options, shared)
     }

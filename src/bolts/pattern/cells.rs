@@ -47,22 +47,14 @@ impl Cells {
         &mut self.buffer
     }
 
-    /// An entry is touched at event time `now`; what was known of it is forgotten if it was not for longer than `ttl`, and
-    /// nothing was if it is `fresh`. Partial matches are not forgotten: their own time says what becomes of them.
+    /// An entry, which is new if it is `fresh`, is touched at event time `now`; whether what is known of it is older than
+    /// `ttl`, and is to be forgotten when it has been seen what was over before.
     #[inline]
-    pub fn touch(&mut self, entry: u32, now: i64, fresh: bool, ttl: i64) {
+    pub fn touch(&mut self, entry: u32, now: i64, fresh: bool, ttl: i64) -> bool {
         let cell = self.cells.get_mut(entry);
-        if fresh {
-            cell.touched = now;
-            return;
-        }
-        if now.saturating_sub(cell.touched) > ttl {
-            if cell.state.partials.is_idle() {
-                cell.state.clear(&mut self.buffer);
-            }
-            cell.state.previous = Vec::new();
-        }
-        cell.touched = cell.touched.max(now);
+        let before = if fresh { now } else { cell.touched };
+        cell.touched = before.max(now);
+        now.saturating_sub(before) > ttl
     }
 
     /// Notes what a state takes now.

@@ -25,6 +25,17 @@ pub struct Place {
     entry: u32,
 }
 
+/// A key that was touched.
+#[derive(Clone, Copy, Debug)]
+pub struct Touched {
+    /// Its entry.
+    pub entry: u32,
+    /// Whether nothing was known of it.
+    pub fresh: bool,
+    /// Whether what is known of it is to be forgotten.
+    pub lapsed: bool,
+}
+
 /// The keys of a task.
 pub struct Keys {
     /// For each input.
@@ -164,20 +175,21 @@ impl Keys {
     }
 
     /// The entry of the key of a tuple, to be changed: it is touched with `now`, which is no earlier than any other key was
-    /// touched with. Its state is the default if nothing was known of it; whether it is a new one.
+    /// touched with. Its state is the default if nothing was known of it, and that of the last row, however long ago that
+    /// was, if something was.
     #[inline]
-    pub fn touch(&mut self, place: Place, input: usize, frame: &Frame, now: i64) -> (u32, bool) {
+    pub fn touch(&mut self, place: Place, input: usize, frame: &Frame, now: i64) -> Touched {
         let (entry, fresh) = match place.entry {
-            NONE => self.admit(place, input, frame, now),
+            NONE => self.admit(place, input, frame),
             entry => (entry, false),
         };
         self.change(entry);
-        self.cells.touch(entry, now, fresh, self.ttl);
-        (entry, fresh)
+        let lapsed = self.cells.touch(entry, now, fresh, self.ttl);
+        Touched { entry, fresh, lapsed }
     }
 
     /// Gives the key of a tuple that was not in memory an entry; whether nothing was known of it.
-    fn admit(&mut self, place: Place, input: usize, frame: &Frame, now: i64) -> (u32, bool) {
+    fn admit(&mut self, place: Place, input: usize, frame: &Frame) -> (u32, bool) {
         // It was read when the key was located: none of it is NULL.
         let key = KeyRef { hash: place.hash, bytes: self.readers[input].bytes(frame).unwrap_or(&[]) };
         if let Some(entry) = self.index.find(key) {
@@ -191,7 +203,8 @@ impl Keys {
         };
         let entries = &mut self.entries[..self.run];
         life.make_room(&mut self.index, &mut self.cells, |gone| forget(entries, gone));
-        life.admit(key, now, &mut self.index, &mut self.cells)
+        // At the beginning of time, so that what has expired is read: something in it may have been over before that.
+        life.admit(key, i64::MIN, &mut self.index, &mut self.cells)
     }
 
     /// The entry of a key, to be changed without touching it; none if nothing is known of it at event time `now`.

@@ -46,8 +46,14 @@ impl KeyState {
     /// As if no row had ever come.
     #[inline]
     pub fn clear(&mut self, buffer: &mut Buffer<Stored>) {
-        self.partials.clear(buffer);
+        self.forget(buffer);
         (self.newest, self.timer, self.held) = (i64::MIN, i64::MAX, i64::MAX);
+    }
+
+    /// As if no row had ever come, but for what others know of it: its time, its timer and what it holds back.
+    #[inline]
+    pub fn forget(&mut self, buffer: &mut Buffer<Stored>) {
+        self.partials.clear(buffer);
         if self.previous.capacity() > 0 {
             self.previous = Vec::new();
         }

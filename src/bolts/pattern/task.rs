@@ -12,7 +12,7 @@ use super::super::{Share, failure_text};
 use super::conditions::{Cx, Variable};
 use super::holding::Holding;
 use super::keep::Source;
-use super::keys::{Keys, Place};
+use super::keys::{Keys, Place, Touched};
 use super::live::{LiveSet, Site};
 use super::measures::{LiveKept, Measures, Waiting};
 use super::plan::Plan;
@@ -186,12 +186,16 @@ impl Task {
     }
 
     /// A row of a key that matters.
-    fn row(&mut self, input: usize, entry: u32, now: i64, frame: &mut Frame, step: &mut Step<'_>) {
+    fn row(&mut self, input: usize, touched: Touched, now: i64, frame: &mut Frame, step: &mut Step<'_>) {
+        let Touched { entry, lapsed, .. } = touched;
         let (state, buffer) = self.keys.cells.parts(entry);
         let time = now.max(state.newest);
         state.newest = time;
+        self.matcher.expire(buffer, &mut state.partials, time, &mut self.emissions);
+        if lapsed {
+            state.forget(buffer);
+        }
         let KeyState { partials, previous, .. } = state;
-        self.matcher.expire(buffer, partials, time, &mut self.emissions);
         let by_time = self.emissions.len();
         let mut cx = Cx {
             variables: &mut self.variables,
@@ -374,10 +378,10 @@ impl Bolt for Task {
 impl Task {
     /// A row that may begin a match, or whose key is known.
     fn matters(&mut self, place: Place, input: usize, now: i64, frame: &mut Frame, step: &mut Step<'_>) -> Flow {
-        let (entry, fresh) = self.keys.touch(place, input, frame, now);
+        let touched = self.keys.touch(place, input, frame, now);
         self.clear(frame);
-        self.row(input, entry, now, frame, step);
-        self.keys.sweep(step.watermark, fresh);
+        self.row(input, touched, now, frame, step);
+        self.keys.sweep(step.watermark, touched.fresh);
         let earliest = self.timers.earliest();
         if earliest != i64::MAX {
             step.wake_after(earliest);

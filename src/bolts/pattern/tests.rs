@@ -405,6 +405,46 @@ fn what_waits_for_its_time_is_not_forgotten_when_its_key_comes_again_much_later(
 }
 
 #[test]
+fn a_key_that_was_forgotten_counts_from_one_again_whether_or_not_it_was_in_memory() {
+    let toml = "key = 'symbol'\npattern = 'a b'\nwithin = '10s'\nttl = '20s'
+        define.a = 'close = 1'\ndefine.b = 'close = 2'\nadd.n = 'match_number()'";
+    // The last row begins a match that comes to nothing.
+    let rows = [(0, 1.0), (1, 2.0), (5, 1.0), (24, 2.0), (30, 1.0), (51, 1.0), (52, 2.0)];
+    for restarts in [false, true] {
+        let backend = Arc::new(MemoryStore::new());
+        let mut shelf = Shelf::open(&backend, 1 << 20);
+        let mut driver = bars().on(&shelf).driver(&Pattern, toml);
+        let mut lines = Vec::new();
+        for (second, close) in rows {
+            lines.extend(driver.feed(0, second * SECOND, &[text("x"), Value::Double(close)]));
+            if restarts {
+                shelf.commit(&mut driver, 0);
+                shelf = Shelf::open(&backend, 1 << 20);
+                driver = bars().on(&shelf).driver(&Pattern, toml);
+            }
+        }
+        assert_eq!(lines, ["main: x 1", "main: x 1"], "restarts: {restarts}");
+    }
+}
+
+#[test]
+fn what_waits_for_its_time_is_not_forgotten_over_a_restart_either() {
+    let toml = "key = 'symbol'\npattern = 'a -> !b'\nwithin = '10s'\ndefine.a = 'close = 1'\ndefine.b = 'close = 2'";
+    let backend = Arc::new(MemoryStore::new());
+    let shelf = Shelf::open(&backend, 1 << 20);
+    let row =
+        |driver: &mut Driver, second: i64| driver.come_late(0, second * SECOND, &[text("x"), Value::Double(1.0)]).len();
+    let mut driver = bars().on(&shelf).driver(&Pattern, toml);
+    driver.watermark = 0;
+    assert_eq!(row(&mut driver, 0), 0);
+    shelf.commit(&mut driver, 0);
+    let shelf = Shelf::open(&backend, 1 << 20);
+    let mut driver = bars().on(&shelf).driver(&Pattern, toml);
+    driver.watermark = 0;
+    assert_eq!(row(&mut driver, 100), 1, "the first absence is certain");
+}
+
+#[test]
 fn a_match_that_waits_holds_time_back_over_a_restart_too() {
     let toml = "key = 'symbol'\npattern = 'a b+'\nwithin = '10s'\ndefine.a = 'close = 1'\ndefine.b = 'close = 2'";
     let backend = Arc::new(MemoryStore::new());

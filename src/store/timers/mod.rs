@@ -220,13 +220,17 @@ impl Timers {
         self.earliest() == self.live.first().map_or(i64::MAX, |timer| timer.deadline)
     }
 
-    /// Takes the first timer, by deadline and key, that `watermark` has passed: its key's canonical bytes go into `key`.
+    /// Takes the first timer, by deadline and key, if `watermark` has passed it: its key's canonical bytes go into `key`.
+    /// Only one that [`Timers::earliest`] has told of: where that was taken back, those of others come before the next,
+    /// of which it tells now.
     #[inline]
     pub fn due(&mut self, watermark: i64, key: &mut Vec<u8>) -> Option<i64> {
+        let told = self.earliest();
         if let Some(kept) = &mut self.kept {
             kept.read_due(watermark, &mut self.live, &mut self.heap_bytes);
         }
-        if self.live.first()?.deadline >= watermark {
+        let first = self.live.first()?.deadline;
+        if first >= watermark || first > told {
             return None;
         }
         let (timer, mark) = self.live.pop_first()?;
