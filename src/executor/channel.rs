@@ -46,12 +46,14 @@ pub struct Sender {
     /// How far time is held back; `i64::MAX`: it is not.
     held: i64,
     idle: bool,
+    /// Whether it has sent the end: nothing follows.
+    ended: bool,
 }
 
 impl Sender {
     /// Sends these columns of frames of the sending pipeline.
     pub fn new(ring: ring::Producer, columns: Columns) -> Sender {
-        Sender { ring, columns, sent: 0, watermark: i64::MIN, held: i64::MAX, idle: false }
+        Sender { ring, columns, sent: 0, watermark: i64::MIN, held: i64::MAX, idle: false, ended: false }
     }
 
     /// Packs a tuple. With it goes the watermark that it comes behind, so that the receiver's timers fire before it as
@@ -100,6 +102,9 @@ impl Sender {
     /// Sends a watermark if it is a new one.
     pub fn watermark(&mut self, watermark: i64) {
         let watermark = watermark.min(self.held);
+        if self.ended {
+            return;
+        }
         if watermark > self.watermark || self.idle {
             self.watermark = self.watermark.max(watermark);
             self.idle = false;
@@ -110,6 +115,9 @@ impl Sender {
     /// Says that the inputs are silent, and how far time has gone on meanwhile.
     pub fn idle(&mut self, watermark: i64) {
         let watermark = watermark.min(self.held);
+        if self.ended {
+            return;
+        }
         if watermark > self.watermark || !self.idle {
             self.watermark = self.watermark.max(watermark);
             self.idle = true;
@@ -117,14 +125,18 @@ impl Sender {
         }
     }
 
-    /// Sends a barrier.
+    /// Sends a barrier, which its end counts as.
     pub fn barrier(&mut self, epoch: u64) {
-        self.ring.push(BARRIER, &[epoch]);
+        if !self.ended {
+            self.ring.push(BARRIER, &[epoch]);
+        }
     }
 
-    /// Sends the end.
+    /// Sends the end, once.
     pub fn end(&mut self, complete: bool) {
-        self.ring.push(END, &[complete as u64]);
+        if !std::mem::replace(&mut self.ended, true) {
+            self.ring.push(END, &[complete as u64]);
+        }
     }
 
     /// Publishes what fits; whether anything moved.

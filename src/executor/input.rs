@@ -43,6 +43,8 @@ pub struct Input {
     pub ended: bool,
     /// Whether it was told to end where it stood.
     pub cut: bool,
+    /// Whether it holds time back no longer, being at its end: that of what nothing else reaches has ended.
+    pub let_go: bool,
     /// Whether it has delivered the barrier that the pipeline waits for.
     pub aligned: bool,
     /// How often it is behind (in tuples) of what `watermark` promises: its disorder, microseconds.
@@ -99,6 +101,8 @@ pub struct Split {
     pub meter: TaskMeter,
     /// When its next tuple is due, nanoseconds; zero if it can be asked at any time.
     pub due_ns: u64,
+    /// Where it had been read to when the last epoch ended, or it was opened.
+    pub closed_at: u64,
     /// Position of the first record that was read and given back, since it was told to end; past all if there is none.
     pub given_back: u64,
     /// Positions at which something is known to panic: after each an epoch becomes durable before more is read.
@@ -106,6 +110,12 @@ pub struct Split {
 }
 
 impl Split {
+    /// Whether it has been read on since the last epoch ended, be it over what became no tuple: what was read over need not
+    /// be read again.
+    pub fn has_moved(&self) -> bool {
+        self.spout.position() != self.closed_at
+    }
+
     /// What the store knows it by.
     pub fn key(&self) -> String {
         split_key(&self.component_name, &self.name)
@@ -218,6 +228,7 @@ impl Input {
             watermark: i64::MIN,
             ended: false,
             cut: false,
+            let_go: false,
             aligned: false,
             disorder: 0,
             idle_ns: None,
@@ -231,6 +242,22 @@ impl Input {
     #[inline]
     pub fn has_tuples(&self) -> bool {
         self.next < self.run.len()
+    }
+
+    /// Whether all that it will ever give has been followed: it has ended, and not because it was told to.
+    #[inline]
+    pub fn is_over(&self) -> bool {
+        let given_back = matches!(&self.source, Source::Split(split) if split.given_back != u64::MAX);
+        self.ended && !self.cut && !self.has_tuples() && !given_back
+    }
+
+    /// Where all that comes from it goes, broken records included.
+    pub fn all_targets(&self) -> impl Iterator<Item = Targets> {
+        let sides: &[Side] = match &self.source {
+            Source::Split(split) => &split.sides,
+            Source::Channel(_) => &[],
+        };
+        [self.targets.clone()].into_iter().chain(sides.iter().map(|side| side.targets.clone()))
     }
 
     /// Whether it is a split.

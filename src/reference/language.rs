@@ -131,8 +131,8 @@ pub(super) fn time() -> Topic {
              back, and while no other source does, time goes on with the clock, `idle` behind: with `idle = \"10s\"` a minute of \
              silence is noticed 70 seconds after the last row. Where records have the time of their arrival it goes on at once. \
              Choose `idle` longer than rows may be delayed on their way.",
-            "At the end of all inputs time moves behind the last row, and windows close and joins complete; what only a further \
-             silence would prove does not happen. A drain (SIGTERM) or a crash ends nothing: open windows, matches and timers \
+            "When all sources that a bolt's rows can come from have ended, its time moves behind their last row, and windows close \
+             and joins complete; what only a further silence would prove does not happen. A drain (SIGTERM) or a crash ends nothing: open windows, matches and timers \
              are there at the next start, and what has closed stays closed.",
             "A bolt takes rows as they arrive, and a late one is judged at the time its key has come to. `order = \"time\"` \
              (aggregate, pattern, rules, join) takes them by time, each as soon as no earlier one can come. Finite sources (`file`) are read in step by \
@@ -451,7 +451,9 @@ pub(super) fn aggregates() -> Topic {
              stand in another one: name the inner one in `add` and use the name.",
             "`lag(x)`, `lag(x, n)`, `lag(x, n, default)`: of the n-th previous row of the key, whatever the windows.",
             "NULLs do not count, except for count(*), first, last and lag. Of no rows, count is 0 and everything else NULL.",
-            "A late row is answered with its own window: the rows up to its own event time.",
+            "A late row is answered with its own window: the rows up to its own event time. One that comes behind the watermark \
+             (see `time`) finds what is still kept: rows further behind it than the longest window and `lateness`, and keys \
+             whose `ttl` is over there, may have been forgotten.",
             "With a data directory, windows by time of a key with many rows lie on disk: memory holds the newest thousand rows \
              of the key (fewer with little `state_memory`) and those where its windows end, which are read back a chunk at \
              a time; rows up to `lateness` behind the longest window stay too. `count`, `sum`, `avg`, `share`, `bool_and`, \

@@ -25,7 +25,7 @@ pub struct Case {
     /// Partitions of the topic `told`, if it writes and reads one.
     pub partitions: Option<u32>,
     /// Components that show more than the data: what another run has of them is not compared.
-    pub apart: &'static [&'static str],
+    pub apart: Vec<String>,
     /// What is the same in ledgers however an undisturbed run divides the work.
     pub certain: Vec<(String, Order)>,
     /// Whether more than the data decides about state, wherever it is made.
@@ -113,7 +113,7 @@ fn runtime(random: &mut Random) -> String {
 /// A case that is drawn from parts.
 pub fn drawn(random: &mut Random) -> Case {
     let runtime = runtime(random);
-    let Drawn { text, ledgers, complete, letters, timeless, endless, late } = drawn::draw(random);
+    let Drawn { text, ledgers, complete, letters, timeless, endless, late, doubtful } = drawn::draw(random);
     // Where no source ends, time goes on by the clock while all are silent: what waits for it is not a matter of the data.
     let by_clock = endless && !timeless;
     let order = |order| if by_clock { Order::Open } else { order };
@@ -129,7 +129,7 @@ pub fn drawn(random: &mut Random) -> Case {
         resumes: timeless && !endless,
         shuffles: true,
         partitions: None,
-        apart: &[],
+        apart: doubtful,
         certain: ledgers.into_iter().map(|(name, known)| (name, order(known))).collect(),
         unsure: by_clock || late,
         letters: Some(if by_clock { Vec::new() } else { letters }),
@@ -156,7 +156,7 @@ pub fn case(random: &mut Random) -> std::io::Result<Case> {
         resumes: true,
         shuffles: false,
         partitions: None,
-        apart: &[],
+        apart: Vec::new(),
         certain: Vec::new(),
         unsure: false,
         letters: None,
@@ -198,7 +198,7 @@ pub fn case(random: &mut Random) -> std::io::Result<Case> {
         16 | 17 => Case {
             complete: vec![Complete::of(Some("s"), &["passed", "broken"]), Complete::of(Some("again"), &["read"])],
             partitions: Some(1 + random.below(3) as u32),
-            apart: &["again", "read"],
+            apart: ["again", "read"].map(str::to_owned).into(),
             ..plain("log", LOG, &[], true)
         },
         _ => plain("outbox", OUTBOX, PASSED, true),

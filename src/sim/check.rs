@@ -190,7 +190,7 @@ pub fn same_end(case: &Case, found: &Space, wanted: &Space, undecided: &BTreeSet
     let now = found.opened().frontier.max(wanted.opened().frontier);
     let read = |space: &Space| contents(space, now).map_err(unreadable);
     let (here, there) = (read(found)?, read(wanted)?);
-    let together = |name: &str| !case.apart.iter().any(|apart| name.split('/').next() == Some(apart));
+    let together = |name: &str| !case.apart.iter().any(|apart| name.split('/').next() == Some(apart.as_str()));
     let positions = |space: &Space| {
         let splits = space.splits().into_iter().filter(|(name, _)| together(name));
         splits.map(|(name, s)| (name, s.position)).collect::<Vec<_>>()

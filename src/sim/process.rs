@@ -17,7 +17,7 @@ use std::sync::{Arc, mpsc};
 /// Room for files on a disk that is nearly full, bytes.
 const ROOM_BYTES: usize = 400;
 /// Steps after which a topology is taken to run for ever.
-const STEPS_MAX: usize = 5_000_000;
+const STEPS_MAX: usize = 50_000_000;
 
 /// How a life is led.
 #[derive(Clone, Debug)]

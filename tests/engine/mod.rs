@@ -5,6 +5,7 @@ mod accounts;
 mod backpressure;
 mod barriers;
 mod drain;
+mod ends;
 mod errors;
 mod groupings;
 mod holds;

@@ -92,12 +92,18 @@ impl Pipeline {
 
     fn report_closed(&mut self, epoch: u64) {
         let Some(space) = &self.space else { return };
+        for input in &mut self.inputs {
+            if let Source::Split(split) = &mut input.source {
+                split.closed_at = split.spout.position();
+            }
+        }
         let splits = self.inputs.iter().filter_map(|input| match &input.source {
             Source::Split(split) => Some(split.closed(input)),
             Source::Channel(_) => None,
         });
-        let times = self.program.times(self.reached()).collect();
-        space.close(Closed { epoch, pipeline: self.id, splits: splits.collect(), times });
+        let times = self.program.times(|task| self.reached(task)).collect();
+        let (splits, held) = (splits.collect(), self.program.holds_back());
+        space.close(Closed { epoch, pipeline: self.id, splits, times, held });
     }
 
     /// Hands over some of what changed in the epoch that has ended here, after so many tuples; whether more is left.

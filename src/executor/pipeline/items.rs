@@ -4,7 +4,7 @@
 
 use super::{Ending, Pipeline};
 use crate::executor::channel::Item;
-use crate::executor::input::{ENDED, Input, Source};
+use crate::executor::input::{Input, Source};
 
 impl Pipeline {
     /// Sources stop: splits are at their end, what was read is still followed; with splits in step only as far as none
@@ -60,45 +60,9 @@ impl Pipeline {
         taken
     }
 
-    /// All inputs have come to their end: first time moves behind the last event, whatever input it came from, then
-    /// there is none any more. So a bolt can tell what was over before the end from what only the end has cut off.
-    /// False if it has been suspended.
-    fn end_time(&mut self) -> bool {
-        if self.watermark != ENDED {
-            self.before_end.get_or_insert(self.watermark);
-            let last = self.inputs.iter().filter_map(Input::behind_the_last).max();
-            self.watermark = self.watermark.max(last.unwrap_or(i64::MIN));
-            self.fire_passed();
-            if self.suspended.is_some() {
-                return false;
-            }
-            if self.watermark != i64::MIN {
-                self.program.senders.iter_mut().for_each(|sender| sender.watermark(self.watermark));
-            }
-            self.behind_last = self.watermark;
-            self.watermark = ENDED;
-        }
-        self.fire_passed();
-        if self.suspended.is_some() {
-            return false;
-        }
-        if self.behind_last != i64::MIN {
-            // What was held back until now.
-            self.program.senders.iter_mut().for_each(|sender| sender.watermark(self.behind_last));
-        }
-        true
-    }
-
-    /// Fires the timers that the watermark has passed.
-    fn fire_passed(&mut self) {
-        if self.program.deadline < self.watermark {
-            self.fire(self.clock.nanos());
-        }
-    }
-
     /// Watermark and end go to the outputs.
     pub(super) fn hand_on(&mut self) {
-        if self.suspended.is_some() {
+        if self.suspended.is_some() || !self.end_reaches() {
             return;
         }
         let ended = self.inputs.iter().all(|i| i.ended && !i.has_tuples());
@@ -111,9 +75,6 @@ impl Pipeline {
             }
         }
         if ended && self.ending == Ending::Running {
-            if !self.draining && !self.end_time() {
-                return;
-            }
             for sender in &mut self.program.senders {
                 sender.end(!self.draining);
             }

@@ -8,12 +8,13 @@
 //! 4. hand watermark, barrier or end to the outputs.
 //!
 //! What a step does stands in one file for each idea: `order` asks and chooses, `follow` takes tuples along, `time`
-//! moves the watermark, `items` takes and hands on control items, `barrier` aligns, `panics` knows what panicked.
+//! moves the watermark, `end` ends time where inputs have ended, `items` takes and hands on control items, `barrier` aligns, `panics` knows what panicked.
 //!
 //! Invariants: an input that has delivered barrier N is not read until all inputs have (an input at its end counts as
 //! having); texts of a run live until all its tuples are done; a full channel never waits inside a call.
 
 mod barrier;
+mod end;
 mod follow;
 mod items;
 mod order;
@@ -23,7 +24,7 @@ mod time;
 pub use panics::Culprit;
 
 use super::input::Input;
-use super::program::Program;
+use super::program::{Program, Reach, Targets};
 use crate::component::ComponentError;
 use crate::latency::Recorder;
 use crate::store::Space;
@@ -93,8 +94,11 @@ pub struct Pipeline {
     /// A frame for timers and rejects.
     scratch: Run,
     watermark: i64,
-    /// The watermark when all inputs had come to their end.
-    before_end: Option<i64>,
+    /// What the same inputs reach, and how far time was when these had come to their end.
+    reaches: Vec<Reach>,
+    times_of_end: Vec<Option<i64>>,
+    /// The reach whose time is ending.
+    ending_reach: Option<end::Ending>,
     /// Where time was behind the last event, before the end of time.
     behind_last: i64,
     turn: usize,
@@ -138,6 +142,8 @@ impl Pipeline {
         order: Order,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let targets: Vec<Vec<Targets>> = inputs.iter().map(|input| input.all_targets().collect()).collect();
+        let reaches = program.reaches(&targets);
         Pipeline {
             id,
             inputs,
@@ -151,7 +157,9 @@ impl Pipeline {
             arena: Arena::new(),
             scratch: Run::new(layout),
             watermark: i64::MIN,
-            before_end: None,
+            times_of_end: vec![None; reaches.len()],
+            reaches,
+            ending_reach: None,
             behind_last: i64::MIN,
             turn: 0,
             suspended: None,
@@ -201,6 +209,10 @@ impl Pipeline {
             self.close();
         }
         self.end_pause();
+        if self.ending_reach.is_some() && !self.end_reaches() {
+            self.flush();
+            return Ok(Progress::Some);
+        }
         let (asked, due) = self.ask(now)?;
         moved |= asked;
         // Before the next tuple: an input that always has tuples must not keep items of the others waiting.

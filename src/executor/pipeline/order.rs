@@ -33,6 +33,11 @@ impl Pipeline {
                 Asked::Something => {
                     moved = true;
                     let input = &self.inputs[n];
+                    if let Source::Split(split) = &input.source
+                        && !input.has_tuples()
+                    {
+                        self.worked |= split.has_moved();
+                    }
                     // In step, those before the first tuple have their place just before it.
                     let in_step = self.order == Order::Time && input.has_tuples() && input.is_untold();
                     if !input.withholds() && !in_step {

@@ -13,12 +13,6 @@ impl Pipeline {
         self.watermark
     }
 
-    /// How far time has come by what its inputs have said: their end, which is the end of time only until the next start
-    /// finds more, does not count.
-    pub(super) fn reached(&self) -> i64 {
-        self.before_end.unwrap_or(self.watermark)
-    }
-
     /// The clock of all splits moves to this event time (a test's clock): what they promise, timers included.
     pub fn advance(&mut self, time: i64) {
         for input in &mut self.inputs {
@@ -33,8 +27,9 @@ impl Pipeline {
     /// The watermark is the least promise of all inputs that hold time back, and the furthest of those that are idle
     /// where none does; timers that it has passed fire.
     pub(super) fn move_time(&mut self, by: Option<usize>) {
-        // Who was told to end where it stood goes on from there at the next start: it holds time back as before.
-        let goes_on = |i: &&Input| (!i.ended || i.cut) && !i.idle || i.has_tuples();
+        // Who was told to end where it stood goes on from there at the next start: it holds time back as before. And who
+        // has just ended until that is known to those whom nothing else reaches.
+        let goes_on = |i: &&Input| !i.let_go && !i.idle || i.has_tuples();
         let promises = self.inputs.iter().filter(goes_on).map(|i| i.watermark);
         let silent = || self.inputs.iter().filter(|i| !i.ended).map(|i| i.watermark).max();
         let Some(watermark) = promises.min().or_else(silent) else { return };

@@ -6,8 +6,8 @@
 //!
 //! Invariant: nobody's time goes back, since a hold begins at a row that was not late, and ends later than it began.
 
-use super::{Program, Target};
-use crate::executor::route::Destination;
+use super::Program;
+use super::reach::{Reach, Ways};
 
 /// A task that may hold time back.
 struct Holder {
@@ -15,8 +15,7 @@ struct Holder {
     /// How far; `i64::MAX`: it does not now.
     time: i64,
     /// What its rows can reach.
-    tasks: Vec<u16>,
-    senders: Vec<u16>,
+    ways: Ways,
 }
 
 /// What is known of a task.
@@ -33,6 +32,8 @@ pub(super) struct Holds {
     holders: Vec<Holder>,
     /// By task.
     held: Box<[Held]>,
+    /// While the time of some ends: how far it is for all others.
+    ending: Option<(Reach, i64)>,
     /// Whether a hold is over, or nearer to its end.
     over: bool,
 }
@@ -40,7 +41,8 @@ pub(super) struct Holds {
 impl Holds {
     /// Nothing is held back from so many tasks.
     pub(super) fn new(tasks: usize) -> Holds {
-        Holds { holders: Vec::new(), held: vec![Held { time: i64::MAX, holds: false }; tasks].into(), over: false }
+        let held = vec![Held { time: i64::MAX, holds: false }; tasks].into();
+        Holds { holders: Vec::new(), held, ending: None, over: false }
     }
 
     /// How far the time of a task is held back.
@@ -62,48 +64,23 @@ impl Holds {
 }
 
 impl Program {
+    /// How far its tasks hold time back for others; `i64::MAX`: none does.
+    pub fn holds_back(&self) -> i64 {
+        self.holds.holders.iter().map(|holder| holder.time).min().unwrap_or(i64::MAX)
+    }
+
     /// Finds the tasks that may hold time back, and what is behind them; to be called when the program is complete.
     pub fn find_holders(&mut self) {
         let holders = (0..self.tasks.len() as u16).filter(|task| self.time_of(*task).is_some());
         let holders = holders.map(|task| {
-            let (mut holder, mut ways) = (Holder { task, time: i64::MAX, tasks: vec![], senders: vec![] }, vec![task]);
-            while let Some(task) = ways.pop() {
-                for next in self.behind(task, &mut holder.senders) {
-                    if !holder.tasks.contains(&next) {
-                        holder.tasks.push(next);
-                        ways.push(next);
-                    }
-                }
-            }
-            holder
+            let ways = self.ways(self.tasks[task as usize].outputs.iter().cloned());
+            Holder { task, time: i64::MAX, ways }
         });
         self.holds.holders = holders.collect();
         for holder in &self.holds.holders {
             self.holds.held[holder.task as usize].holds = true;
         }
         self.end_holds();
-    }
-
-    /// The tasks right behind a task; the senders are added to those that are known.
-    fn behind(&self, task: u16, senders: &mut Vec<u16>) -> Vec<u16> {
-        let mut nodes = Vec::new();
-        let mut targets: Vec<u32> = self.tasks[task as usize].outputs.iter().cloned().flatten().collect();
-        while let Some(target) = targets.pop() {
-            match &self.targets[target as usize] {
-                Target::Node(node) | Target::Copy(_, node) => nodes.push(*node),
-                Target::Dispatch(dispatch) => nodes.extend(self.dispatches[*dispatch as usize].nodes()),
-                Target::Route(router) => {
-                    for destination in &self.routers[*router as usize].destinations {
-                        match *destination {
-                            Destination::Target(target) => targets.push(target),
-                            Destination::Sender(sender) if senders.contains(&sender) => {}
-                            Destination::Sender(sender) => senders.push(sender),
-                        }
-                    }
-                }
-            }
-        }
-        nodes.into_iter().map(|node| self.nodes[node as usize].task).collect()
     }
 
     fn time_of(&self, task: u16) -> Option<i64> {
@@ -140,17 +117,31 @@ impl Program {
         self.apply();
     }
 
+    /// From now on the time of a reach ends, and for all others it stays at `time`.
+    pub fn begin_end(&mut self, reach: Reach, time: i64) {
+        self.holds.ending = Some((reach, time));
+        self.apply();
+    }
+
+    /// The time of the reach has ended; that of the others goes on.
+    pub fn finish_end(&mut self) {
+        self.holds.ending = None;
+        self.end_holds();
+    }
+
     /// Tells everyone behind how far time is held back.
     fn apply(&mut self) {
-        let holders = &self.holds.holders;
-        let least = |of: &dyn Fn(&Holder) -> bool| {
-            holders.iter().filter(|holder| of(holder)).map(|holder| holder.time).min().unwrap_or(i64::MAX)
+        let Holds { holders, ending, held, .. } = &mut self.holds;
+        let least = |reaches: &dyn Fn(&Ways) -> bool, ends: &dyn Fn(&Reach) -> bool| {
+            let holders = holders.iter().filter(|holder| reaches(&holder.ways)).map(|holder| holder.time);
+            let stays = ending.iter().filter(|(reach, _)| !ends(reach)).map(|(_, time)| *time);
+            holders.chain(stays).min().unwrap_or(i64::MAX)
         };
-        for (task, held) in self.holds.held.iter_mut().enumerate() {
-            held.time = least(&|holder| holder.tasks.contains(&(task as u16)));
+        for (task, held) in (0u16..).zip(held) {
+            held.time = least(&|ways| ways.tasks.contains(&task), &|reach| reach.tasks.contains(&task));
         }
-        for (sender, place) in self.senders.iter_mut().enumerate() {
-            place.hold(least(&|holder| holder.senders.contains(&(sender as u16))));
+        for (sender, place) in (0u16..).zip(&mut self.senders) {
+            place.hold(least(&|ways| ways.senders.contains(&sender), &|reach| reach.senders.contains(&sender)));
         }
         self.deadline = self.earliest();
     }

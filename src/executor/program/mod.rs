@@ -9,6 +9,7 @@
 
 mod holds;
 mod leave;
+mod reach;
 mod timers;
 
 use super::at::At;
@@ -21,6 +22,7 @@ use crate::component::{Bolt, ComponentError, Step};
 use crate::expr::{Compiled, EvalError};
 use crate::tuple::{Arena, Frame, Slot};
 use holds::Holds;
+pub use reach::Reach;
 use std::ops::Range;
 pub use timers::Fired;
 

@@ -70,13 +70,13 @@ impl Program {
         tasks.map(|(task, _)| task.deadline).min().unwrap_or(i64::MAX)
     }
 
-    /// How far time is in the tasks with state, where the pipeline is at `watermark`.
-    pub fn times(&self, watermark: i64) -> impl Iterator<Item = TaskTime> {
-        let tasks = self.tasks.iter().zip(self.holds.all()).filter(|(task, _)| task.stateful);
-        tasks.map(move |(task, held)| TaskTime {
+    /// How far time is in the tasks with state; `watermark` tells it of each but for what is held back.
+    pub fn times(&self, watermark: impl Fn(u16) -> i64) -> impl Iterator<Item = TaskTime> {
+        let tasks = (0u16..).zip(&self.tasks).zip(self.holds.all()).filter(|((_, task), _)| task.stateful);
+        tasks.map(move |((number, task), held)| TaskTime {
             component: task.name.to_string(),
             task: task.number,
-            watermark: watermark.min(held).max(task.floor),
+            watermark: watermark(number).min(held).max(task.floor),
         })
     }
 }

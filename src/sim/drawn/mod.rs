@@ -38,6 +38,8 @@ pub struct Drawn {
     pub endless: bool,
     /// Whether a source's rows may come later than it says.
     pub late: bool,
+    /// Components that rows may ask for what has been forgotten, and those behind them.
+    pub doubtful: Vec<String>,
 }
 
 /// A stream that a part may read.
@@ -50,6 +52,10 @@ struct Stream {
     /// Whether its rows may be made by time: at the end of all inputs they come while time goes on, or after it, as bolts
     /// share a pipeline or not.
     by_time: bool,
+    /// Whether rows may come so far behind the watermark that what they ask for may have been forgotten.
+    behind: bool,
+    /// Whether its rows are of a bolt of which they have asked it.
+    doubtful: bool,
 }
 
 impl Stream {
@@ -102,8 +108,11 @@ struct Builder {
     /// later says what time it is.
     mixed: bool,
     late: bool,
-    /// Whether the rows of the bolt that is being drawn may be made by time.
+    /// Of the bolt that is being drawn: see [`Stream`].
     by_time: bool,
+    behind: bool,
+    doubt: bool,
+    doubtful: Vec<String>,
 }
 
 impl Builder {
@@ -121,6 +130,9 @@ impl Builder {
             mixed: false,
             late: false,
             by_time: false,
+            behind: false,
+            doubt: false,
+            doubtful: Vec::new(),
         }
     }
 
@@ -151,7 +163,8 @@ impl Builder {
         };
         self.complete.push((name.to_owned(), [all].into_iter().chain(errors.clone()).collect(), errors.is_none()));
         self.letters.push(name.to_owned());
-        self.streams.push(Stream { name: name.to_owned(), order, late, by_time: false });
+        let name = name.to_owned();
+        self.streams.push(Stream { name, order, late, by_time: false, behind: false, doubtful: false });
     }
 
     /// A ledger of a stream; its name.
@@ -159,7 +172,16 @@ impl Builder {
         let name = format!("l_{}", stream.replace('.', "_"));
         let _ = writeln!(self.text, "[bolts.{name}]\nkind = \"ledger\"\nfrom = \"{stream}\"\nkey = \"{key}\"\n");
         self.ledgers.push((name.clone(), order));
+        let of = stream.split('.').next().unwrap_or(stream);
+        if self.doubtful.iter().any(|component| component == of) {
+            self.doubtful.push(name.clone());
+        }
         name
+    }
+
+    /// The bolt that is drawn next asks what may have been forgotten.
+    fn asks_back(&mut self) {
+        self.doubt |= self.behind;
     }
 
     /// One of the streams, rather a new one.
@@ -168,7 +190,7 @@ impl Builder {
         let at = if random.one_in(2) { newest } else { random.below(newest + 1) };
         let stream = self.streams[at].clone();
         self.read.push(stream.name.clone());
-        self.by_time = stream.by_time;
+        (self.by_time, self.behind, self.doubt) = (stream.by_time, stream.behind, stream.doubtful);
         stream
     }
 
@@ -181,6 +203,7 @@ impl Builder {
         let second = (first + 1 + random.below(self.streams.len() - 1)) % self.streams.len();
         let (first, second) = (self.streams[first].clone(), self.streams[second].clone());
         self.by_time = first.by_time || second.by_time;
+        (self.behind, self.doubt) = (first.behind || second.behind, first.doubtful || second.doubtful);
         self.read.extend([first.name.clone(), second.name.clone()]);
         Some((first, second))
     }
@@ -189,6 +212,9 @@ impl Builder {
     fn bolt(&mut self, kind: &str, from: &str) -> String {
         let name = format!("b{}", self.bolts);
         self.bolts += 1;
+        if self.doubt {
+            self.doubtful.push(name.clone());
+        }
         let _ = writeln!(self.text, "[bolts.{name}]\nkind = \"{kind}\"\nfrom = {from}");
         name
     }
@@ -200,7 +226,8 @@ impl Builder {
 
     /// A stream that others may read from now on.
     fn gives(&mut self, name: &str, order: Order, late: bool) {
-        self.streams.push(Stream { name: name.to_owned(), order, late, by_time: self.by_time });
+        let (by_time, behind, doubtful) = (self.by_time, self.behind, self.doubt);
+        self.streams.push(Stream { name: name.to_owned(), order, late, by_time, behind, doubtful });
     }
 
     /// A side stream with the three columns: by a name of its own, others may read it too.
@@ -224,7 +251,7 @@ impl Builder {
                 self.ledger(&stream.name, stream.order, "key");
             }
         }
-        let Builder { text, ledgers, complete, letters, timeless, endless, late, .. } = self;
-        Drawn { text, ledgers, complete, letters, timeless, endless, late }
+        let Builder { text, ledgers, complete, letters, timeless, endless, late, doubtful, .. } = self;
+        Drawn { text, ledgers, complete, letters, timeless, endless, late, doubtful }
     }
 }

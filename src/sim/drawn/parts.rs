@@ -104,6 +104,7 @@ impl Builder {
         }
         let of = self.bolt("select", &format!("\"{name}\""));
         self.line("add.v = \"total\"\n");
+        self.behind |= after;
         self.gives(&of, order, after || from.late);
     }
 
@@ -227,6 +228,7 @@ impl Builder {
     /// Windows that are looked at at every row.
     fn rolling(&mut self, random: &mut Random) {
         let from = self.pick(random);
+        self.asks_back();
         let name = self.bolt("aggregate", &quoted(&from));
         self.line(any_key(random));
         self.some_tasks(random);
@@ -263,6 +265,7 @@ impl Builder {
     /// One stream beside another, in one aggregate.
     fn at(&mut self, random: &mut Random) {
         let Some((one, two)) = self.pick_two(random) else { return self.rolling(random) };
+        self.asks_back();
         let name = self.bolt("aggregate", &format!("[{}, {}]", quoted(&one), quoted(&two)));
         self.line(KEY);
         let ordered = random.one_in(2);
@@ -327,6 +330,7 @@ impl Builder {
     fn throttle(&mut self, random: &mut Random) {
         let from = self.pick(random);
         let dedupe = random.one_in(2);
+        self.asks_back();
         let name = self.bolt(if dedupe { "dedupe" } else { "throttle" }, &quoted(&from));
         self.line(any_key(random));
         self.some_tasks(random);
@@ -383,6 +387,7 @@ impl Builder {
     /// The newest row of each key.
     fn table(&mut self, random: &mut Random) {
         let from = self.pick(random);
+        self.asks_back();
         self.bolt("table", &quoted(&from));
         self.line(any_key(random));
         if random.one_in(2) {

@@ -28,6 +28,7 @@ impl Assembly<'_> {
             let build = SpoutBuild { name, split, split_id: id, position, identity: &identity, columns, space };
             let spout = entry.plan.open(&build)?;
             let source = Source::Split(Box::new(Split {
+                closed_at: spout.position(),
                 spout,
                 component: entry_number,
                 component_name: entry.id.clone(),

@@ -1,0 +1,90 @@
+//! What the end of a source cuts off is a matter of its data alone.
+
+use super::{Rig, Row, TIGHT, World, bolt, spout};
+use sferic::commit::{Committer, Heard};
+use sferic::store::{MemoryStore, Space};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
+
+/// A short source beside a long one: rules and windows of its own, and a window of both.
+fn text(world: &World) -> String {
+    let held = "keep = [\"seq\"]\nttl = \"1s\"\nkey = \"key\"\nrules.long = { when = \"v > 0\", for = \"20us\" }";
+    let tens = "key = \"key\"\nwindow = { tumbling = \"10us\" }\nadd.n = \"count(*)\"\nadd.seq = \"max(seq)\"";
+    TIGHT.to_owned()
+        + &spout(world, "long", 2, "")
+        + &spout(world, "short", 2, "")
+        + &bolt("held", "rules", "\"short\"", held)
+        + &bolt("told", "log", "\"held\"", "")
+        + &bolt("tens", "aggregate", "\"short\"", tens)
+        + &bolt("counted", "log", "\"tens\"", "")
+        + &bolt("brief", "select", "\"tens\"", "keep = [\"key\", \"seq\"]")
+        + &bolt("plain", "select", "\"long\"", "keep = [\"key\", \"seq\"]")
+        + &bolt("all", "aggregate", "[\"brief\", \"plain\"]", tens)
+        + &bolt("summed", "log", "\"all\"", "")
+        + &bolt("late", "log", "\"all.late\"", "")
+}
+
+fn rows(times: std::ops::Range<i64>) -> Vec<Row> {
+    times.map(|at| Row::new(at % 2, at, at).v(i64::from(at > 3))).collect()
+}
+
+#[test]
+fn a_source_that_goes_on_does_not_move_time_where_another_has_ended() {
+    let mut found = Vec::new();
+    for (executors, seed) in (1..=4).flat_map(|executors| (0..10).map(move |seed| (executors, seed))) {
+        let world = World::default();
+        let mut rig = Rig::new(&text(&world), &world, executors, seed);
+        for split in ["0", "1"] {
+            world.feed("short", split, rows(0..22));
+            world.close("short", split);
+        }
+        world.feed("long", "0", rows(0..40));
+        rig.settle();
+        let ended = world.seen("counted").len();
+        world.feed("long", "0", rows(40..200));
+        world.feed("long", "1", rows(0..200));
+        world.close_all();
+        rig.finish();
+        rig.balanced();
+        if executors > 1 || seed > 0 {
+            assert_eq!(ended, 6, "its windows leave when it has ended, {executors} executors");
+        }
+        let of = |bolt: &str| {
+            let mut seen: Vec<_> = world.seen(bolt).into_iter().map(|e| (e.time, e.key, e.seq, e.path)).collect();
+            seen.sort_unstable();
+            seen
+        };
+        found.push([of("told"), of("counted"), of("summed"), of("late")]);
+    }
+    assert_eq!(found[0].each_ref().map(Vec::len), [0, 6, 40, 0], "nobody knows what would have come at 24");
+    assert!(found.windows(2).all(|pair| pair[0] == pair[1]), "threads change what the end cuts off");
+}
+
+#[test]
+fn a_source_that_had_ended_and_has_grown_is_as_early_as_it_was() {
+    for executors in [1, 2] {
+        let backend = Arc::new(MemoryStore::default());
+        let open = || {
+            let (sender, receiver) = mpsc::channel();
+            (Arc::new(Space::open(backend.clone(), 1 << 20, sender).unwrap()), receiver)
+        };
+        let (space, receiver) = open();
+        let world = World::default();
+        let mut rig = Rig::over(&text(&world), &world, executors, 1, Some(space.clone()));
+        let clock = Arc::new(rig.clock.clone());
+        let mut committer = Committer::new(space, receiver, rig.plan.pipelines.len(), clock);
+        for split in ["0", "1"] {
+            world.feed("short", split, rows(0..22));
+            world.feed("long", split, rows(0..200));
+        }
+        world.close_all();
+        rig.finish();
+        rig.control.barrier.store(1, Ordering::Relaxed);
+        rig.settle();
+        while committer.step() != Heard::Durable(1) {}
+
+        let facts = open().0.opened().clone();
+        assert!(facts.watermark_of("held", 0, 1) <= 22, "{executors} executors: {facts:?}");
+        assert!(facts.watermark_of("all", 0, 1) > 190, "{executors} executors: {facts:?}");
+    }
+}
