@@ -127,7 +127,8 @@ impl Split {
             name: self.key(),
             facts: self.facts(input),
             promise: input.watermark,
-            silent: input.ended && !input.has_tuples() || input.idle,
+            // Who was told to end where it stood goes on from there at the next start.
+            silent: input.ended && !input.cut && !input.has_tuples() || input.idle,
             finite: self.finite,
         }
     }

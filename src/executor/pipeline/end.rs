@@ -9,25 +9,15 @@
 use super::Pipeline;
 use crate::executor::input::ENDED;
 
-/// The end of a reach that has begun.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Ending {
-    /// Its number.
-    reach: usize,
-    /// How far time is for all others.
-    others: i64,
-}
-
 impl Pipeline {
     /// Ends the time of all that no input reaches any more; false while that is still going on, since a channel is full.
     pub(super) fn end_reaches(&mut self) -> bool {
-        if !self.inputs.iter().any(|input| input.is_over() && !input.let_go)
-            || self.draining && self.ending_reach.is_none()
-        {
+        let news = self.inputs.iter().any(|input| input.is_over() && !input.let_go);
+        if !news || self.draining && self.ending_reach.is_none() {
             return true;
         }
-        while let Some(ending) = self.ending_reach.or_else(|| self.next_end()) {
-            if !self.end_reach(ending) {
+        while let Some(reach) = self.ending_reach.or_else(|| self.begin_end()) {
+            if !self.end_reach(reach) {
                 return false;
             }
         }
@@ -35,28 +25,29 @@ impl Pipeline {
         true
     }
 
-    /// The next reach whose inputs are all over.
-    fn next_end(&mut self) -> Option<Ending> {
-        let over = |at: &usize| self.reaches[*at].inputs.iter().all(|input| self.inputs[*input].is_over());
-        let reach = (0..self.reaches.len()).find(|at| self.times_of_end[*at].is_none() && over(at))?;
-        let ending = Ending { reach, others: self.watermark };
-        self.ending_reach = Some(ending);
-        self.times_of_end[reach] = Some(self.watermark);
-        let inputs = self.reaches[reach].inputs.iter().filter_map(|input| self.inputs[*input].behind_the_last());
-        self.behind_last = self.watermark.max(inputs.max().unwrap_or(i64::MIN));
-        self.program.begin_end(self.reaches[reach].clone(), self.watermark);
+    /// The time of the next reach whose inputs are all over begins to end.
+    fn begin_end(&mut self) -> Option<usize> {
+        let reaches = &self.program.reaches;
+        let over = |at: &usize| reaches[*at].inputs.iter().all(|input| self.inputs[*input].is_over());
+        let at = (0..reaches.len()).find(|at| self.ends[*at].is_none() && over(at))?;
+        let last = reaches[at].inputs.iter().filter_map(|input| self.inputs[*input].behind_the_last()).max();
+        self.ends[at] = Some(self.times[at]);
+        self.behind_last = self.times[at].max(last.unwrap_or(i64::MIN));
+        self.times[at] = ENDED;
+        self.program.limit(&self.times);
         self.watermark = self.behind_last;
-        Some(ending)
+        self.ending_reach = Some(at);
+        Some(at)
     }
 
     /// Goes on with the end of a reach; false if a channel is full.
-    fn end_reach(&mut self, ending: Ending) -> bool {
+    fn end_reach(&mut self, at: usize) -> bool {
         if self.watermark != ENDED {
             self.fire_passed();
             if self.suspended.is_some() {
                 return false;
             }
-            self.tell(ending.reach);
+            self.tell(at);
             self.watermark = ENDED;
         }
         self.fire_passed();
@@ -64,22 +55,19 @@ impl Pipeline {
             return false;
         }
         // What was held back until now.
-        self.tell(ending.reach);
-        for sender in &self.reaches[ending.reach].senders {
+        self.tell(at);
+        for sender in &self.program.reaches[at].senders {
             self.program.senders[*sender as usize].end(true);
         }
         self.ending_reach = None;
-        self.program.finish_end();
-        if self.times_of_end.contains(&None) {
-            self.watermark = ending.others;
-        }
+        self.find_extremes();
         true
     }
 
     /// The channels of a reach are told where its last event was.
-    fn tell(&mut self, reach: usize) {
+    fn tell(&mut self, at: usize) {
         if self.behind_last != i64::MIN {
-            for sender in &self.reaches[reach].senders {
+            for sender in &self.program.reaches[at].senders {
                 self.program.senders[*sender as usize].watermark(self.behind_last);
             }
         }
@@ -90,13 +78,5 @@ impl Pipeline {
         if self.program.deadline < self.watermark {
             self.fire(self.clock.nanos());
         }
-    }
-
-    /// How far time has come for a task by what its inputs have said: their end, which is the end of time only until the
-    /// next start finds more, does not count.
-    pub(super) fn reached(&self, task: u16) -> i64 {
-        let reach = self.reaches.iter().position(|reach| reach.tasks.contains(&task));
-        let ended = reach.and_then(|reach| self.times_of_end[reach]);
-        ended.or(self.ending_reach.map(|ending| ending.others)).unwrap_or(self.watermark)
     }
 }

@@ -35,7 +35,7 @@ impl Pipeline {
             let input = &mut self.inputs[n];
             input.reached(index, time);
             let watermark = input.watermark;
-            if watermark > self.watermark {
+            if watermark > self.slowest {
                 self.move_time(Some(n));
                 if self.suspended.is_some() {
                     return;

@@ -5,6 +5,7 @@
 use super::{Ending, Pipeline};
 use crate::executor::channel::Item;
 use crate::executor::input::{Input, Source};
+use crate::executor::program::Program;
 
 impl Pipeline {
     /// Sources stop: splits are at their end, what was read is still followed; with splits in step only as far as none
@@ -80,12 +81,13 @@ impl Pipeline {
             }
             self.ending = Ending::Announced;
         } else if !ended {
-            let idle = self.inputs.iter().all(|i| (i.ended || i.idle) && !i.has_tuples());
-            for sender in &mut self.program.senders {
-                if idle {
-                    sender.idle(self.watermark);
-                } else {
-                    sender.watermark(self.watermark);
+            let Program { reaches, senders, .. } = &mut self.program;
+            for (reach, time) in reaches.iter().zip(&self.times) {
+                let mut inputs = reach.inputs.iter().map(|input| &self.inputs[*input]);
+                let idle = inputs.all(|i| (i.let_go || i.idle) && !i.has_tuples());
+                for sender in &reach.senders {
+                    let sender = &mut senders[*sender as usize];
+                    if idle { sender.idle(*time) } else { sender.watermark(*time) }
                 }
             }
         }

@@ -24,7 +24,7 @@ mod time;
 pub use panics::Culprit;
 
 use super::input::Input;
-use super::program::{Program, Reach, Targets};
+use super::program::{Program, Targets};
 use crate::component::ComponentError;
 use crate::latency::Recorder;
 use crate::store::Space;
@@ -93,12 +93,14 @@ pub struct Pipeline {
     arena: Arena,
     /// A frame for timers and rejects.
     scratch: Run,
+    /// How far time is where it is furthest, and where it is least far.
     watermark: i64,
-    /// What the same inputs reach, and how far time was when these had come to their end.
-    reaches: Vec<Reach>,
-    times_of_end: Vec<Option<i64>>,
+    slowest: i64,
+    /// How far it is in each reach of the program, and how far it was when its inputs had come to their end.
+    times: Vec<i64>,
+    ends: Vec<Option<i64>>,
     /// The reach whose time is ending.
-    ending_reach: Option<end::Ending>,
+    ending_reach: Option<usize>,
     /// Where time was behind the last event, before the end of time.
     behind_last: i64,
     turn: usize,
@@ -138,12 +140,13 @@ impl Pipeline {
         id: usize,
         layout: Layout,
         inputs: Vec<Input>,
-        program: Program,
+        mut program: Program,
         order: Order,
         clock: Arc<dyn Clock>,
     ) -> Self {
         let targets: Vec<Vec<Targets>> = inputs.iter().map(|input| input.all_targets().collect()).collect();
-        let reaches = program.reaches(&targets);
+        program.find_reaches(&targets);
+        let reaches = program.reaches.len();
         Pipeline {
             id,
             inputs,
@@ -157,9 +160,10 @@ impl Pipeline {
             arena: Arena::new(),
             scratch: Run::new(layout),
             watermark: i64::MIN,
-            times_of_end: vec![None; reaches.len()],
-            reaches,
+            times: vec![i64::MIN; reaches],
+            ends: vec![None; reaches],
             ending_reach: None,
+            slowest: i64::MIN,
             behind_last: i64::MIN,
             turn: 0,
             suspended: None,

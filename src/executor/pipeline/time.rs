@@ -8,11 +8,6 @@ use crate::executor::program::{Around, Fired, Followed};
 use crate::tuple::RUN_TUPLES;
 
 impl Pipeline {
-    /// The watermark of its inputs together.
-    pub fn watermark(&self) -> i64 {
-        self.watermark
-    }
-
     /// The clock of all splits moves to this event time (a test's clock): what they promise, timers included.
     pub fn advance(&mut self, time: i64) {
         for input in &mut self.inputs {
@@ -24,23 +19,61 @@ impl Pipeline {
         self.hand_on();
     }
 
-    /// The watermark is the least promise of all inputs that hold time back, and the furthest of those that are idle
-    /// where none does; timers that it has passed fire.
+    /// Time moves as far as the inputs promise; timers that it has passed fire.
     pub(super) fn move_time(&mut self, by: Option<usize>) {
+        if !self.time_moves() || self.watermark <= self.program.deadline {
+            return;
+        }
+        let due = by.map(|n| self.inputs[n].run.frame(self.inputs[n].next).due());
+        self.fire(due.unwrap_or_else(|| self.clock.nanos()));
+    }
+
+    /// Whether time moves in any reach.
+    fn time_moves(&mut self) -> bool {
+        let mut moved = false;
+        for at in 0..self.times.len() {
+            if self.ends[at].is_none()
+                && let Some(time) = self.promised(at)
+                && time > self.times[at]
+            {
+                self.times[at] = time;
+                moved = true;
+            }
+        }
+        match self.times[..] {
+            [all] => (self.watermark, self.slowest) = (all, all),
+            _ if moved => {
+                self.program.limit(&self.times);
+                self.find_extremes();
+            }
+            _ => {}
+        }
+        moved
+    }
+
+    /// The least promise of all inputs of a reach that hold time back, and the furthest of those that are idle where none
+    /// does.
+    fn promised(&self, at: usize) -> Option<i64> {
         // Who was told to end where it stood goes on from there at the next start: it holds time back as before. And who
         // has just ended until that is known to those whom nothing else reaches.
         let goes_on = |i: &&Input| !i.let_go && !i.idle || i.has_tuples();
-        let promises = self.inputs.iter().filter(goes_on).map(|i| i.watermark);
-        let silent = || self.inputs.iter().filter(|i| !i.ended).map(|i| i.watermark).max();
-        let Some(watermark) = promises.min().or_else(silent) else { return };
-        if watermark <= self.watermark {
-            return;
-        }
-        self.watermark = watermark;
-        if watermark > self.program.deadline {
-            let due = by.map(|n| self.inputs[n].run.frame(self.inputs[n].next).due());
-            self.fire(due.unwrap_or_else(|| self.clock.nanos()));
-        }
+        let inputs = || self.program.reaches[at].inputs.iter().map(|input| &self.inputs[*input]);
+        let promises = inputs().filter(goes_on).map(|i| i.watermark);
+        promises.min().or_else(|| inputs().filter(|i| !i.ended).map(|i| i.watermark).max())
+    }
+
+    /// How far time is where it is furthest, and where it is least far.
+    pub(super) fn find_extremes(&mut self) {
+        let going_on = || self.times.iter().zip(&self.ends).filter(|(_, end)| end.is_none()).map(|(time, _)| *time);
+        let (furthest, slowest) = (going_on().max(), going_on().min());
+        (self.watermark, self.slowest) = (furthest.unwrap_or(ENDED), slowest.unwrap_or(ENDED));
+    }
+
+    /// How far time has come for a task by what its inputs have said: their end, which is the end of time only until the
+    /// next start finds more, does not count.
+    pub(super) fn reached(&self, task: u16) -> i64 {
+        let reach = self.program.reaches.iter().position(|reach| reach.tasks.contains(&task)).unwrap_or(0);
+        self.ends[reach].unwrap_or(self.times[reach])
     }
 
     pub(super) fn fire(&mut self, due: u64) {

@@ -1,8 +1,10 @@
-//! Tasks that let rows out behind time, and what stands behind them.
+//! How far time may be in each task, beside what the pipeline says of it: where another task holds it back, and where
+//! the inputs that reach the task are behind others.
 //!
 //! A task that waits before it lets a row out with the time of an earlier one ([`crate::component::Bolt::holds_back`])
 //! holds time back for all that its rows can reach: other tasks see it only so far, their timers wait, channels promise
-//! no more. A hold ends between two tuples, and what it has kept waiting fires before the next.
+//! no more. A hold ends between two tuples, and what it has kept waiting fires before the next. Where not all inputs reach
+//! all tasks, time has a limit of its own in each [`Reach`].
 //!
 //! Invariant: nobody's time goes back, since a hold begins at a row that was not late, and ends later than it began.
 
@@ -18,48 +20,67 @@ struct Holder {
     ways: Ways,
 }
 
-/// What is known of a task.
+/// What is known of a task, or of a channel.
 #[derive(Clone, Copy)]
 struct Held {
-    /// How far its time is held back; `i64::MAX`: it is not.
+    /// How far its time may be; `i64::MAX`: as far as it is said to be.
     time: i64,
+    /// The same by those that hold it back alone.
+    by_holders: i64,
+    /// Its reach.
+    reach: u16,
     /// Whether it may itself hold time back.
     holds: bool,
+}
+
+impl Held {
+    const FREE: Held = Held { time: i64::MAX, by_holders: i64::MAX, reach: 0, holds: false };
 }
 
 /// What is held back.
 pub(super) struct Holds {
     holders: Vec<Holder>,
-    /// By task.
-    held: Box<[Held]>,
-    /// While the time of some ends: how far it is for all others.
-    ending: Option<(Reach, i64)>,
+    /// By task, and by channel.
+    tasks: Box<[Held]>,
+    senders: Box<[Held]>,
+    /// By reach.
+    limits: Box<[i64]>,
     /// Whether a hold is over, or nearer to its end.
     over: bool,
 }
 
 impl Holds {
-    /// Nothing is held back from so many tasks.
-    pub(super) fn new(tasks: usize) -> Holds {
-        let held = vec![Held { time: i64::MAX, holds: false }; tasks].into();
-        Holds { holders: Vec::new(), held, ending: None, over: false }
+    /// Nothing is held back from so many tasks and channels.
+    pub(super) fn new(tasks: usize, senders: usize) -> Holds {
+        let free = |count| vec![Held::FREE; count].into_boxed_slice();
+        let limits = [i64::MAX].into();
+        Holds { holders: Vec::new(), tasks: free(tasks), senders: free(senders), limits, over: false }
     }
 
-    /// How far the time of a task is held back.
+    /// Who belongs to which reach.
+    pub(super) fn set_reaches(&mut self, reaches: &[Reach]) {
+        for (at, reach) in (0u16..).zip(reaches) {
+            reach.tasks.iter().for_each(|task| self.tasks[*task as usize].reach = at);
+            reach.senders.iter().for_each(|sender| self.senders[*sender as usize].reach = at);
+        }
+        self.limits = vec![i64::MAX; reaches.len()].into();
+    }
+
+    /// How far the time of a task may be.
     #[inline(always)]
     pub(super) fn of(&self, task: u16) -> i64 {
-        self.held[task as usize].time
+        self.tasks[task as usize].time
     }
 
     /// The same of all tasks, in their order.
     pub(super) fn all(&self) -> impl Iterator<Item = i64> {
-        self.held.iter().map(|held| held.time)
+        self.tasks.iter().map(|held| held.time)
     }
 
     /// Whether a task may hold time back.
     #[inline(always)]
     pub(super) fn by(&self, task: u16) -> bool {
-        self.held[task as usize].holds
+        self.tasks[task as usize].holds
     }
 }
 
@@ -78,7 +99,7 @@ impl Program {
         });
         self.holds.holders = holders.collect();
         for holder in &self.holds.holders {
-            self.holds.held[holder.task as usize].holds = true;
+            self.holds.tasks[holder.task as usize].holds = true;
         }
         self.end_holds();
     }
@@ -117,31 +138,36 @@ impl Program {
         self.apply();
     }
 
-    /// From now on the time of a reach ends, and for all others it stays at `time`.
-    pub fn begin_end(&mut self, reach: Reach, time: i64) {
-        self.holds.ending = Some((reach, time));
-        self.apply();
+    /// Time is no further in each reach than this; by reach.
+    pub fn limit(&mut self, times: &[i64]) {
+        self.holds.limits.copy_from_slice(times);
+        self.settle();
     }
 
-    /// The time of the reach has ended; that of the others goes on.
-    pub fn finish_end(&mut self) {
-        self.holds.ending = None;
-        self.end_holds();
-    }
-
-    /// Tells everyone behind how far time is held back.
+    /// Finds out for everyone how far those in front of it hold time back.
     fn apply(&mut self) {
-        let Holds { holders, ending, held, .. } = &mut self.holds;
-        let least = |reaches: &dyn Fn(&Ways) -> bool, ends: &dyn Fn(&Reach) -> bool| {
-            let holders = holders.iter().filter(|holder| reaches(&holder.ways)).map(|holder| holder.time);
-            let stays = ending.iter().filter(|(reach, _)| !ends(reach)).map(|(_, time)| *time);
-            holders.chain(stays).min().unwrap_or(i64::MAX)
+        let Holds { holders, tasks, senders, .. } = &mut self.holds;
+        let least = |behind: &dyn Fn(&Ways) -> bool| {
+            let holders = holders.iter().filter(|holder| behind(&holder.ways));
+            holders.map(|holder| holder.time).min().unwrap_or(i64::MAX)
         };
-        for (task, held) in (0u16..).zip(held) {
-            held.time = least(&|ways| ways.tasks.contains(&task), &|reach| reach.tasks.contains(&task));
+        for (task, held) in (0u16..).zip(tasks) {
+            held.by_holders = least(&|ways| ways.tasks.contains(&task));
         }
-        for (sender, place) in (0u16..).zip(&mut self.senders) {
-            place.hold(least(&|ways| ways.senders.contains(&sender), &|reach| reach.senders.contains(&sender)));
+        for (sender, held) in (0u16..).zip(senders) {
+            held.by_holders = least(&|ways| ways.senders.contains(&sender));
+        }
+        self.settle();
+    }
+
+    /// Tells everyone how far its time may be.
+    fn settle(&mut self) {
+        let Holds { tasks, senders, limits, .. } = &mut self.holds;
+        for held in tasks.iter_mut().chain(senders.iter_mut()) {
+            held.time = held.by_holders.min(limits[held.reach as usize]);
+        }
+        for (sender, held) in self.senders.iter_mut().zip(senders) {
+            sender.hold(held.time);
         }
         self.deadline = self.earliest();
     }

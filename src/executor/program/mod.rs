@@ -162,6 +162,8 @@ pub struct Program {
     pub at: At,
     /// Split and position of the tuple that is followed, or was last.
     pub origin: (u32, u64),
+    /// What the same inputs reach, those of few inputs first.
+    pub reaches: Vec<Reach>,
     stack: Vec<Level>,
     holds: Holds,
     failure: Option<(&'static str, String)>,
@@ -178,7 +180,7 @@ impl Program {
         pending_words_max: usize,
     ) -> Program {
         let deadline = tasks.iter().map(|task| task.deadline).min().unwrap_or(i64::MAX);
-        let holds = Holds::new(tasks.len());
+        let holds = Holds::new(tasks.len(), senders.len());
         Program {
             targets,
             nodes,
@@ -196,6 +198,7 @@ impl Program {
             origin: (u32::MAX, 0),
             stack: Vec::new(),
             holds,
+            reaches: Vec::new(),
             failure: None,
         }
     }

@@ -1,8 +1,9 @@
 //! What the rows of an input can come to, and whose time ends with which inputs.
 //!
-//! Tasks and channels that the same inputs reach are a [`Reach`]. When its inputs have come to their end, nothing more
-//! comes to them: their time ends, while that of others goes on. So what the end of a source cuts off is a matter of the
-//! data alone, whatever other sources are read in the same pipeline.
+//! Tasks and channels that the same inputs reach are a [`Reach`]. How far time is there is said by these inputs alone, and
+//! when they have come to their end, nothing more comes: time ends there, while that of others goes on. So when a window
+//! closes and what the end of a source cuts off is a matter of the sources that its rows come from, whatever others are
+//! read in the same pipeline.
 //!
 //! Invariant: every task and every channel belongs to one reach; where a row can go on from one to another, the inputs of
 //! the second are all those of the first, or more.
@@ -29,9 +30,9 @@ pub(super) struct Ways {
 }
 
 impl Program {
-    /// Sorts tasks and channels by the inputs that reach them, those of few inputs first; `inputs` are the targets of
-    /// each input. What none reaches belongs to all.
-    pub fn reaches(&self, inputs: &[Vec<Targets>]) -> Vec<Reach> {
+    /// Sorts tasks and channels by the inputs that reach them; `inputs` are the targets of each input. What none reaches
+    /// belongs to all.
+    pub fn find_reaches(&mut self, inputs: &[Vec<Targets>]) {
         let ways: Vec<Ways> = inputs.iter().map(|targets| self.ways(targets.iter().cloned())).collect();
         let all = || (0..inputs.len()).collect::<Vec<_>>();
         let of = |is: &dyn Fn(&Ways) -> bool| {
@@ -53,7 +54,8 @@ impl Program {
         (0u16..).zip(tasks).for_each(|(task, at)| reaches[at].tasks.push(task));
         (0u16..).zip(senders).for_each(|(sender, at)| reaches[at].senders.push(sender));
         reaches.sort_by_key(|reach| reach.inputs.len());
-        reaches
+        self.holds.set_reaches(&reaches);
+        self.reaches = reaches;
     }
 
     /// All that rows can come to which leave along these targets.
