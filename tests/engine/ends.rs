@@ -1,4 +1,5 @@
-//! What the end of a source cuts off is a matter of its data alone.
+//! How far time is for a bolt, and what the end of a source cuts off, is a matter of the sources that its rows can come
+//! from, whatever others are read beside them.
 
 use super::{Rig, Row, TIGHT, World, bolt, spout};
 use sferic::commit::{Committer, Heard};
@@ -58,6 +59,60 @@ fn a_source_that_goes_on_does_not_move_time_where_another_has_ended() {
     }
     assert_eq!(found[0].each_ref().map(Vec::len), [0, 6, 40, 0], "nobody knows what would have come at 24");
     assert!(found.windows(2).all(|pair| pair[0] == pair[1]), "threads change what the end cuts off");
+}
+
+#[test]
+fn a_source_holds_back_only_what_its_rows_can_reach() {
+    for executors in 1..=3 {
+        let world = World::default();
+        let tens = "key = \"key\"\nwindow = { tumbling = \"10us\" }\nadd.n = \"count(*)\"";
+        let text = TIGHT.to_owned()
+            + &spout(&world, "busy", 1, "")
+            + &spout(&world, "silent", 1, "")
+            + &bolt("own", "aggregate", "\"busy\"", tens)
+            + &bolt("closed", "log", "\"own\"", "")
+            + &bolt("both", "aggregate", "[\"busy\", \"silent\"]", tens)
+            + &bolt("waiting", "log", "\"both\"", "");
+        let mut rig = Rig::new(&text, &world, executors, 1);
+        world.feed("busy", "0", rows(0..100));
+        rig.settle();
+        let counts = (world.seen("closed").len(), world.seen("waiting").len());
+        assert_eq!(counts, (18, 0), "{executors} executors");
+        world.feed("silent", "0", rows(50..51));
+        rig.settle();
+        assert_eq!(world.seen("waiting").len(), 10, "{executors} executors");
+        world.close_all();
+        rig.finish();
+        rig.balanced();
+        assert_eq!((world.seen("closed").len(), world.seen("waiting").len()), (20, 20), "{executors} executors");
+    }
+}
+
+#[test]
+fn what_a_source_needs_that_was_told_to_stop_before_its_first_record_is_not_forgotten() {
+    for executors in [1, 2] {
+        let backend = Arc::new(MemoryStore::default());
+        let (sender, receiver) = mpsc::channel();
+        let space = Arc::new(Space::open(backend.clone(), 1 << 20, sender).unwrap());
+        let world = World::default();
+        let finite = "finite = true\ntasks = 2";
+        let text = spout(&world, "early", 1, finite)
+            + &spout(&world, "late", 1, finite)
+            + &bolt("seen", "log", "[\"early\", \"late\"]", "");
+        let mut rig = Rig::over(&text, &world, executors, 1, Some(space.clone()));
+        let clock = Arc::new(rig.clock.clone());
+        let mut committer = Committer::new(space, receiver, rig.plan.pipelines.len(), clock);
+        world.feed("early", "0", rows(0..100));
+        rig.settle();
+        rig.control.drain.store(true, Ordering::Relaxed);
+        rig.finish();
+        rig.control.barrier.store(1, Ordering::Relaxed);
+        rig.settle();
+        while committer.step() != Heard::Durable(1) {}
+        let (sender, _receiver) = mpsc::channel();
+        let opened = Space::open(backend, 1 << 20, sender).unwrap();
+        assert_eq!(opened.opened().frontier, i64::MIN, "{executors} executors");
+    }
 }
 
 #[test]
