@@ -110,8 +110,10 @@
 //!   block of the list that is read back when somebody walks there, so nothing else knows what is on disk.
 //! - Rows of a window that move to segments are chunks in a chain from the newest to the oldest, merged in tiers, with
 //!   the few newest rows in the value itself: RocksDB sees one small value for each changed key and epoch.
-//! - When all sources have ended, time moves behind the last event and then beyond all: windows close and joins complete,
-//!   and what only the absence of events would bring about can tell that nothing is known of it.
+//! - How far time is for a task is said by the sources that its rows can come from, not by all that its pipeline reads
+//!   ([`executor::Program::reaches`]): else windows would close at other times on other numbers of threads. When these
+//!   sources have ended, time moves behind the last event and then beyond all: windows close and joins complete, and what
+//!   only the absence of events would bring about can tell that nothing is known of it.
 //! - Timers are pairs in the store, read in the order of their deadlines as time comes near: millions of them cost nothing
 //!   at the start.
 //! - Time moves with events. While a feed is silent it goes on with the clock: at once where records have the time of their

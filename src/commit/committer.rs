@@ -52,8 +52,8 @@ struct Gathered {
     prepares: Vec<crate::store::Prepare>,
     splits: Vec<ClosedSplit>,
     times: Vec<TaskTime>,
-    /// How far time is held back in each pipeline.
-    held: Vec<i64>,
+    /// How far time is in each pipeline where it is least far.
+    least: Vec<i64>,
     closed: usize,
     states: usize,
     changed_bytes: u64,
@@ -62,7 +62,7 @@ struct Gathered {
 impl Gathered {
     /// The event time before which nothing comes any more, now or after the next start. A finite source that has ended
     /// may have grown by then, so it counts where it was read to; beside sources without an end it does not: their time
-    /// goes on, and what they leave behind would be kept for ever. Nor is it further than where some are held back.
+    /// goes on, and what they leave behind would be kept for ever. Nor is it further than any task is.
     fn frontier(&self) -> Option<i64> {
         let endless = self.splits.iter().any(|split| !split.finite);
         let counts = |split: &&ClosedSplit| match split.silent {
@@ -70,7 +70,7 @@ impl Gathered {
             false => true,
         };
         let reached = self.splits.iter().filter(counts).map(|split| split.promise).min()?;
-        Some(self.held.iter().copied().fold(reached, i64::min))
+        Some(self.least.iter().copied().fold(reached, i64::min))
     }
 }
 
@@ -253,7 +253,7 @@ impl Committer {
         self.gathered.closed += 1;
         self.gathered.splits.extend(closed.splits);
         self.gathered.times.extend(closed.times);
-        self.gathered.held.push(closed.held);
+        self.gathered.least.push(closed.least);
     }
 
     fn state(&mut self, state: HandOver) {

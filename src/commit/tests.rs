@@ -102,7 +102,7 @@ proptest! {
                     hand_over(&outlets[*who], epoch, &who.to_string(), &prepared);
                 } else {
                     let splits = vec![split(*who as i64, false, true)];
-                    space.close(Closed { epoch, pipeline: who - 2, splits, times: Vec::new(), held: i64::MAX });
+                    space.close(Closed { epoch, pipeline: who - 2, splits, times: Vec::new(), least: i64::MAX });
                 }
                 let heard = committer.step();
                 prop_assert_eq!(heard, if n == 4 { Heard::Durable(epoch) } else { Heard::Something });
@@ -145,17 +145,17 @@ fn the_end_of_input_does_not_end_time_so_that_state_outlives_it() {
     let space = Arc::new(Space::open(backend.clone(), 0, sender).unwrap());
     let mut committer = Committer::new(space.clone(), receiver, 1, Arc::new(ManualClock::default()));
     let mut epoch = 0;
-    let mut held_frontier = |splits: &[ClosedSplit], held: i64| {
+    let mut frontier_over = |splits: &[ClosedSplit], least: i64| {
         epoch += 1;
-        space.close(Closed { epoch, pipeline: 0, splits: splits.to_vec(), times: Vec::new(), held });
+        space.close(Closed { epoch, pipeline: 0, splits: splits.to_vec(), times: Vec::new(), least });
         assert_eq!(committer.step(), Heard::Durable(epoch));
         let (sender, _receiver) = mpsc::channel();
         Space::open(backend.clone(), 0, sender).unwrap().opened().frontier
     };
     const FINITE: bool = true;
     // Those behind a match that waits are not as far as its source: what their timers need is kept.
-    assert_eq!(held_frontier(&[split(6, false, FINITE)], 4), 4);
-    let mut frontier = |splits: &[ClosedSplit]| held_frontier(splits, i64::MAX);
+    assert_eq!(frontier_over(&[split(6, false, FINITE)], 4), 4);
+    let mut frontier = |splits: &[ClosedSplit]| frontier_over(splits, i64::MAX);
     // One that has not said anything yet may say anything.
     assert_eq!(frontier(&[split(i64::MIN, false, FINITE), split(5, false, FINITE)]), 4);
     // A file that has ended may have grown at the next start; an empty one has nothing to say.
@@ -174,7 +174,7 @@ fn an_epoch_is_not_committed_after_state_could_not_be_read() {
     let space = Arc::new(Space::open(backend.clone(), 0, sender).unwrap());
     let mut committer = Committer::new(space.clone(), receiver, 1, Arc::new(ManualClock::default()));
     space.fail(StoreError::Refused("it cannot be read".to_owned()));
-    space.close(Closed { epoch: 1, pipeline: 0, splits: Vec::new(), times: Vec::new(), held: i64::MAX });
+    space.close(Closed { epoch: 1, pipeline: 0, splits: Vec::new(), times: Vec::new(), least: i64::MAX });
     assert_eq!(committer.step(), Heard::Something);
     let (sender, _receiver) = mpsc::channel();
     assert_eq!(Space::open(backend, 0, sender).unwrap().opened().epoch, 0);
@@ -188,7 +188,7 @@ fn a_write_that_the_disk_refuses_is_tried_again_after_pauses_that_grow() {
     backend.restart(false, Weather { full_after: Some(0), room_after: Some(3), ..Weather::default() });
     let clock = ManualClock::at(0);
     let mut committer = Committer::new(space.clone(), receiver, 1, Arc::new(clock.clone()));
-    space.close(Closed { epoch: 1, pipeline: 0, splits: Vec::new(), times: Vec::new(), held: i64::MAX });
+    space.close(Closed { epoch: 1, pipeline: 0, splits: Vec::new(), times: Vec::new(), least: i64::MAX });
     assert_eq!(committer.step(), Heard::Something);
     assert_eq!((space.durable(), space.failure()), (0, None));
     assert_eq!(

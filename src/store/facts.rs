@@ -52,8 +52,8 @@ pub struct Closed {
     pub splits: Vec<ClosedSplit>,
     /// How far time was in its tasks with state.
     pub times: Vec<TaskTime>,
-    /// How far one of its tasks holds time back for those behind it; `i64::MAX`: none does.
-    pub held: i64,
+    /// How far time is where it is least far, what waits in tasks included; `i64::MAX`: it is of no matter here.
+    pub least: i64,
 }
 
 /// How far time was in a task at the end of an epoch.

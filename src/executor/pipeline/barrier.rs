@@ -101,9 +101,8 @@ impl Pipeline {
             Source::Split(split) => Some(split.closed(input)),
             Source::Channel(_) => None,
         });
-        let times = self.program.times(|task| self.reached(task)).collect();
-        let (splits, held) = (splits.collect(), self.program.holds_back());
-        space.close(Closed { epoch, pipeline: self.id, splits, times, held });
+        let (splits, (times, least)) = (splits.collect(), self.times());
+        space.close(Closed { epoch, pipeline: self.id, splits, times, least });
     }
 
     /// Hands over some of what changed in the epoch that has ended here, after so many tuples; whether more is left.

@@ -63,7 +63,7 @@ impl Pipeline {
 
     /// Watermark and end go to the outputs.
     pub(super) fn hand_on(&mut self) {
-        if self.suspended.is_some() || !self.end_reaches() {
+        if self.suspended.is_some() {
             return;
         }
         let ended = self.inputs.iter().all(|i| i.ended && !i.has_tuples());

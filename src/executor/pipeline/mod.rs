@@ -225,6 +225,11 @@ impl Pipeline {
             // What ends after the others have delivered the barrier counts as having delivered it.
             self.align(epoch);
         }
+        // Before the next tuple: who has ended holds none of them back, wherever their run ends.
+        if self.suspended.is_none() && !self.end_reaches() {
+            self.flush();
+            return Ok(Progress::Some);
+        }
         if self.suspended.is_none() && self.program.deadline < self.watermark {
             // A timer that was set in the past: time need not move once more.
             self.fire(self.clock.nanos());

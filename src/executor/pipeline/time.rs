@@ -5,6 +5,7 @@
 use super::{Pipeline, Suspended};
 use crate::executor::input::{ENDED, Input, Source};
 use crate::executor::program::{Around, Fired, Followed};
+use crate::store::TaskTime;
 use crate::tuple::RUN_TUPLES;
 
 impl Pipeline {
@@ -69,11 +70,17 @@ impl Pipeline {
         (self.watermark, self.slowest) = (furthest.unwrap_or(ENDED), slowest.unwrap_or(ENDED));
     }
 
-    /// How far time has come for a task by what its inputs have said: their end, which is the end of time only until the
-    /// next start finds more, does not count.
-    pub(super) fn reached(&self, task: u16) -> i64 {
-        let reach = self.program.reaches.iter().position(|reach| reach.tasks.contains(&task)).unwrap_or(0);
-        self.ends[reach].unwrap_or(self.times[reach])
+    /// How far time is in the tasks with state by what their inputs have said: their end, which is the end of time only
+    /// until the next start finds more, does not count. And the least of those whose inputs go on, and of what waits in
+    /// tasks: state of that time may still be needed.
+    pub(super) fn times(&self) -> (Vec<TaskTime>, i64) {
+        let reach = |task| self.program.reaches.iter().position(|reach| reach.tasks.contains(&task)).unwrap_or(0);
+        let reached = |task| self.ends[reach(task)].unwrap_or(self.times[reach(task)]);
+        let times: Vec<(u16, TaskTime)> = self.program.times(reached).collect();
+        let going_on = times.iter().filter(|(task, _)| self.ends[reach(*task)].is_none());
+        let known = going_on.map(|(_, time)| time.watermark).filter(|time| *time > i64::MIN);
+        let least = known.chain([self.program.holds_back()]).min().unwrap_or(i64::MAX);
+        (times.into_iter().map(|(_, time)| time).collect(), least)
     }
 
     pub(super) fn fire(&mut self, due: u64) {

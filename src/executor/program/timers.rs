@@ -70,13 +70,12 @@ impl Program {
         tasks.map(|(task, _)| task.deadline).min().unwrap_or(i64::MAX)
     }
 
-    /// How far time is in the tasks with state; `watermark` tells it of each but for what is held back.
-    pub fn times(&self, watermark: impl Fn(u16) -> i64) -> impl Iterator<Item = TaskTime> {
+    /// The tasks with state and how far time is there; `watermark` tells it of each but for what is held back.
+    pub fn times(&self, watermark: impl Fn(u16) -> i64) -> impl Iterator<Item = (u16, TaskTime)> {
         let tasks = (0u16..).zip(&self.tasks).zip(self.holds.all()).filter(|((_, task), _)| task.stateful);
-        tasks.map(move |((number, task), held)| TaskTime {
-            component: task.name.to_string(),
-            task: task.number,
-            watermark: watermark(number).min(held).max(task.floor),
+        tasks.map(move |((number, task), held)| {
+            let watermark = watermark(number).min(held).max(task.floor);
+            (number, TaskTime { component: task.name.to_string(), task: task.number, watermark })
         })
     }
 }

@@ -47,7 +47,11 @@ impl Assembly<'_> {
             input.disorder = entry.disorder;
             match (entry.replay, time) {
                 (Some(replay), _) => input.watermark = replay.since,
-                (None, Some(time)) => input.saw(time),
+                (None, Some(time)) => {
+                    input.saw(time);
+                    // Others hear of it before the first tuple, which may be long in coming.
+                    input.moved_silently = true;
+                }
                 (None, None) => {}
             }
             input.idle_ns = entry.idle.map(|micros| micros as u64 * 1000);
