@@ -211,6 +211,7 @@ impl Builder {
         let from = self.pick(random);
         self.by_time = true;
         self.timeless = false;
+        self.asks_back();
         let name = self.bolt("rules", &quoted(&from));
         self.line(any_key(random));
         self.some_tasks(random);
