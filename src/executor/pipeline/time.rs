@@ -1,4 +1,4 @@
-//! Event time: the watermark of the inputs together, and the timers that it passes.
+//! Event time: how far the inputs let it be in each reach, and the timers that it passes.
 //!
 //! Invariant: the watermark never goes back, and a timer fires before any tuple that stands behind its deadline.
 
