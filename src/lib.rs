@@ -62,9 +62,9 @@
 //!
 //! What the disk refuses (a full one, a failed write) stays where it is and is tried again, by the committer, the sink or
 //! the tray of dead letters that owes its part of the epoch: nothing becomes durable meanwhile, so no further epoch is
-//! asked for, and splits are held when enough waits ([`commit::Coordinator`]). A sync that fails is never tried again: the topology ends, and
-//! the next start goes on from the last epoch. RocksDB watches a full disk itself and takes batches again some seconds
-//! after there is room; after other failures it stays closed, and the topology ends.
+//! asked for, and splits are held when enough waits ([`commit::Coordinator`]). A sync that fails is never tried again:
+//! the topology ends, and the next start goes on from the last epoch. RocksDB watches a full disk itself and takes batches
+//! again some seconds after there is room; after other failures it stays closed, and the topology ends.
 //!
 //! Dead letters are part of it: a pipeline keeps what failed and nobody reads until its barrier ([`dead::Tray`]), so the
 //! topic holds the letters of the epochs that are durable and no others. A **panic** ends all executors; it is noted

@@ -17,14 +17,16 @@ mod splits;
 mod timers;
 mod world;
 
+use sferic::commit::{Committer, Heard};
 use sferic::config::{self, Checked};
 use sferic::executor::{Control, Executor, Progress, Wait};
 use sferic::latency::Report;
 use sferic::problem::{Problems, Sources};
-use sferic::store::Space;
+use sferic::store::{MemoryStore, Message, Space};
 use sferic::time::ManualClock;
 use sferic::topology::{self, CoreBudget, Entry, Facts, Parts, Plan};
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, mpsc};
 use world::{Row, What, World};
 
 /// Steps after which a topology is taken to run for ever.
@@ -56,6 +58,14 @@ struct Rig {
     control: Arc<Control>,
     clock: ManualClock,
     random: Random,
+    /// Over a store: what makes its epochs durable.
+    committer: Option<Committer>,
+}
+
+/// What is durable, and where hand-overs arrive.
+fn open(backend: &Arc<MemoryStore>) -> (Arc<Space>, mpsc::Receiver<Message>) {
+    let (sender, receiver) = mpsc::channel();
+    (Arc::new(Space::open(backend.clone(), 1 << 20, sender).unwrap()), receiver)
 }
 
 /// A checked topology; panics with its problems.
@@ -73,11 +83,12 @@ impl Rig {
     }
 
     /// The same over a store.
-    fn over(text: &str, world: &World, executors: usize, seed: u64, space: Option<Arc<Space>>) -> Rig {
+    fn over(text: &str, world: &World, executors: usize, seed: u64, backend: Option<&Arc<MemoryStore>>) -> Rig {
         let checked = checked(text, world);
         let entries = topology::entries(&checked).unwrap();
         let plan = topology::plan(&checked, &entries, &CoreBudget::unpinned(executors));
         let (clock, control) = (ManualClock::at(1_000_000), Arc::new(Control::default()));
+        let (space, receiver) = backend.map(open).unzip();
         let parts = Parts {
             checked: &checked,
             entries: &entries,
@@ -86,11 +97,22 @@ impl Rig {
             wait: Wait::Yield,
             ring_capacity_tuples: checked.runtime.ring_capacity_tuples,
             sample: 3,
-            space,
+            space: space.clone(),
             letters: None,
         };
         let executors = topology::assemble(&plan, &parts).unwrap();
-        Rig { entries, plan, executors, control, clock, random: Random(seed), checked }
+        let committer = space
+            .zip(receiver)
+            .map(|(space, receiver)| Committer::new(space, receiver, plan.pipelines.len(), Arc::new(clock.clone())));
+        Rig { entries, plan, executors, control, clock, random: Random(seed), committer, checked }
+    }
+
+    /// The next epoch ends and becomes durable.
+    fn commit(&mut self) {
+        let epoch = 1 + self.control.barrier.fetch_add(1, Ordering::Relaxed);
+        self.settle();
+        let committer = self.committer.as_mut().expect("the rig has a store");
+        while committer.step() != Heard::Durable(epoch) {}
     }
 
     fn step(&mut self, executor: usize) -> Progress {

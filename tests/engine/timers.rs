@@ -1,12 +1,10 @@
 //! Watermarks and timers.
 
 use super::{Rig, Row, TIGHT, What, World, bolt, spout};
-use sferic::commit::{Committer, Heard};
-use sferic::store::{MemoryStore, Space};
+use sferic::store::MemoryStore;
 use sferic::time::Clock;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, mpsc};
+use std::sync::Arc;
 
 /// What the bolts of these names saw and fired, in order: (bolt, time, whether it fired).
 fn story(world: &World, bolts: &[&str]) -> Vec<(String, i64, bool)> {
@@ -272,24 +270,15 @@ fn what_has_closed_while_a_source_was_idle_stays_closed_over_a_restart() {
     };
     for (before, after) in [(1, 1), (1, 2), (2, 2), (2, 1)] {
         let backend = Arc::new(MemoryStore::default());
-        let open = || {
-            let (sender, receiver) = mpsc::channel();
-            (Arc::new(Space::open(backend.clone(), 1 << 20, sender).unwrap()), receiver)
-        };
-        let (space, receiver) = open();
         let world = World::default();
-        let mut rig = Rig::over(&text(&world), &world, before, 1, Some(space.clone()));
-        let clock = Arc::new(rig.clock.clone());
-        let mut committer = Committer::new(space, receiver, rig.plan.pipelines.len(), clock);
+        let mut rig = Rig::over(&text(&world), &world, before, 1, Some(&backend));
         world.feed("quiet", "0", [Row::new(0, 1, 100_000)]);
         world.feed("busy", "0", [Row::new(0, 2, 500_000), Row::new(1, 3, 3_000_000)]);
         for at in [1, 4, 7] {
             rig.clock.set(at * 1_000_000);
             rig.settle();
         }
-        rig.control.barrier.store(1, Ordering::Relaxed);
-        rig.settle();
-        while committer.step() != Heard::Durable(1) {}
+        rig.commit();
 
         rig.control.join(&rig.executors);
         let moved = rig.control.moved_sum();
@@ -299,9 +288,8 @@ fn what_has_closed_while_a_source_was_idle_stays_closed_over_a_restart() {
         }
         assert_eq!(rig.control.moved_sum(), moved, "no epoch is asked for because time goes on");
 
-        let (space, _receiver) = open();
         let world = World::default();
-        let mut rig = Rig::over(&text(&world), &world, after, 1, Some(space));
+        let mut rig = Rig::over(&text(&world), &world, after, 1, Some(&backend));
         world.feed("quiet", "0", [Row::new(0, 4, 200_000)]);
         rig.settle();
         assert_eq!(world.seen("late").len(), 1, "its window has left: {before} executors, then {after}");
