@@ -8,27 +8,39 @@ const CHUNK: usize = 1 << CHUNK_BITS;
 /// Values by entry number.
 #[derive(Debug, Default)]
 pub struct Slab<T> {
-    chunks: Vec<Box<[T]>>,
+    /// Each has room for all of its values from the start, and holds those that were reached: to fill a whole one at once
+    /// would hold up the tuples behind it for some ten microseconds.
+    chunks: Vec<Vec<T>>,
+    reached: usize,
 }
 
 impl<T: Default> Slab<T> {
     /// An empty slab.
     pub fn new() -> Slab<T> {
-        Slab { chunks: Vec::new() }
+        Slab { chunks: Vec::new(), reached: 0 }
     }
 
     /// Makes room for entry `entry`; new places hold the default.
     #[inline]
     pub fn reach(&mut self, entry: u32) {
-        while self.chunks.len() << CHUNK_BITS <= entry as usize {
-            self.chunks.push(std::iter::repeat_with(T::default).take(CHUNK).collect());
+        while self.reached <= entry as usize {
+            let full = self.reached & (CHUNK - 1) == 0;
+            match self.chunks.last_mut() {
+                Some(chunk) if !full => chunk.push(T::default()),
+                _ => {
+                    let mut chunk = Vec::with_capacity(CHUNK);
+                    chunk.push(T::default());
+                    self.chunks.push(chunk);
+                }
+            }
+            self.reached += 1;
         }
     }
 
     /// Whether entry `entry` has been reached.
     #[inline(always)]
     pub fn has(&self, entry: u32) -> bool {
-        (entry as usize) < self.chunks.len() << CHUNK_BITS
+        (entry as usize) < self.reached
     }
 
     /// The value of an entry that has been reached.
@@ -125,6 +137,12 @@ pub fn prefetch_value<T>(value: &T) {
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = value;
+}
+
+/// Asks for the cache lines of bytes; purely a hint.
+#[inline(always)]
+pub fn prefetch_bytes(bytes: &[u8]) {
+    bytes.chunks(64).for_each(|line| line.iter().take(1).for_each(prefetch_value));
 }
 
 /// Asks for all cache lines of a value; purely a hint.
