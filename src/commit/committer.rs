@@ -77,6 +77,8 @@ impl Gathered {
 /// The first pause before a write that was refused is tried again, and the longest, nanoseconds.
 const PAUSE_NS: u64 = 10_000_000;
 const PAUSE_MAX_NS: u64 = 2_000_000_000;
+/// How often it is looked for messages while an epoch is on its way.
+const LISTEN: Duration = Duration::from_micros(200);
 /// Who tries, as [`Space::refused`] knows it.
 const WHO: &str = "the committer";
 
@@ -165,17 +167,14 @@ impl Committer {
         }
     }
 
-    /// The same, waiting for a message or for that time.
-    pub fn wait(&mut self) -> Heard {
-        let heard = match self.again_in() {
-            None => self.receiver.recv().map_err(|mpsc::RecvError| mpsc::RecvTimeoutError::Disconnected),
-            Some(0) => return self.try_again(),
-            Some(pause) => self.receiver.recv_timeout(Duration::from_nanos(pause)),
-        };
-        match heard {
-            Ok(message) => self.hear(message),
-            Err(mpsc::RecvTimeoutError::Timeout) => Heard::Nothing,
-            Err(mpsc::RecvTimeoutError::Disconnected) => Heard::Stop,
+    /// How long nothing will be there, as far as it is known; `flows` says whether an epoch is on its way.
+    ///
+    /// Who waits for a message itself would have to be woken by the executor that sends it, which costs that one a
+    /// system call and some microseconds each time.
+    pub fn pause(&self, flows: bool) -> Option<Duration> {
+        match self.again_in() {
+            Some(pause) => Some(Duration::from_nanos(pause)),
+            None => flows.then_some(LISTEN),
         }
     }
 

@@ -6,8 +6,8 @@
 //! positions, notes and the epoch's number: the commit point), **notify** (executors hear that the epoch is durable).
 //!
 //! At most one epoch flows, and it begins to end only when the one before is durable: under load epochs stretch rather
-//! than queue, up to a second on purpose, since a key that changes often is written once an epoch. Neither of the two ever touches a tuple, and both have a `step()` that a thread, a test or a simulation
-//! drives.
+//! than queue, up to a second on purpose, since a key that changes often is written once an epoch. Neither of the two
+//! ever touches a tuple, and both have a `step()` that a thread, a test or a simulation drives.
 //!
 //! Source of the barriers: P. Carbone et al., "Lightweight Asynchronous Snapshots for Distributed Dataflows", 2015.
 

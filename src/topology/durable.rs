@@ -131,12 +131,18 @@ impl Durable {
         let meter = committer.meter();
         control.commits.store(true, Ordering::Relaxed);
         let keeper = std::thread::current();
+        let (known, asked) = (space.clone(), control.clone());
         let body = move || {
             loop {
-                match committer.wait() {
+                match committer.step() {
                     Heard::Stop => return,
                     Heard::Durable(_) => keeper.unpark(),
-                    Heard::Something | Heard::Nothing => {}
+                    Heard::Something => {}
+                    // Relaxed: who asks for an epoch or for the end unparks this thread after that.
+                    Heard::Nothing => match committer.pause(asked.barrier.load(Ordering::Relaxed) > known.durable()) {
+                        Some(pause) => std::thread::park_timeout(pause),
+                        None => std::thread::park(),
+                    },
                 }
             }
         };
@@ -196,6 +202,7 @@ impl Commits {
         control.hold.store(self.coordinator.hold, Ordering::Relaxed);
         if let Some(epoch) = asked {
             control.barrier.store(epoch, Ordering::Relaxed);
+            self.thread.thread().unpark();
             control.wake_all();
         }
         if self.coordinator.finished && !control.finish.swap(true, Ordering::Relaxed) {
@@ -232,6 +239,7 @@ impl Commits {
     /// Ends the committer; what there is to say of it.
     pub fn end(self) -> Committed {
         self.space.stop();
+        self.thread.thread().unpark();
         let _ = self.thread.join();
         let meter = self.meter.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Committed {
