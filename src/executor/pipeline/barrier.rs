@@ -9,10 +9,11 @@ use super::{Ending, Pipeline};
 use crate::executor::channel::Item;
 use crate::executor::input::Source;
 use crate::store::Closed;
+use crate::tuple::RUN_TUPLES;
 
-/// Changed entries that are handed over for each tuple that was followed, and when nothing else is to be done: a tuple
-/// that arrives meanwhile waits for them.
-const FOR_A_TUPLE: usize = 2;
+/// Changed entries that are handed over after a run of tuples: one for each when it was full, less than in proportion
+/// when it was not, since who is behind after a moment's pause should first catch up, and so few when nothing else is to be
+/// done, since a tuple that arrives meanwhile waits for them.
 const WHEN_IDLE: usize = 6;
 
 impl Pipeline {
@@ -111,7 +112,7 @@ impl Pipeline {
         if !self.handing {
             return false;
         }
-        let budget = (tuples * FOR_A_TUPLE).max(WHEN_IDLE);
+        let budget = (tuples * tuples / RUN_TUPLES).max(WHEN_IDLE);
         let mut more = false;
         for task in &mut self.program.tasks {
             task.bolt.states(&mut |state| more |= state.hand_over(budget));
