@@ -51,7 +51,7 @@ pub use rocks::Rocks;
 pub use slab::{Slab, Words, prefetch, prefetch_value};
 pub use space::Space;
 pub use timers::{Timers, timer_parts};
-pub use trail::{Chunked, ListRead, SHORT_ITEM, ShortItem, Trail};
+pub use trail::{Chunked, End, ListRead, SHORT_ITEM, ShortItem, Trail};
 
 /// A handle of a task, as the runtime sees it.
 pub trait State {

@@ -22,7 +22,7 @@ use super::backend::StoreError;
 use super::codec::Codec;
 use super::life::ListsOf;
 use super::lists::{self, ChunkHead, Pointer};
-use super::slab::{prefetch_lines, prefetch_value};
+use super::slab::{prefetch_bytes, prefetch_lines, prefetch_value};
 use super::space::Space;
 
 mod bytes;
@@ -56,6 +56,19 @@ pub struct Chunked {
     pub upto: u64,
     /// A time that none of its items is newer than.
     pub newest: i64,
+    /// The place in memory that its newest item was written from, as its owner numbers them; zero: not known any more.
+    pub place: u32,
+}
+
+/// The newer end of a list, as its owner knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct End {
+    /// The time of the newest item.
+    pub newest: i64,
+    /// Its place in memory, if the owner wants to know it again.
+    pub place: u32,
+    /// The time before which no item is looked at any more.
+    pub bound: i64,
 }
 
 impl Chunked {
@@ -167,6 +180,7 @@ impl Trail {
             if top.chunk.items > again {
                 top.chunk.items -= again;
                 top.chunk.upto -= u64::from(again);
+                top.chunk.place = 0;
                 top.index = Pointer::NONE;
                 break;
             }
@@ -194,11 +208,11 @@ impl Trail {
     }
 
     /// Appends what the store keeps of the list: `[newest chunk | items of it that do not count u32 | fresh items u32 |
-    /// fresh items]`; `times` are that of its newest item, and the one before which none is looked at any more.
-    pub fn encode(&mut self, life: &mut ListsOf<'_>, times: (i64, i64), out: &mut Vec<u8>, items: &mut Writer<'_>) {
+    /// fresh items]`.
+    pub fn encode(&mut self, life: &mut ListsOf<'_>, end: End, out: &mut Vec<u8>, items: &mut Writer<'_>) {
         self.renew(items);
         if self.fresh > INLINE {
-            self.spill(life, times, items);
+            self.spill(life, end, items);
         }
         self.head().write(out);
         self.passed_over().write(out);
@@ -287,6 +301,18 @@ impl Trail {
         self.bytes.prefetch();
     }
 
+    /// Asks for the place of the next item, when what it points to is near; purely a hint.
+    #[inline(always)]
+    pub fn prefetch_end(&self) {
+        self.bytes.prefetch_end();
+    }
+
+    /// Asks for the bytes of fresh items, when what it points to is near; purely a hint.
+    #[inline(always)]
+    pub fn prefetch_items(&self) {
+        prefetch_bytes(self.bytes.get());
+    }
+
     /// How many of the newest items [`Trail::encode`] will ask for.
     #[inline]
     pub fn rows_wanted(&self) -> u32 {
@@ -297,6 +323,10 @@ impl Trail {
     /// How many of the newest items become a chunk next, and how many levels stay as they are.
     fn merged(&self) -> (u32, usize) {
         let (mut count, mut rest) = (self.fresh, self.levels.len());
+        if rest + 1 < TIER {
+            // Known without a look at them, which lie on a line each.
+            return (count, rest);
+        }
         loop {
             let class = Level::class(count);
             let is_same = |level: &&Level| Level::class(level.chunk.items) <= class && !level.passed;
@@ -312,9 +342,9 @@ impl Trail {
         }
     }
 
-    /// Fresh items become a chunk, together with chunks of its size if there are enough; `newest` is the time of the
-    /// newest, and none that is older than `bound` is looked at any more.
-    pub fn spill(&mut self, life: &mut ListsOf<'_>, (newest, bound): (i64, i64), items: &mut Writer<'_>) {
+    /// Fresh items become a chunk, together with chunks of its size if there are enough.
+    pub fn spill(&mut self, life: &mut ListsOf<'_>, end: End, items: &mut Writer<'_>) {
+        let End { newest, place, bound } = end;
         self.renew(items);
         self.retire(bound);
         let (count, rest) = self.merged();
@@ -336,7 +366,7 @@ impl Trail {
             let replaced = levels.last().map_or(0, Level::replaced);
             ChunkHead { previous, items: written, replaced, newest }
         });
-        let chunk = Chunked { pointer, items: written, upto, newest };
+        let chunk = Chunked { pointer, items: written, upto, newest, place };
         push(&mut self.levels, chunk, (written, false));
         let index = index::write(&self.levels, life);
         if let Some(last) = self.levels.last_mut() {
@@ -372,7 +402,7 @@ impl Trail {
             let (mut chunk, mut held) = match named.next() {
                 Some(named) => named,
                 None if pointer == Pointer::NONE => break,
-                None => (Chunked { pointer, items: 0, upto: 0, newest: i64::MAX }, 0),
+                None => (Chunked { pointer, items: 0, upto: 0, newest: i64::MAX, place: 0 }, 0),
             };
             let (is_near, is_named) = (read <= most, held > 0);
             let mut rows = Vec::new();

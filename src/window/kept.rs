@@ -5,10 +5,10 @@
 //! Rows by time are a list in segments ([`Trail`]), so that a key with many rows costs as much as its new ones; rows by
 //! arrival are as few as the windows say and are written whole.
 
-use super::recent::{Recent, rows_in_memory};
+use super::recent::{Recent, bytes_in_memory, rows_in_memory};
 use super::{NEWEST, Rolling};
 use crate::store::{
-    Approach, Chunked, Codec, Content, Index, ListRead, ListsOf, Slab, Space, StoreError, Trail, lists,
+    Approach, Chunked, Codec, Content, End, Index, ListRead, ListsOf, Slab, Space, StoreError, Trail, lists,
 };
 use std::sync::Arc;
 
@@ -25,16 +25,18 @@ impl Rolling {
     pub fn durable(mut self, space: Arc<Space>) -> Rolling {
         if let Some(track) = &mut self.timed {
             self.rows_in_memory = rows_in_memory(space.budget_bytes(), track.row_bytes());
+            self.bytes_in_memory = bytes_in_memory(space.budget_bytes());
             track.lie_in(space);
             self.trails = Some(Slab::new());
         }
         self
     }
 
-    /// The time of the newest row of a key, and the one before which no row is needed.
-    fn times(&self, entry: u32) -> (i64, i64) {
+    /// The newer end of the rows by time of a key.
+    fn end(&self, entry: u32) -> End {
         let newest = self.newest(entry);
-        (newest, newest.saturating_sub(self.keep()))
+        let place = self.timed.as_ref().map_or(0, |track| track.tail(self.state.get(entry)));
+        End { newest, place, bound: newest.saturating_sub(self.keep()) }
     }
 
     /// Whether a key has so many rows that are in no chunk that some should be written now.
@@ -45,10 +47,10 @@ impl Rolling {
 
     /// Writes the rows of a key that are in no chunk.
     pub fn spill(&mut self, entry: u32, life: &mut ListsOf<'_>) {
-        let times = self.times(entry);
+        let end = self.end(entry);
         if let (Some(track), Some(trails)) = (&self.timed, &mut self.trails) {
             let state = self.state.get(entry);
-            trails.get_mut(entry).spill(life, times, &mut |count, out| track.write_rows(state, count, out));
+            trails.get_mut(entry).spill(life, end, &mut |count, out| track.write_rows(state, count, out));
         }
         self.settle(entry, life.space);
     }
@@ -115,12 +117,12 @@ impl Rolling {
 
 impl Content for Rolling {
     fn encode(&mut self, entry: u32, life: &mut ListsOf<'_>, out: &mut Vec<u8>) {
-        let times = self.times(entry);
+        let end = self.end(entry);
         let state = self.state.get(entry);
         state[NEWEST].write(out);
         if let (Some(track), Some(trails)) = (&self.timed, &mut self.trails) {
             let trail = trails.get_mut(entry);
-            trail.encode(life, times, out, &mut |count, out| track.write_rows(state, count, out));
+            trail.encode(life, end, out, &mut |count, out| track.write_rows(state, count, out));
             trail.weigh(&mut self.trail_bytes);
             track.write_results(state, out);
         }
@@ -183,6 +185,9 @@ impl Content for Rolling {
                 Approach::Heads
             }
             Approach::Heads => {
+                if let Some((_, trails)) = timed {
+                    trails.get(entry).prefetch_items();
+                }
                 let state = self.state.get(entry);
                 let by_time = timed.map(|(track, trails)| track.rows_from(state, trails.get(entry).rows_wanted()));
                 by_time.flatten().map_or_else(

@@ -1,12 +1,13 @@
 //! Which rows of windows by time are in memory.
 //!
-//! A window of thirty days over a busy key is mostly rows that nobody looks at until they leave. Of the list of a key
-//! that is long, memory holds the newest rows and those where windows end; what lies between is on disk only, in the
-//! chunks that were written for durability ([`Trail`]), and is read back a chunk at a time as the end of a window comes
-//! there. Where state is not durable, all rows are in memory.
+//! A window of thirty days over a busy key is mostly rows that nobody looks at until they leave. When the rows of all
+//! keys take much memory, a long list of a key keeps there the newest rows and those where windows end; what lies between
+//! is on disk only, in the chunks that were written for durability ([`Trail`]), and is read back a chunk at a time as the
+//! end of a window comes there. Where state is not durable, all rows are in memory; so are they as long as they take
+//! little, since reading them back costs a busy key more than its sums.
 //!
-//! 1. Once in a while ([`Rolling::settle`]) the chunks behind the newest [`ROWS`] rows become blocks of the track, but
-//!    for those with the end of a window.
+//! 1. Once in a while ([`Rolling::settle`]) some of the chunks behind the newest [`ROWS`] rows become blocks of the
+//!    track, but for those with the end of a window.
 //! 2. The track reads a block back when it needs its rows, and tells of it. The rows leave memory again when the end of
 //!    the window has left them behind.
 //! 3. A row that comes late has had all rows after it read back: they are written once more ([`Trail::insert`]) and are
@@ -15,7 +16,7 @@
 //! Rows are told by their number in the list as the trail counts them.
 
 use super::Rolling;
-use super::track::Opened;
+use super::track::{NIL, Opened};
 use crate::store::{Space, Trail, lists};
 
 /// So many of the newest rows of a key are in memory, or fewer where those of [`KEYS`] keys would not fit into it.
@@ -23,10 +24,20 @@ pub const ROWS: u64 = 1024;
 const KEYS: usize = 256;
 /// Rows behind the end of a window that stay for rows that come late.
 const MARGIN: u64 = 256;
+/// The rows of all keys may take so much of the memory for state, and no more than this, bytes, before any leave it.
+const PART: usize = 2;
+const BYTES: usize = 256 << 20;
+/// Chunks that become blocks at once: what is done in one go stays short, however long the list.
+const CHUNKS: usize = 4;
 
 /// How many of the newest rows of a key are in memory, where state has so many bytes of it.
 pub fn rows_in_memory(budget_bytes: usize, row_bytes: usize) -> u64 {
     (budget_bytes / KEYS / row_bytes.max(1)).clamp(1, ROWS as usize) as u64
+}
+
+/// How much memory the rows of all keys may take before any leave it, where state has so many bytes of it.
+pub fn bytes_in_memory(budget_bytes: usize) -> usize {
+    (budget_bytes / PART).min(BYTES)
 }
 
 /// The rows of a key that are in memory, if some are not.
@@ -81,6 +92,7 @@ impl Rolling {
             if part.chunk.upto > number {
                 part.chunk.items = number.saturating_sub(part.chunk.from()) as u32;
                 part.chunk.upto = number;
+                part.chunk.place = NIL;
             }
             part.chunk.items > 0
         });
@@ -100,8 +112,9 @@ impl Rolling {
         let Some(track) = &self.timed else { return };
         let state = self.state.get(entry);
         let oldest = total - u64::from(track.most(state)).min(total);
-        if total - oldest > 2 * self.rows_in_memory {
-            self.put_away(entry, space, (oldest, total));
+        let is_much = track.used_bytes() > self.bytes_in_memory;
+        if total - oldest > 2 * self.rows_in_memory && (is_much || self.recent.contains_key(&entry)) {
+            self.put_away(entry, space, (oldest, total), is_much);
         } else if !self.recent.is_empty() && self.recent.get(&entry).is_some_and(|recent| recent.from <= oldest) {
             // All rows of its windows are in memory.
             self.recent.remove(&entry);
@@ -109,7 +122,7 @@ impl Rolling {
     }
 
     #[inline(never)]
-    fn put_away(&mut self, entry: u32, space: &Space, (oldest, total): (u64, u64)) {
+    fn put_away(&mut self, entry: u32, space: &Space, (oldest, total): (u64, u64), is_much: bool) {
         let (Some(track), Some(trails)) = (&mut self.timed, &mut self.trails) else { return };
         let (state, trail) = (self.state.get_mut(entry), trails.get_mut(entry));
         let limit = total.saturating_sub(self.rows_in_memory);
@@ -120,15 +133,16 @@ impl Rolling {
         if recent.from <= oldest {
             // Behind the part in which the longest window ends.
             let Some(chunk) = trail.chunk_at(oldest).filter(|chunk| chunk.upto <= limit) else { return };
-            *recent = Recent::new(chunk.upto, track.row_after(track.oldest(state), chunk.upto - oldest));
+            *recent = Recent::new(chunk.upto, track.row_behind(chunk, track.oldest(state), chunk.upto - oldest));
         }
-        while let Some(chunk) = next_part(trail, recent.from, limit) {
+        for _ in 0..if is_much { CHUNKS } else { 0 } {
+            let Some(chunk) = next_part(trail, recent.from, limit) else { break };
             if !lists::is_readable(space, chunk.pointer) {
                 break;
             }
             recent.row = if stays(chunk.from(), chunk.upto) {
                 recent.open.push(Opened { chunk, first: recent.row });
-                track.row_after(recent.row, u64::from(chunk.items))
+                track.row_behind(chunk, recent.row, u64::from(chunk.items))
             } else {
                 track.put_away(state, recent.row, chunk)
             };
@@ -136,11 +150,12 @@ impl Rolling {
         }
         trail.pass(recent.from);
         recent.open.retain(|part| {
-            let stays = stays(part.chunk.from(), part.chunk.upto);
-            if !stays && part.chunk.upto > oldest {
+            // What lies behind all windows goes with its time.
+            let is_needed = part.chunk.upto > oldest;
+            let stays = stays(part.chunk.from(), part.chunk.upto) || (is_needed && !is_much);
+            if is_needed && !stays {
                 track.put_away(state, part.first, part.chunk);
             }
-            // What lies behind all windows goes with its time.
             stays
         });
     }

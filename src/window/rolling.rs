@@ -45,6 +45,8 @@ pub struct Rolling {
     pub(super) recent: HashMap<u32, Recent, Fixed>,
     /// How many of the newest rows of a key are, at least; one or more.
     pub(super) rows_in_memory: u64,
+    /// How much the rows of all keys may take before any leave memory.
+    pub(super) bytes_in_memory: usize,
     /// The bytes of a row.
     row: Vec<u8>,
     calls: Vec<Place>,
@@ -140,6 +142,7 @@ impl Rolling {
             trail_bytes: 0,
             recent: HashMap::default(),
             rows_in_memory: recent::ROWS,
+            bytes_in_memory: 0,
             row: Vec::new(),
             calls: places,
             lateness,
@@ -216,6 +219,9 @@ impl Rolling {
             let state = self.state.get(entry);
             self.timed.iter().for_each(|track| track.prefetch_next(state, time));
             self.arrived.iter().for_each(|(_, track)| track.prefetch_next(state, time));
+            if let Some(trails) = self.trails.as_ref().filter(|trails| trails.has(entry)) {
+                trails.get(entry).prefetch_end();
+            }
         }
     }
 

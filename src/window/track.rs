@@ -38,7 +38,7 @@ const CHAIN: usize = 1;
 const FLAGS: usize = 2;
 
 /// No row.
-const NIL: u32 = 0;
+pub const NIL: u32 = 0;
 
 /// A window of more rows is emptied at once when all of them leave.
 const MANY: u32 = 32;
@@ -242,6 +242,12 @@ impl Track {
     #[inline(always)]
     fn ends(&self, state: &[u64]) -> (u32, u32) {
         (low(state[self.links]), high(state[self.links]))
+    }
+
+    /// The newest row of a key.
+    #[inline(always)]
+    pub fn tail(&self, state: &[u64]) -> u32 {
+        high(state[self.links])
     }
 
     /// Asks for the rows that the next one will meet: the newest, and the oldest of each window; purely a hint.

@@ -97,6 +97,14 @@ impl Bytes {
         }
     }
 
+    /// Asks for the place of the next item, when what says where that is is near; purely a hint.
+    #[inline(always)]
+    pub(super) fn prefetch_end(&self) {
+        if let Some(end) = self.long.as_ref().and_then(|long| long.last()) {
+            prefetch_value(end);
+        }
+    }
+
     /// No bytes; those of a list that was long for once give their memory back.
     pub(super) fn clear(&mut self) {
         self.length = 0;

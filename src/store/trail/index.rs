@@ -35,7 +35,7 @@ pub fn read(mut payload: &[u8]) -> Option<Vec<(Chunked, u32)>> {
         let pointer = Pointer::read(&mut payload)?;
         let (items, held) = <(u32, u32)>::read(&mut payload)?;
         let newest = i64::read(&mut payload)?;
-        found.push((Chunked { pointer, items: items.min(held), upto: 0, newest }, held));
+        found.push((Chunked { pointer, items: items.min(held), upto: 0, newest, place: 0 }, held));
     }
     Some(found)
 }

@@ -19,7 +19,7 @@ proptest! {
             if encoded {
                 let wanted = trail.rows_wanted();
                 let (mut asked, mut value) = (0, Vec::new());
-                trail.encode(&mut ListsOf { lists: &mut lists, space: &space }, (0, i64::MIN), &mut value, &mut |count, out| {
+                trail.encode(&mut ListsOf { lists: &mut lists, space: &space }, End { newest: 0, place: 0, bound: i64::MIN }, &mut value, &mut |count, out| {
                     asked = count.max(asked);
                     out.extend_from_slice(&items[items.len() - count as usize..]);
                     (count, 0)

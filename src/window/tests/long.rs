@@ -76,13 +76,14 @@ proptest! {
         parts in prop::collection::vec((tuples(), 0u8..4), 1..8),
         mix in prop_oneof![Just(Mix::All), Just(Mix::WithoutQueues), Just(Mix::Plain)],
         rows_in_memory in prop_oneof![Just(recent::ROWS), 1u64..6],
+        bytes_in_memory in prop_oneof![Just(0usize), 0..4000usize],
     ) {
         let windows = windows();
         let calls = mixed(mix, windows.len());
         let mut stayed = Rolling::new(&windows, &calls, &values(), LATENESS);
         let mut kept = Kept::new();
         let mut away = Rolling::new(&windows, &calls, &values(), LATENESS).durable(kept.space.clone());
-        away.rows_in_memory = rows_in_memory;
+        (away.rows_in_memory, away.bytes_in_memory) = (rows_in_memory, bytes_in_memory);
         (0..2).for_each(|entry| { stayed.reset(entry); away.reset(entry) });
         let mut start = 0;
         for (rows, then) in parts {
@@ -203,6 +204,7 @@ proptest! {
         mix in prop_oneof![Just(Mix::All), Just(Mix::WithoutQueues), Just(Mix::Plain)],
         in_order in prop::option::of(any::<bool>()),
         rows_in_memory in prop_oneof![2 => 1u64..5, 1 => 5u64..50],
+        bytes_in_memory in prop_oneof![Just(0usize), 0..4000usize],
     ) {
         let windows = long_windows();
         let mut calls = mixed(mix, windows.len());
@@ -212,7 +214,7 @@ proptest! {
         let mut kept = Kept::new();
         let mut stayed = Rolling::new(&windows, &calls, &[], LATENESS);
         let mut rolling = Rolling::new(&windows, &calls, &[], LATENESS).durable(kept.space.clone());
-        rolling.rows_in_memory = rows_in_memory;
+        (rolling.rows_in_memory, rolling.bytes_in_memory) = (rows_in_memory, bytes_in_memory);
         rolling.reset(0);
         stayed.reset(0);
         let mut seen: Vec<Tuple> = Vec::new();
@@ -314,6 +316,7 @@ fn number_and_sum(length: i64, kept: &Kept) -> Rolling {
     let sum = CallSpec { argument: Some(0), ..CallSpec::new(F::Sum, DataType::Bigint) };
     let calls = [CallSpec::new(F::Count, DataType::Bigint), sum];
     let mut rolling = Rolling::new(&windows, &calls, &[], 0).durable(kept.space.clone());
+    rolling.bytes_in_memory = 0;
     rolling.reset(0);
     rolling
 }
@@ -352,6 +355,25 @@ fn a_long_window_keeps_its_newest_rows_and_the_oldest_in_memory() {
             assert!(track.used_bytes() < 3000 * track.row_bytes(), "{} bytes at {time}", track.used_bytes());
         }
     }
+}
+
+#[test]
+fn rows_leave_memory_only_when_those_of_all_keys_take_much() {
+    let mut kept = Kept::new();
+    let mut rolling = number_and_sum(100_000, &kept);
+    (rolling.rows_in_memory, rolling.bytes_in_memory) = (8, 10_000);
+    let mut most = 0;
+    for time in 0..20_000i64 {
+        assert_eq!(take(&mut rolling, time, 1), [time as u64 + 1; 2]);
+        if time % 100 == 99 {
+            let before = rolling.timed.as_ref().unwrap().used_bytes();
+            kept.write(&mut rolling, 0);
+            let after = rolling.timed.as_ref().unwrap().used_bytes();
+            assert!(after == before || before > 10_000, "{before} bytes, then {after}, at {time}");
+            most = most.max(before);
+        }
+    }
+    assert!((10_001..40_000).contains(&most), "{most}");
 }
 
 #[test]

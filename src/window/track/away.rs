@@ -164,7 +164,7 @@ impl Track {
         let (first, last) = rows?;
         self.replace(state, (block, block), (first, last));
         self.away.release(block);
-        self.away.opened.push(Opened { chunk, first });
+        self.away.opened.push(Opened { chunk: Chunked { place: last, ..chunk }, first });
         Some((first, last))
     }
 
@@ -222,28 +222,37 @@ impl Track {
 
     /// The rows of a chunk from `first` on leave memory and become a block; what comes after them.
     pub fn put_away(&mut self, state: &mut [u64], first: u32, chunk: Chunked) -> u32 {
-        let mut last = first;
-        for _ in 1..chunk.items {
-            last = low(self.chain(last));
-        }
+        let last = if chunk.place == NIL { self.row_after(first, u64::from(chunk.items) - 1) } else { chunk.place };
         let next = low(self.chain(last));
         let block = self.away.allocate(Block { chain: 0, chunk });
         self.replace(state, (first, last), (block, block));
-        let mut cell = first;
-        for _ in 0..chunk.items {
-            let next = low(self.cells.get(cell)[CHAIN]);
-            self.release(cell);
-            cell = next;
+        if self.has_texts {
+            let mut cell = first;
+            for _ in 0..chunk.items {
+                let next = low(self.cells.get(cell)[CHAIN]);
+                self.release(cell);
+                cell = next;
+            }
+        } else {
+            // They are a chain already: nobody has to look at each of them, which nothing has for long.
+            self.cells.get_mut(last)[CHAIN] = u64::from(self.free);
+            self.free = first;
+            self.live -= chunk.items as usize;
         }
         next
     }
 
     /// The row that comes so many after another one, all in memory.
-    pub fn row_after(&self, mut cell: u32, rows: u64) -> u32 {
+    fn row_after(&self, mut cell: u32, rows: u64) -> u32 {
         for _ in 0..rows {
             cell = low(self.chain(cell));
         }
         cell
+    }
+
+    /// The row behind those of a chunk, of which the last so many begin with `first`, all in memory.
+    pub fn row_behind(&self, chunk: Chunked, first: u32, rows: u64) -> u32 {
+        if chunk.place == NIL { self.row_after(first, rows) } else { low(self.chain(chunk.place)) }
     }
 
     /// Number of rows in each window of a key.
