@@ -23,6 +23,7 @@ use super::layout;
 use super::lists::{Lists, Written};
 use super::space::Space;
 use super::spare::PIECE_BYTES;
+use super::stamp::Stamp;
 use super::timers::Line;
 use super::{Index, Slab};
 use std::cell::Cell;
@@ -151,17 +152,6 @@ pub struct LifeMeter {
     pub entries: u64,
 }
 
-/// What is known of an entry.
-#[derive(Clone, Copy, Debug, Default)]
-struct Stamp {
-    /// The epoch of its last change.
-    epoch: u32,
-    /// Whether it is still to be handed over.
-    pending: bool,
-    /// Whether it was used since the hand passed by.
-    recent: bool,
-}
-
 /// How a handle lives.
 #[derive(Clone, Debug)]
 pub struct LifeSpec {
@@ -180,8 +170,9 @@ pub struct Life {
     shards: Range<u16>,
     task: u32,
     sender: mpsc::Sender<Message>,
-    /// The epoch that changes belong to.
+    /// The epoch that changes belong to, and the stamp of what changes in it.
     epoch: u64,
+    now: Stamp,
     stamps: Slab<Stamp>,
     dirty: Vec<u32>,
     /// Dirty entries of the epoch that is being handed over, and how far that is.
@@ -222,6 +213,7 @@ impl Life {
         let (task, sender) = space.join_with_entries();
         Life {
             epoch: space.durable() + 1,
+            now: Stamp::changed_in(space.durable() + 1),
             lists: Lists::new(spec.place, spec.keep),
             space,
             spec,
@@ -265,18 +257,18 @@ impl Life {
     pub fn change(&mut self, entry: u32, index: &Index, content: &mut impl Content) {
         self.meter.uses += 1;
         let stamp = self.stamps.get_mut(entry);
-        stamp.recent = true;
-        if stamp.epoch != self.epoch as u32 {
+        stamp.touch();
+        if *stamp != self.now {
             self.first_change(entry, index, content);
         }
     }
 
     #[inline(never)]
     fn first_change(&mut self, entry: u32, index: &Index, content: &mut impl Content) {
-        if self.stamps.get(entry).pending {
+        if self.stamps.get(entry).is_pending() {
             self.encode(entry, index, content);
         }
-        *self.stamps.get_mut(entry) = Stamp { epoch: self.epoch as u32, pending: true, recent: true };
+        *self.stamps.get_mut(entry) = self.now;
         self.dirty.push(entry);
         self.changed += CHANGE_BYTES;
         if (self.dirty.len() as u64).is_multiple_of(TELL_EVERY) {
@@ -293,7 +285,7 @@ impl Life {
     /// An entry has been used without being changed.
     #[inline(always)]
     pub fn used(&mut self, entry: u32) {
-        self.stamps.get_mut(entry).recent = true;
+        self.stamps.get_mut(entry).touch();
     }
 
     /// Asks for what is known of an entry; purely a hint.
@@ -306,7 +298,7 @@ impl Life {
 
     /// The entry's key is to have no state any more: it is removed from memory, and from the store with this epoch.
     pub fn remove(&mut self, entry: u32, index: &mut Index, content: &mut impl Content) {
-        if self.stamps.get(entry).pending && self.stamps.get(entry).epoch != self.epoch as u32 {
+        if self.is_due(entry) {
             self.encode(entry, index, content);
         }
         let mut key = Vec::new();
@@ -322,17 +314,18 @@ impl Life {
         content.reset(entry);
     }
 
-    /// Whether an entry may leave memory: its last change is durable.
+    /// Whether an entry may leave memory: its last change is durable, as that of all epochs is but of the last one that
+    /// is over.
     #[inline]
     pub fn may_leave(&self, entry: u32) -> bool {
-        let stamp = self.stamps.get(entry);
-        !stamp.pending && u64::from(stamp.epoch) <= self.space.durable()
+        let (stamp, over) = (self.stamps.get(entry), self.epoch - 1);
+        !stamp.is_pending() && (!stamp.is_of(over) || self.space.durable() >= over)
     }
 
     /// Takes an entry for which [`Life::may_leave`] holds out of memory.
     pub fn leave(&mut self, entry: u32, index: &mut Index, content: &mut impl Content) {
         debug_assert!(self.may_leave(entry));
-        if self.stamps.get(entry).epoch != 0 {
+        if self.stamps.get(entry).has_changed() {
             self.beyond = Beyond::Some;
         }
         *self.stamps.get_mut(entry) = Stamp::default();
@@ -349,7 +342,7 @@ impl Life {
         }
         for _ in 0..LOOKED_AT {
             let Some(entry) = index.turn() else { continue };
-            if std::mem::take(&mut self.stamps.get_mut(entry).recent) || !self.may_leave(entry) {
+            if self.stamps.get_mut(entry).take_recent() || !self.may_leave(entry) {
                 continue;
             }
             self.leave(entry, index, content);
@@ -371,7 +364,7 @@ impl Life {
         self.changed_before = std::mem::take(&mut self.changed);
         (self.handed, self.told) = (0, 0);
         self.open = true;
-        self.epoch = epoch + 1;
+        (self.epoch, self.now) = (epoch + 1, Stamp::changed_in(epoch + 1));
     }
 
     /// Encodes up to `budget` entries of the epoch that is over; whether more are left.
@@ -406,7 +399,7 @@ impl Life {
     #[inline(always)]
     fn is_due(&self, entry: u32) -> bool {
         let stamp = self.stamps.get(entry);
-        stamp.pending && stamp.epoch.wrapping_add(1) == self.epoch as u32
+        stamp.is_pending() && !stamp.is_of(self.epoch)
     }
 
     /// A step towards an entry that is to be encoded.
@@ -426,7 +419,7 @@ impl Life {
                 return Approach::Words;
             }
             // What was encoded meanwhile, because it was to change again, need not come any nearer.
-            if stamps.get(entry).pending { content.approach(entry, at) } else { Approach::Near }
+            if stamps.get(entry).is_pending() { content.approach(entry, at) } else { Approach::Near }
         })
     }
 
@@ -448,7 +441,7 @@ impl Life {
     /// Puts the content of an entry into the batch of the epoch that is over.
     fn encode(&mut self, entry: u32, index: &Index, content: &mut impl Content) {
         debug_assert!(self.open, "an entry of an older epoch waits only while that is handed over");
-        self.stamps.get_mut(entry).pending = false;
+        self.stamps.get_mut(entry).hand_over();
         let mut key = std::mem::take(&mut self.bytes);
         key.clear();
         key.resize(layout::KEY_HEAD, 0);

@@ -27,6 +27,7 @@ mod rocks;
 mod slab;
 mod space;
 mod spare;
+mod stamp;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -22,16 +22,16 @@ use super::backend::StoreError;
 use super::codec::Codec;
 use super::life::ListsOf;
 use super::lists::{self, ChunkHead, Pointer};
-use super::slab::{prefetch_bytes, prefetch_lines, prefetch_value};
+use super::slab::{prefetch_lines, prefetch_value};
 use super::space::Space;
 
-mod bytes;
+mod fresh;
 mod index;
 #[cfg(test)]
 mod tests;
 
-use bytes::Bytes;
-pub use bytes::{SHORT_ITEM, ShortItem};
+use fresh::Fresh;
+pub use fresh::{SHORT_ITEM, ShortItem};
 
 /// So many fresh items stay in the value.
 const INLINE: u32 = 4;
@@ -80,6 +80,7 @@ impl Chunked {
 
 /// A chunk of the list.
 #[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 struct Level {
     chunk: Chunked,
     /// Items that it holds.
@@ -90,7 +91,12 @@ struct Level {
     index: Pointer,
     /// Number of chunks since the last index, this one included.
     since: u16,
+    /// For each class that is merged, how many chunks up to this one are of it or of a smaller one, at most.
+    alike: [u8; 2],
 }
+
+// One line.
+const _: () = assert!(size_of::<Level>() == 64);
 
 impl Level {
     /// Where the list goes on that ends with this level.
@@ -107,26 +113,28 @@ impl Level {
     fn class(items: u32) -> u32 {
         items.max(1).ilog2() / 4
     }
+
+    /// Whether there may be enough chunks of this class, it and those before it, for one more to be merged with them.
+    fn is_one_of_many(&self, class: u32) -> bool {
+        self.alike.get(class as usize).is_some_and(|alike| usize::from(*alike) + 1 >= TIER)
+    }
 }
 
 /// Where the items of a list are.
 ///
-/// What a key needs when it is written lies here, in two lines side by side; no item is looked up again for it.
+/// What a key needs when it is written lies here, in two lines side by side, and what an item that is inserted needs in
+/// the first of them; no item is looked up again for it.
 #[derive(Debug, Default)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub struct Trail {
-    /// Chunks, oldest first.
-    levels: Vec<Level>,
-    /// Number of the oldest item that is in one of them, or fresh.
-    base: u64,
-    /// Number of the newest items that no chunk has.
-    fresh: u32,
+    /// The newest items, which no chunk has.
+    fresh: Fresh,
     /// What it takes beside its own size, as it was noted last.
     weighed: u32,
-    /// Whether their bytes have to be made anew, since an item came among them or among older ones.
-    stale: bool,
-    /// Their bytes.
-    bytes: Bytes,
+    /// Number of the oldest item that is in a chunk, or fresh.
+    base: u64,
+    /// Chunks, oldest first.
+    levels: Vec<Level>,
 }
 
 /// Writes up to so many of the newest items of a list, oldest of them first, the first as the first of its kind; how many,
@@ -136,7 +144,6 @@ pub type Writer<'a> = dyn FnMut(u32, &mut Vec<u8>) -> (u32, i64) + 'a;
 /// Reads so many items from the front of some bytes.
 pub type Block<'a, T> = dyn FnMut(u32, &mut &[u8]) -> Option<Vec<T>> + 'a;
 
-// Two lines, whatever the order in which its parts lie.
 const _: () = assert!(size_of::<Trail>() == 128);
 
 impl Trail {
@@ -147,10 +154,7 @@ impl Trail {
         if after > 0 {
             return self.insert_among_others(after);
         }
-        if !self.stale {
-            self.bytes.push(item(self.fresh == 0));
-        }
-        self.fresh += 1;
+        self.fresh.insert(item);
     }
 
     /// The same for an item of few bytes.
@@ -159,21 +163,18 @@ impl Trail {
         if after > 0 {
             return self.insert_among_others(after);
         }
-        if !self.stale {
-            self.bytes.push_short(&item(self.fresh == 0));
-        }
-        self.fresh += 1;
+        self.fresh.insert_short(item);
     }
 
     #[cold]
     fn insert_among_others(&mut self, after: u32) {
-        self.stale = true;
-        if after <= self.fresh {
-            self.fresh += 1;
+        self.fresh.stale = true;
+        if after <= self.fresh.items {
+            self.fresh.items += 1;
             return;
         }
-        let mut again = after - self.fresh;
-        self.fresh = after + 1;
+        let mut again = after - self.fresh.items;
+        self.fresh.items = after + 1;
         while let Some(top) = self.levels.last_mut()
             && again > 0
         {
@@ -182,6 +183,10 @@ impl Trail {
                 top.chunk.upto -= u64::from(again);
                 top.chunk.place = 0;
                 top.index = Pointer::NONE;
+                // Its class may be another one now.
+                let Level { chunk, held, passed, .. } = *top;
+                self.levels.pop();
+                push(&mut self.levels, chunk, (held, passed));
                 break;
             }
             again -= top.chunk.items;
@@ -192,18 +197,15 @@ impl Trail {
     /// Makes the bytes of the fresh items anew if they have to be.
     #[inline]
     fn renew(&mut self, items: &mut Writer<'_>) {
-        if self.stale {
+        if self.fresh.stale {
             let mut bytes = Vec::new();
-            let (written, _) = items(self.fresh, &mut bytes);
-            if written < self.fresh {
+            let (written, _) = items(self.fresh.items, &mut bytes);
+            if written < self.fresh.items {
                 // Nothing older is left in the list.
                 self.base = self.total() - u64::from(written);
                 self.levels.clear();
-                self.fresh = written;
             }
-            self.bytes.clear();
-            self.bytes.push(&bytes);
-            self.stale = false;
+            self.fresh.renew(written, &bytes);
         }
     }
 
@@ -211,13 +213,13 @@ impl Trail {
     /// fresh items]`.
     pub fn encode(&mut self, life: &mut ListsOf<'_>, end: End, out: &mut Vec<u8>, items: &mut Writer<'_>) {
         self.renew(items);
-        if self.fresh > INLINE {
+        if self.fresh.items > INLINE {
             self.spill(life, end, items);
         }
         self.head().write(out);
         self.passed_over().write(out);
-        self.fresh.write(out);
-        out.extend_from_slice(self.bytes.get());
+        self.fresh.items.write(out);
+        out.extend_from_slice(self.fresh.bytes());
     }
 
     /// No items; the sum of all trails no longer has what this one took.
@@ -229,7 +231,7 @@ impl Trail {
     /// Notes in a sum of all trails what this one takes beside its own size.
     pub fn weigh(&mut self, sum: &mut usize) {
         let bytes =
-            u32::try_from(self.levels.capacity() * size_of::<Level>() + self.bytes.heap_bytes()).unwrap_or(u32::MAX);
+            u32::try_from(self.levels.capacity() * size_of::<Level>() + self.fresh.heap_bytes()).unwrap_or(u32::MAX);
         *sum = *sum + bytes as usize - std::mem::replace(&mut self.weighed, bytes) as usize;
     }
 
@@ -244,7 +246,7 @@ impl Trail {
     /// Number of the item after the newest.
     #[inline]
     pub fn total(&self) -> u64 {
-        self.chunked() + u64::from(self.fresh)
+        self.chunked() + u64::from(self.fresh.items)
     }
 
     /// Number of the item after the newest that is in a chunk.
@@ -282,49 +284,48 @@ impl Trail {
     /// Whether there are so many fresh items that they should become a chunk before the epoch ends.
     #[inline(always)]
     pub fn is_long(&self) -> bool {
-        self.fresh >= LONG
+        self.fresh.items >= LONG
     }
 
-    /// Asks for all of it; purely a hint. What [`Trail::insert`] reads first lies in the second line: without that line
-    /// each row waited for it, 70 ns of the 300 that a tuple took.
+    /// Asks for what [`Trail::insert`] reads; purely a hint. Without that each row waited for it, 70 ns of the 300 that a
+    /// tuple took.
     #[inline(always)]
     pub fn prefetch(&self) {
+        prefetch_value(self);
+    }
+
+    /// Asks for the place of the next item, when that is near; purely a hint.
+    #[inline(always)]
+    pub fn prefetch_end(&self) {
+        self.fresh.prefetch_end();
+    }
+
+    /// Asks for all of it, to write it; purely a hint.
+    #[inline(always)]
+    pub fn prefetch_all(&self) {
         prefetch_lines(self);
     }
 
     /// Asks for what it points to, when it is near itself; purely a hint.
     #[inline(always)]
     pub fn prefetch_more(&self) {
-        if let Some(last) = self.levels.last() {
-            prefetch_value(last);
-        }
-        self.bytes.prefetch();
-    }
-
-    /// Asks for the place of the next item, when what it points to is near; purely a hint.
-    #[inline(always)]
-    pub fn prefetch_end(&self) {
-        self.bytes.prefetch_end();
-    }
-
-    /// Asks for the bytes of fresh items, when what it points to is near; purely a hint.
-    #[inline(always)]
-    pub fn prefetch_items(&self) {
-        prefetch_bytes(self.bytes.get());
+        self.levels.last().into_iter().for_each(prefetch_value);
+        self.fresh.prefetch();
     }
 
     /// How many of the newest items [`Trail::encode`] will ask for.
     #[inline]
     pub fn rows_wanted(&self) -> u32 {
-        let merged = if self.fresh > INLINE { self.merged().0 } else { self.fresh };
-        if self.stale || merged > self.fresh { merged } else { 0 }
+        let fresh = self.fresh.items;
+        let merged = if fresh > INLINE { self.merged().0 } else { fresh };
+        if self.fresh.stale || merged > fresh { merged } else { 0 }
     }
 
     /// How many of the newest items become a chunk next, and how many levels stay as they are.
     fn merged(&self) -> (u32, usize) {
-        let (mut count, mut rest) = (self.fresh, self.levels.len());
-        if rest + 1 < TIER {
-            // Known without a look at them, which lie on a line each.
+        let (mut count, mut rest) = (self.fresh.items, self.levels.len());
+        if !self.levels.last().is_some_and(|last| last.is_one_of_many(Level::class(count))) {
+            // Known without a look at the others, which lie on a line each.
             return (count, rest);
         }
         loop {
@@ -349,12 +350,12 @@ impl Trail {
         self.retire(bound);
         let (count, rest) = self.merged();
         let upto = self.total();
-        let Trail { levels, bytes, fresh, base, .. } = self;
-        let mut written = *fresh;
+        let Trail { levels, fresh, base, .. } = self;
+        let mut written = fresh.items;
         levels.truncate(rest);
         let pointer = life.lists.append_with(life.space, |out| {
-            if count == *fresh {
-                out.extend_from_slice(bytes.get());
+            if count == fresh.items {
+                out.extend_from_slice(fresh.bytes());
             } else {
                 (written, _) = items(count, out);
                 if written < count {
@@ -372,8 +373,7 @@ impl Trail {
         if let Some(last) = self.levels.last_mut() {
             last.index = index;
         }
-        self.fresh = 0;
-        self.bytes.clear();
+        self.fresh.clear();
     }
 
     /// Reads a list that was written, as far back as `bound`: `block` reads so many items from the front of some bytes.
@@ -393,8 +393,7 @@ impl Trail {
         let fresh = u32::read(from).ok_or_else(damaged)?;
         let before = *from;
         let mut blocks = vec![block(fresh, from).ok_or_else(damaged)?];
-        let mut bytes = Bytes::default();
-        bytes.push(&before[..before.len() - from.len()]);
+        let written = Fresh::of(fresh, &before[..before.len() - from.len()]);
         // Newest first; of chunks that an index names it says how much of them counts.
         let (mut found, mut away, mut read) = (Vec::new(), 0, fresh as usize);
         let (mut named, mut is_whole) = (Vec::new().into_iter(), true);
@@ -448,7 +447,7 @@ impl Trail {
             push(&mut levels, chunk, of);
         }
         let away = levels[..away].iter().map(|level: &Level| level.chunk).collect();
-        let trail = Trail { fresh, levels, base: 0, stale: false, weighed: 0, bytes };
+        let trail = Trail { fresh: written, levels, base: 0, weighed: 0 };
         Ok(ListRead { trail, items: blocks.into_iter().rev().flatten().collect(), away, is_whole })
     }
 }
@@ -456,7 +455,9 @@ impl Trail {
 /// Appends a chunk that holds so many items, and may have been passed.
 fn push(levels: &mut Vec<Level>, chunk: Chunked, (held, passed): (u32, bool)) {
     let since = levels.last().map_or(1, |last| if last.index == Pointer::NONE { last.since + 1 } else { 1 });
-    levels.push(Level { chunk, held, passed, index: Pointer::NONE, since: since.min(index::EVERY) });
+    let (class, before) = (Level::class(chunk.items) as usize, levels.last().map_or([0; 2], |last| last.alike));
+    let alike = [0, 1].map(|of: usize| if class > of { 0 } else { before[of].saturating_add(1) });
+    levels.push(Level { chunk, held, passed, index: Pointer::NONE, since: since.min(index::EVERY), alike });
 }
 
 /// A list that was read.

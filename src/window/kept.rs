@@ -176,6 +176,9 @@ impl Content for Rolling {
         match at {
             Approach::Far => {
                 self.prefetch_state(entry);
+                if let Some((_, trails)) = timed {
+                    trails.get(entry).prefetch_all();
+                }
                 Approach::Words
             }
             Approach::Words => {
@@ -185,9 +188,6 @@ impl Content for Rolling {
                 Approach::Heads
             }
             Approach::Heads => {
-                if let Some((_, trails)) = timed {
-                    trails.get(entry).prefetch_items();
-                }
                 let state = self.state.get(entry);
                 let by_time = timed.map(|(track, trails)| track.rows_from(state, trails.get(entry).rows_wanted()));
                 by_time.flatten().map_or_else(

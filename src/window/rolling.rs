@@ -207,7 +207,7 @@ impl Rolling {
             self.timed.iter().for_each(|track| track.prefetch_rows(state));
             self.arrived.iter().for_each(|(_, track)| track.prefetch_rows(state));
             if let Some(trails) = self.trails.as_ref().filter(|trails| trails.has(entry)) {
-                trails.get(entry).prefetch_more();
+                trails.get(entry).prefetch_end();
             }
         }
     }
@@ -219,9 +219,6 @@ impl Rolling {
             let state = self.state.get(entry);
             self.timed.iter().for_each(|track| track.prefetch_next(state, time));
             self.arrived.iter().for_each(|(_, track)| track.prefetch_next(state, time));
-            if let Some(trails) = self.trails.as_ref().filter(|trails| trails.has(entry)) {
-                trails.get(entry).prefetch_end();
-            }
         }
     }
 

@@ -1,7 +1,8 @@
 //! Keys that are not in memory: read back one by one as tuples ask for them, or together for a run of tuples.
 
-use super::{Content, Life, Stamp};
+use super::{Content, Life};
 use crate::store::backend::StoreError;
+use crate::store::stamp::Stamp;
 use crate::store::{Index, KeyRef, layout};
 
 /// What the store has beyond the entries in memory.
@@ -31,7 +32,7 @@ impl Life {
         let entry = index.insert(key);
         content.reset(entry);
         self.stamps.reach(entry);
-        *self.stamps.get_mut(entry) = Stamp { epoch: 0, pending: false, recent: true };
+        *self.stamps.get_mut(entry) = Stamp::USED;
         let expired = |value: &Vec<u8>| layout::expires(value).is_some_and(|at| at < time);
         let Some(value) = value.filter(|value| !expired(value)) else {
             self.meter.absent += 1;
