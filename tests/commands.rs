@@ -124,6 +124,39 @@ expect = [ { at = "6s", large = { id = "a" } } ]
     assert_eq!(ran.out, FAILURES);
 }
 
+#[test]
+fn a_row_that_waits_for_time_to_go_on_is_no_mystery() {
+    let folder = folder();
+    let waiting = r#"
+[bolts.hours]
+kind    = "aggregate"
+from    = "payments"
+key     = "card"
+window  = { tumbling = "1h" }
+add.n   = "count(*)"
+[bolts.ignored]
+kind = "null"
+from = "hours"
+[[tests]]
+name   = "an hour"
+given  = [ { at = "0s", every = "20m", times = 2, payments = { id = "a", card = 1, amount = 900.0 } } ]
+expect = [ { hours = { n = 2 } }, { hours = { n = 3 } } ]
+"#;
+    folder.file("f.toml", TOPOLOGY.to_owned() + waiting);
+    let ran = folder.run(&["test", "f.toml"]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""));
+    assert_eq!(ran.out, WAITING);
+}
+
+const WAITING: &str = r#"FAILED  an hour (f.toml)
+  - hours should have a row { n = 2 }
+    but none like it has left
+    it leaves when time has gone on: end `given` with { at = "1h20m" }
+  - hours should have a row { n = 3 }
+    but none like it has left
+0 passed, 1 failed
+"#;
+
 const FAILURES: &str = r#"FAILED  three ways to be wrong (f.toml)
   - at 0s: large should have a row { id = "a", n = 2 }
     the nearest that has left has n = 1

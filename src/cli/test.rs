@@ -43,7 +43,9 @@ pub fn run(registry: &Registry, arguments: &Arguments) -> ExitCode {
             }
         }
     }
-    super::print(&format!("{passed} passed, {failed} failed\n"));
+    if !wrong || passed + failed > 0 {
+        super::print(&format!("{passed} passed, {failed} failed\n"));
+    }
     match (wrong, failed) {
         (true, _) => ExitCode::from(WRONG),
         (false, 0) => ExitCode::SUCCESS,

@@ -7,8 +7,16 @@ use crate::expr::{self, Scope, ScopeColumn};
 use crate::time;
 use crate::tuple::{Arena, Column, Layout, Run, Value};
 
-/// The differences between the rows of the taps and what the test expects, in words.
-pub fn compare(checked: &Checked, test: &TestModel, taps: &[(StreamId, Rows)]) -> Vec<String> {
+/// A difference, in words.
+pub struct Difference {
+    /// The words.
+    pub text: String,
+    /// The number of the expectation that no row meets; none: a row is one too many.
+    pub missing: Option<usize>,
+}
+
+/// The differences between the rows of the taps and what the test expects.
+pub fn compare(checked: &Checked, test: &TestModel, taps: &[(StreamId, Rows)]) -> Vec<Difference> {
     let mut differences = Vec::new();
     for (stream, rows) in taps {
         let described = &checked.streams[*stream];
@@ -28,11 +36,13 @@ pub fn compare(checked: &Checked, test: &TestModel, taps: &[(StreamId, Rows)]) -
                 }
                 None => text.push_str("\n    but none like it has left"),
             }
-            differences.push(text);
+            let missing = test.expect.iter().position(|other| std::ptr::eq(other, expect));
+            differences.push(Difference { text, missing });
         }
         for row in left.into_iter().map(|n| &rows[n]) {
             let at = length(row.0 - test.start);
-            differences.push(format!("at {at}: {} has a row too many: {}", described.name, row_text(&columns, row)));
+            let text = format!("at {at}: {} has a row too many: {}", described.name, row_text(&columns, row));
+            differences.push(Difference { text, missing: None });
         }
     }
     differences
@@ -155,7 +165,7 @@ fn condition_fails(checked: &Checked, stream: &str, columns: &[Column], text: &s
 }
 
 /// A length as people write it in a test: `90s` is `1m30s`.
-fn length(micros: i64) -> String {
+pub fn length(micros: i64) -> String {
     let mut text = if micros < 0 { "-".to_owned() } else { String::new() };
     let mut rest = micros.unsigned_abs();
     for (unit, size) in UNITS {

@@ -13,6 +13,7 @@ use crate::config::{Checked, CheckedBolt, Edge, Owner, StreamId, TestModel};
 use crate::executor::{Control, Executor, Progress, Wait};
 use crate::time::{Clock, ManualClock};
 use crate::topology::{self, CoreBudget, Entry, Parts};
+use compare::Difference;
 use std::sync::Arc;
 
 /// What a test came to.
@@ -45,9 +46,7 @@ pub fn run(checked: &Checked, test: &TestModel) -> Result<Outcome, ComponentErro
     let mut executor = assemble(&topology, &entries, &clock)?;
     for row in &test.given {
         let now = test.start.saturating_add(row.at);
-        clock.set(now);
-        executor.pipelines.iter_mut().for_each(|p| p.advance(now));
-        settle(&mut executor)?;
+        go_on(&mut executor, &clock, now)?;
         let Some((name, cells)) = &row.row else { continue };
         let Some(at) = fed.iter().position(|s| checked.streams[*s].name == *name) else { continue };
         match rows::given(checked, fed[at], test, cells, now) {
@@ -56,8 +55,49 @@ pub fn run(checked: &Checked, test: &TestModel) -> Result<Outcome, ComponentErro
         }
         settle(&mut executor)?;
     }
-    differences.extend(compare::compare(checked, test, &taps));
+    let mut found = compare::compare(checked, test, &taps);
+    if found.iter().any(|difference| difference.missing.is_some()) {
+        find_later(&mut found, checked, test, &taps, |now| go_on(&mut executor, &clock, now))?;
+    }
+    differences.extend(found.into_iter().map(|difference| difference.text));
     Ok(Outcome { name: test.name.clone(), differences })
+}
+
+/// Time moves on to `now`, and what follows from that happens.
+fn go_on(executor: &mut Executor, clock: &ManualClock, now: i64) -> Result<(), ComponentError> {
+    clock.set(now);
+    executor.pipelines.iter_mut().for_each(|pipeline| pipeline.advance(now));
+    settle(executor)
+}
+
+/// How much later than the last row of a test it is looked for rows that are missing: seconds.
+const LATER: [i64; 8] = [1, 10, 60, 600, 3600, 6 * 3600, 86_400, 31 * 86_400];
+
+/// A row that is missing may only wait for time to go on, as a window does that closes later: then that is said.
+fn find_later(
+    found: &mut [Difference],
+    checked: &Checked,
+    test: &TestModel,
+    taps: &[(StreamId, tap::Rows)],
+    mut go_on: impl FnMut(i64) -> Result<(), ComponentError>,
+) -> Result<(), ComponentError> {
+    let end = test.given.iter().map(|row| row.at).max().unwrap_or(0);
+    for seconds in LATER {
+        let at = end.saturating_add(seconds * 1_000_000);
+        go_on(test.start.saturating_add(at))?;
+        let still: Vec<Difference> = compare::compare(checked, test, taps);
+        for difference in found.iter_mut() {
+            let Some(number) = difference.missing else { continue };
+            if still.iter().all(|other| other.missing != Some(number)) {
+                let at = compare::length(at);
+                difference
+                    .text
+                    .push_str(&format!("\n    it leaves when time has gone on: end `given` with {{ at = \"{at}\" }}"));
+                difference.missing = None;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn assemble(checked: &Checked, entries: &[Entry], clock: &ManualClock) -> Result<Executor, ComponentError> {

@@ -104,6 +104,15 @@ pub enum Tail {
 }
 
 impl Node {
+    /// The arrow that joins it to what follows, if it is a group that ends with one.
+    pub fn joins(&self) -> Option<LinkKind> {
+        match self {
+            Node::Sequence { tail: Some(Tail::Join(link)), .. } => Some(link.kind),
+            Node::Repeat { node, .. } => node.joins(),
+            _ => None,
+        }
+    }
+
     /// The fewest rows that it takes.
     pub fn rows_min(&self) -> u64 {
         match self {

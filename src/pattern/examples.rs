@@ -58,6 +58,7 @@ pub const EXAMPLES: &[Example] = &[
     example("at least", "a{2,} b", "", "a b a a a b", "a3 a4 a5 b6"),
     example("repetitions of a step follow each other directly", "a{2} b", "", "a x a b", ""),
     example("an arrow at the end of a group joins its repetitions", "(a ->){2} b", "", "a x a x b", "a1 a3 b5"),
+    example("and stands before a negation behind it", "(a ->){2} !b -> c", "", "a a b a c", "a2 a4 c5"),
     example(
         "what follows the group ends the loop as soon as it can",
         "(a ->){2,} b",

@@ -114,7 +114,7 @@ impl<'a> Parser<'a> {
         let mut tail = None;
         loop {
             let start = self.place();
-            match self.gap()? {
+            match self.gap(items.last().and_then(Node::joins))? {
                 Gap::End => break,
                 Gap::Link(link) if self.at_item() => {
                     links.push(link);
@@ -180,14 +180,16 @@ impl<'a> Parser<'a> {
         Some(kind)
     }
 
-    /// What stands between two items.
-    fn gap(&mut self) -> Result<Gap, PatternError> {
-        let kind = self.arrow();
+    /// What stands between two items, the first of which may end with an arrow of its own.
+    fn gap(&mut self, joined: Option<LinkKind>) -> Result<Gap, PatternError> {
+        let mut kind = self.arrow();
         let mut not = Vec::new();
         while self.eat('!') {
             let negated = self.negated()?;
             not.extend(negated.into_iter().filter(|variable| !not.contains(variable)).collect::<Vec<_>>());
             let place = self.place();
+            // The arrow before `!` may be the one at the end of the group.
+            kind = kind.or(joined.filter(|_| matches!(self.peek(), Some(Token::Arrow | Token::AnyArrow))));
             let Some(kind) = kind else { continue };
             match self.arrow() {
                 Some(second) if second == kind => {}
