@@ -106,8 +106,9 @@
 //! - What has expired is not removed from the store by anyone: a value says when it expires, and RocksDB forgets it while
 //!   it compacts.
 //! - The running results of a window are stored with its rows, so that what is read back is the same to the last bit.
-//! - Of a long window only the newest rows and those at its far end are in memory, the others in segments: a cursor is a
-//!   block of the list that is read back when somebody walks there, so nothing else knows what is on disk.
+//! - When the rows of windows take much memory (256 MiB, or half of that for state), of a long window only the newest and
+//!   those at its far end stay there, the others are in segments: a cursor is a block of the list that is read back when
+//!   somebody walks there, so nothing else knows what is on disk. Before that, reading back would only cost.
 //! - Rows of a window that move to segments are chunks in a chain from the newest to the oldest, merged in tiers, with
 //!   the few newest rows in the value itself: RocksDB sees one small value for each changed key and epoch.
 //! - How far time is for a task is said by the sources that its rows can come from, not by all that its pipeline reads

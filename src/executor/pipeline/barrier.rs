@@ -11,9 +11,10 @@ use crate::executor::input::Source;
 use crate::store::Closed;
 use crate::tuple::RUN_TUPLES;
 
-/// Changed entries that are handed over after a run of tuples: one for each when it was full, less than in proportion
-/// when it was not, since who is behind after a moment's pause should first catch up, and so few when nothing else is to be
-/// done, since a tuple that arrives meanwhile waits for them.
+/// Changed entries that are handed over after a run of tuples: so many for each when it was full, for what has changed
+/// cannot leave memory before; less and less the emptier it was, since who is behind after a moment's pause should first
+/// catch up; and so few when nothing else is to be done, since a tuple that arrives meanwhile waits for them.
+const WHEN_FULL: usize = 4;
 const WHEN_IDLE: usize = 6;
 
 impl Pipeline {
@@ -112,7 +113,7 @@ impl Pipeline {
         if !self.handing {
             return false;
         }
-        let budget = (tuples * tuples / RUN_TUPLES).max(WHEN_IDLE);
+        let budget = (WHEN_FULL * tuples.pow(3) / RUN_TUPLES.pow(2)).max(WHEN_IDLE);
         let mut more = false;
         for task in &mut self.program.tasks {
             task.bolt.states(&mut |state| more |= state.hand_over(budget));
