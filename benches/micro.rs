@@ -1,5 +1,6 @@
 //! The small things on the way of a tuple, one at a time: expressions, a fused hop, the histogram of ages, the lookup of
-//! keys, windows that close, the decoding of a record. Each checks its own result; `SFERIC_BENCH=tiny` makes each take milliseconds.
+//! keys, windows that close, the decoding of a record. Each checks its own result; `SFERIC_BENCH=tiny` makes each take
+//! milliseconds.
 
 use criterion::{BatchSize, Criterion, Throughput};
 use sferic::component::{Bolt, Flow, Step};

@@ -310,7 +310,8 @@ pub trait Bolt: Send {
     fn step(&mut self, input: usize, frame: &mut Frame, step: &mut Step<'_>) -> Flow;
 
     /// After [`Flow::Many`]: writes the next waiting row into the frame and says on which stream it leaves ([`ERRORS`] for
-    /// one that failed); none when no more wait. The frame's slots of this bolt may be written, its inputs are as they were.
+    /// one that failed); none when no more wait. The frame's slots of this bolt may be written, its inputs are as they
+    /// were.
     fn next_row(&mut self, frame: &mut Frame, step: &mut Step<'_>) -> Option<u8> {
         let _ = (frame, step);
         None

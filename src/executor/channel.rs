@@ -1,7 +1,8 @@
 //! Channels: packed records of tuples and control items between two pipelines.
 //!
-//! Owns the form of a record: a header (due time, event time, origin, path, watermark), NULL bits, one word for each column that is
-//! read downstream, the bytes of texts behind them. The reader's frames point into the ring until the run is over.
+//! Owns the form of a record: a header (due time, event time, origin, path, watermark), NULL bits, one word for each
+//! column that is read downstream, the bytes of texts behind them. The reader's frames point into the ring until the
+//! run is over.
 
 use crate::ring;
 use crate::tuple::{DataType, Frame, Run, Slot, TextWord};

@@ -1,7 +1,8 @@
 //! Where tuples come from: one file for each kind of spout; [`crate::decoder`] makes tuples of their records.
 //!
 //! Owns the kinds `file`, `stdin`, `generate`, `timer`, `log` and `tcp` and the reader of reference tables. Never knows
-//! the graph, executors or the config file's layout. Invariant: a spout never waits: what is not there yet is asked for again at the next poll.
+//! the graph, executors or the config file's layout. Invariant: a spout never waits: what is not there yet is asked for
+//! again at the next poll.
 
 mod blocks;
 mod file;

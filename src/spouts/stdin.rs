@@ -1,7 +1,7 @@
 //! Kind `stdin`: records of standard input.
 //!
-//! A thread of its own reads, because a read may wait for ever and executors may not. Standard input cannot be read again: after a restart positions go on where they were,
-//! with what is then written to it.
+//! A thread of its own reads, because a read may wait for ever and executors may not. Standard input cannot be read
+//! again: after a restart positions go on where they were, with what is then written to it.
 
 use super::blocks::Blocks;
 use super::joined;
@@ -32,7 +32,13 @@ impl SpoutFactory for StdinFactory {
     }
 
     fn notes(&self) -> Vec<String> {
-        vec!["Everything else is as in the spout `file`: `sferic reference spouts.file`.".to_owned()]
+        vec![
+            "Everything else is as in the spout `file`: `sferic reference spouts.file`.".to_owned(),
+            "It cannot be read again: what was read and is in no commit when the process dies is lost, and the next run goes \
+             on with what is written to it then. To lose nothing, keep the lines in a topic first, `feed | sferic log append \
+             TOPIC`, and read that with the spout `log`."
+                .to_owned(),
+        ]
     }
 
     fn example(&self) -> &'static str {

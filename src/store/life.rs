@@ -7,7 +7,8 @@
 //!    ([`Life::change`]).
 //! 2. At the barrier the list is put aside ([`Life::barrier`]): nothing is copied, so the pause does not grow with it.
 //! 3. Then entries of the list are encoded a few at a time ([`Life::hand_over`]), in no order: each when what it looks at
-//!    has come near ([`Ahead`]); and one that is about to be changed before its turn, just before that. What was encoded is the state at the barrier, therefore.
+//!    has come near ([`Ahead`]); and one that is about to be changed before its turn, just before that. What was
+//!    encoded is the state at the barrier, therefore.
 //! 4. When the list is done, one [`HandOver`] goes to the committer.
 //!
 //! Invariants: an entry leaves memory only when the epoch of its last change is durable; an entry that is not in memory

@@ -1,10 +1,10 @@
 //! Keyed state: which key has which entry, what lies under it, and what of it is durable.
 //!
 //! Owns the canonical form of keys ([`KeyReader`]), their index ([`Index`]), memory by entry number that never moves
-//! ([`Slab`], [`Words`]), values by key ([`Keyed`]), deadlines ([`Timers`]), and the way of changes to a [`Backend`] and back ([`Life`],
-//! [`lists`], [`Space`]). What an entry means is the business of whoever uses it. Never reads a clock for anything but
-//! its own measurements: time is the event time of tuples. Never decides when an epoch ends. Invariant: a live key has
-//! exactly one entry, a live entry exactly one key.
+//! ([`Slab`], [`Words`]), values by key ([`Keyed`]), deadlines ([`Timers`]), and the way of changes to a [`Backend`]
+//! and back ([`Life`], [`lists`], [`Space`]). What an entry means is the business of whoever uses it. Never reads a
+//! clock for anything but its own measurements: time is the event time of tuples. Never decides when an epoch ends.
+//! Invariant: a live key has exactly one entry, a live entry exactly one key.
 
 mod ahead;
 mod backend;

@@ -25,8 +25,8 @@ pub fn needed(checked: &Checked) -> Vec<Vec<bool>> {
     needed
 }
 
-/// For each stream that is emitted or read in a pipeline, for each column, whether it is there: a channel carries only what is
-/// needed.
+/// For each stream that is emitted or read in a pipeline, for each column, whether it is there: a channel carries only
+/// what is needed.
 pub fn there(plan: &Plan, checked: &Checked, entries: &[Entry], pipeline: usize) -> HashMap<StreamId, Vec<bool>> {
     let mut there: HashMap<StreamId, Vec<bool>> = HashMap::new();
     let both = |there: &mut HashMap<StreamId, Vec<bool>>, stream: StreamId, own: Vec<bool>| match there.get_mut(&stream)

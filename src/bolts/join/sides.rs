@@ -1,7 +1,8 @@
 //! The rows of one key: two lists in order of time, what finds its partner in which, and when a row has none for good.
 //!
 //! Pure: knows neither keys nor frames nor the store. Invariants: both lists are in order of time, rows of one time in
-//! that of their origin, so that it does not matter which came first; a row is kept as long as a partner of it can still come, and as long as it must still leave alone.
+//! that of their origin, so that it does not matter which came first; a row is kept as long as a partner of it can
+//! still come, and as long as it must still leave alone.
 
 use crate::store::Codec;
 use std::collections::VecDeque;

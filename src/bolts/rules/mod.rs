@@ -6,8 +6,8 @@
 //! the others go on.
 //!
 //! The state behind `for` is a few bytes for each key and rule, and, while a condition waits for its time, the last row at
-//! which it held: a rule whose condition has held for 30 seconds fires though no further row comes. A key that was not seen for `ttl` of event time (30
-//! days by default) is forgotten, and its conditions start to hold anew.
+//! which it held: a rule whose condition has held for 30 seconds fires though no further row comes. A key that was not
+//! seen for `ttl` of event time (30 days by default) is forgotten, and its conditions start to hold anew.
 
 mod hold;
 mod report;

@@ -8,7 +8,8 @@
 //! 4. hand watermark, barrier or end to the outputs.
 //!
 //! What a step does stands in one file for each idea: `order` asks and chooses, `follow` takes tuples along, `time`
-//! moves the watermark, `end` ends time where inputs have ended, `items` takes and hands on control items, `barrier` aligns, `panics` knows what panicked.
+//! moves the watermark, `end` ends time where inputs have ended, `items` takes and hands on control items, `barrier`
+//! aligns, `panics` knows what panicked.
 //!
 //! Invariants: an input that has delivered barrier N is not read until all inputs have (an input at its end counts as
 //! having); texts of a run live until all its tuples are done; a full channel never waits inside a call.

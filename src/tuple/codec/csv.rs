@@ -1,8 +1,8 @@
 //! CSV after RFC 4180: values in quotes may hold delimiters, line ends and doubled quotes.
 //!
 //! Beyond the standard: blanks around a value are trimmed (not those inside quotes), a line may end with `\n` or
-//! `\r\n`, one delimiter more at the end of a line is allowed, an empty line does not count where there is one column (where
-//! there are more it is a record that lacks them). A quote that does not begin a value is an ordinary character.
+//! `\r\n`, one delimiter more at the end of a line is allowed, an empty line does not count where there is one column
+//! (where there are more it is a record that lacks them). A quote that does not begin a value is an ordinary character.
 
 use super::scan::{Marks, Needles};
 use super::{Cell, CellKind, RecordFault, Split};
