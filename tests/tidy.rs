@@ -164,3 +164,10 @@ fn wrappers_of_bolts_forward_every_method() {
         assert!(missing.is_empty(), "{path} does not forward {missing:?}");
     }
 }
+
+#[test]
+fn what_the_build_needs_is_not_installed_again() {
+    // Whoever runs this test has built with it.
+    let ran = std::process::Command::new("bash").args(["-c", ". tools/prepare"]).output().expect("bash");
+    assert_eq!((ran.status.code(), String::from_utf8_lossy(&ran.stderr).as_ref()), (Some(0), ""));
+}
