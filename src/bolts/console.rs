@@ -28,6 +28,10 @@ impl BoltFactory for Console {
         "console"
     }
 
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &["print", "stdout"]
+    }
+
     fn doc(&self) -> &'static str {
         "shows rows on standard output, a line each"
     }

@@ -36,6 +36,10 @@ impl BoltFactory for Expand {
         "expand"
     }
 
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &["explode", "flat_map", "flatmap", "unnest"]
+    }
+
     fn doc(&self) -> &'static str {
         "makes several rows of one: one for each value of a set"
     }

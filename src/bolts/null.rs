@@ -16,6 +16,10 @@ impl BoltFactory for Null {
         "null"
     }
 
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &["blackhole", "discard"]
+    }
+
     fn doc(&self) -> &'static str {
         "counts rows and forgets them"
     }

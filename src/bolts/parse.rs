@@ -46,6 +46,10 @@ impl BoltFactory for Parse {
         "parse"
     }
 
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &["extract", "grok"]
+    }
+
     fn doc(&self) -> &'static str {
         "reads columns out of a text column: csv, json, regular expressions"
     }

@@ -32,6 +32,10 @@ impl BoltFactory for Route {
         "route"
     }
 
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &["branch", "split", "switch"]
+    }
+
     fn doc(&self) -> &'static str {
         "divides a stream by conditions into streams with names of their own"
     }

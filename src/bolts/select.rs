@@ -22,6 +22,10 @@ impl BoltFactory for Select {
         "select"
     }
 
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &["map", "project", "transform", "union"]
+    }
+
     fn doc(&self) -> &'static str {
         "keeps columns and adds computed ones, one row for each row"
     }

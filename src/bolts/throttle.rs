@@ -26,6 +26,10 @@ impl BoltFactory for Throttle {
         "throttle"
     }
 
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &["rate_limit", "suppress"]
+    }
+
     fn doc(&self) -> &'static str {
         "passes at most `limit` rows of a key in `per`; the others leave on `.rejected`"
     }
@@ -83,6 +87,10 @@ from = ["alerts", "alerts.rejected"]
 impl BoltFactory for Dedupe {
     fn kind(&self) -> &'static str {
         "dedupe"
+    }
+
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &["deduplicate", "distinct", "unique"]
     }
 
     fn doc(&self) -> &'static str {

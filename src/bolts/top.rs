@@ -46,6 +46,10 @@ impl BoltFactory for Top {
         "top"
     }
 
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &["rank", "top_n", "topn"]
+    }
+
     fn doc(&self) -> &'static str {
         "ranks the rows that belong together, such as those of a window that has closed, and passes the first ones"
     }

@@ -12,6 +12,11 @@ pub trait SpoutFactory: Send + Sync {
     /// The name in `kind = "..."`.
     fn kind(&self) -> &'static str;
 
+    /// What other systems call it, in lower case: who writes that is told the name here.
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &[]
+    }
+
     /// One sentence for the reference.
     fn doc(&self) -> &'static str;
 

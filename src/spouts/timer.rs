@@ -18,6 +18,10 @@ impl SpoutFactory for Timer {
         "timer"
     }
 
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &["cron", "interval", "tick"]
+    }
+
     fn doc(&self) -> &'static str {
         "ticks: a tuple at every full so many seconds"
     }

@@ -64,6 +64,10 @@ impl BoltFactory for Aggregate {
         "aggregate"
     }
 
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &["count", "group_by", "reduce", "session", "window"]
+    }
+
     fn doc(&self) -> &'static str {
         "adds to each row aggregates over the latest rows of its key, or gives a row for each window that closes"
     }

@@ -63,6 +63,10 @@ impl BoltFactory for Join {
         "join"
     }
 
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &["enrich", "lookup"]
+    }
+
     fn doc(&self) -> &'static str {
         "joins rows of two streams with one key whose times are near each other"
     }

@@ -79,6 +79,10 @@ impl BoltFactory for Pattern {
         "pattern"
     }
 
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &["cep", "match_recognize", "sequence"]
+    }
+
     fn doc(&self) -> &'static str {
         "emits a row for each sequence of rows that a pattern describes"
     }

@@ -56,6 +56,10 @@ impl BoltFactory for Rules {
         "rules"
     }
 
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &["alert", "alerts"]
+    }
+
     fn doc(&self) -> &'static str {
         "emits a row for each rule that fires: kept columns, rule, score, reason"
     }

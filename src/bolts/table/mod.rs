@@ -62,6 +62,10 @@ impl BoltFactory for Table {
         "table"
     }
 
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &["ktable", "upsert"]
+    }
+
     fn doc(&self) -> &'static str {
         "keeps the newest row of each key"
     }

@@ -109,7 +109,7 @@ impl<'m> Checker<'m> {
         let options =
             Options { component: &component, span: item.key.span, table: &item.table, problems: self.problems };
         let registry = self.registry;
-        let kind = kind(&options, registry.bolts().map(|f| f.kind()));
+        let kind = kind(&options, registry.bolts().map(|f| (f.kind(), f.elsewhere())));
         let froms = from::parse(item, &options);
         let factory = registry.bolt_of(kind?)?;
         let specs = factory.options();

@@ -57,7 +57,7 @@ impl Checker<'_> {
         let component = format!("spouts.{}", item.key.name);
         let merged = self.with_schema(item, &component)?;
         let options = Options { component: &component, span: item.key.span, table: &merged, problems: self.problems };
-        let kind = kind(&options, self.registry.spouts().map(|f| f.kind()))?;
+        let kind = kind(&options, self.registry.spouts().map(|f| (f.kind(), f.elsewhere())))?;
         let factory = self.registry.spout_of(kind)?;
         let common: Vec<&str> = KEYS.iter().map(|(name, _)| *name).collect();
         let complete = known_keys(&options, factory.options(), &common);
@@ -136,8 +136,12 @@ fn add_fields(merged: &mut Table, key: crate::component::Key, node: &Node) {
     }
 }
 
+/// The name of a kind, and those that it has elsewhere.
+type Names = (&'static str, &'static [&'static str]);
+
 /// The kind of a component, with a problem if it is missing or unknown.
-pub(super) fn kind<'a>(options: &Options<'a>, kinds: impl Iterator<Item = &'static str> + Clone) -> Option<&'a str> {
+pub(super) fn kind<'a>(options: &Options<'a>, known: impl Iterator<Item = Names> + Clone) -> Option<&'a str> {
+    let kinds = known.clone().map(|(kind, _)| kind);
     if !options.has("kind") {
         let list = kinds.collect::<Vec<_>>().join(", ");
         options.problem(
@@ -153,7 +157,10 @@ pub(super) fn kind<'a>(options: &Options<'a>, kinds: impl Iterator<Item = &'stat
     }
     let span = options.node("kind")?.span;
     let mut problem = Problem::error(format!("there is no kind `{kind}` of {}", family(options.component))).at(span);
-    if let Some(near) = Registry::nearest(kind, kinds.clone()) {
+    let lower = kind.to_lowercase();
+    if let Some((here, _)) = known.clone().find(|(_, elsewhere)| elsewhere.contains(&&*lower)) {
+        problem = problem.label(format!("here it is `{here}`: `sferic reference {here}`"));
+    } else if let Some(near) = Registry::nearest(kind, kinds.clone()) {
         problem = problem.label(format!("did you mean `{near}`?"));
     }
     options.problem(problem.hint(format!("the kinds are {}", kinds.collect::<Vec<_>>().join(", "))));

@@ -42,6 +42,10 @@ impl SpoutFactory for Generate {
         "generate"
     }
 
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &["datagen", "generator"]
+    }
+
     fn doc(&self) -> &'static str {
         "makes up card payments or car readings at a fixed rate or as fast as possible"
     }

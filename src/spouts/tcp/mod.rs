@@ -72,6 +72,10 @@ impl SpoutFactory for TcpFactory {
         "tcp"
     }
 
+    fn elsewhere(&self) -> &'static [&'static str] {
+        &["socket"]
+    }
+
     fn doc(&self) -> &'static str {
         "listens on a TCP port; each line that a client sends is a record"
     }
