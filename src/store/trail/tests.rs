@@ -50,3 +50,24 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_list_has_few_chunks_however_often_it_was_written() {
+    let space = Space::open(Arc::new(MemoryStore::new()), 0, mpsc::channel().0).unwrap();
+    let place = space.handle("bolt", "list", "", &[]).unwrap();
+    let (mut lists, mut trail, mut items) = (lists::Lists::new(place, 5), Trail::default(), 0u32);
+    for _ in 0..400 {
+        for _ in 0..5 {
+            items += 1;
+            trail.insert(0, |_| &[7]);
+        }
+        let end = End { newest: 0, place: 0, bound: i64::MIN };
+        let mut write = |count: u32, out: &mut Vec<u8>| {
+            out.resize(out.len() + count as usize, 7);
+            (count, 0)
+        };
+        trail.encode(&mut ListsOf { lists: &mut lists, space: &space }, end, &mut Vec::new(), &mut write);
+    }
+    assert_eq!(trail.total(), u64::from(items));
+    assert!(trail.levels.len() < 50, "{} chunks of {items} items", trail.levels.len());
+}
